@@ -1,0 +1,1 @@
+//! The one HTTP client: timeouts, response size bound, rate limits, status to error.

@@ -1,0 +1,170 @@
+//! What comes in: streams, cursors and the changes a poll returns.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::outgoing::Visibility;
+
+/// One source of an account with its own cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Stream {
+    pub kind: StreamKind,
+    /// What is searched for; empty for streams that are not searches.
+    pub query: String,
+}
+
+impl Stream {
+    /// The stream's name within its account: `mentions`, `search:#marka`.
+    pub fn name(&self) -> String {
+        match self.query.is_empty() {
+            true => self.kind.as_str().to_owned(),
+            false => format!("{}:{}", self.kind.as_str(), self.query),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamKind {
+    /// Whoever names or answers the account.
+    Mentions,
+    /// A keyword or hashtag.
+    Search,
+    /// Direct messages and rooms.
+    Messages,
+    /// A feed of articles or reviews.
+    Feed,
+    /// What the account itself published, here or in the network's own app.
+    Own,
+}
+
+impl StreamKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mentions => "mentions",
+            Self::Search => "search",
+            Self::Messages => "messages",
+            Self::Feed => "feed",
+            Self::Own => "own",
+        }
+    }
+}
+
+/// Where the next poll of a stream goes on: text that only its connector reads, at most 8 KiB.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(pub String);
+
+/// The answer to one poll.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    pub changes: Vec<Change>,
+    /// Items that could not be read; kept raw with their reason, the rest of the batch goes on.
+    pub unparsed: Vec<Unparsed>,
+    pub next: Cursor,
+    /// Everything the network had up to this time is in this and earlier batches.
+    pub complete_up_to: Option<Timestamp>,
+    /// What lies between this batch and what was read before it, still to be read. Each batch states it anew.
+    pub filling: Option<Gap>,
+    /// What the network no longer has: cannot be filled.
+    pub lost: Vec<Gap>,
+    /// More waits: poll again at once.
+    pub more: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(clippy::large_enum_variant, reason = "nearly every change is a message")]
+pub enum Change {
+    Seen(Incoming),
+    Edited(Incoming),
+    /// The message with this canonical id is gone.
+    Deleted(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unparsed {
+    /// The raw item, at most 64 KiB of it.
+    pub raw: String,
+    pub reason: String,
+}
+
+/// A span of time of which not everything was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    pub from: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub reason: String,
+}
+
+/// A message as the network sees it. Text is plain (no markup, no U+0000), at most 100,000 characters.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Incoming {
+    /// Canonical for the whole network (Mastodon: `uri`; Bluesky: `at://` uri; Telegram: `chat/message`).
+    pub remote_id: String,
+    /// The id on this account's own server, where that differs from `remote_id` (Mastodon).
+    pub local_id: Option<String>,
+    pub kind: Kind,
+    pub author: Author,
+    pub text: String,
+    pub url: Option<String>,
+    pub published_at: Timestamp,
+    pub edited_at: Option<Timestamp>,
+    /// What it answers: a `remote_id` or a `local_id`.
+    pub in_reply_to: Option<String>,
+    /// The network's own name for the whole thread, where it has one (Bluesky root, Matrix room, Telegram chat).
+    pub thread: Option<String>,
+    pub visibility: Visibility,
+    /// BCP 47 code the network or its author gave; a hint only.
+    pub language: Option<String>,
+    /// One to five, for reviews.
+    pub rating: Option<f64>,
+    pub media: Vec<Media>,
+    /// What [`crate::ReplyTo::data`] must carry to answer this message; only the connector reads it.
+    pub reply_data: serde_json::Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Media {
+    pub url: String,
+    pub description: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Names our account.
+    Mention,
+    /// Answers one of our messages.
+    Reply,
+    /// Found by a search.
+    Post,
+    /// Direct or in a room.
+    Message,
+    Review,
+    /// From a feed.
+    Article,
+}
+
+impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mention => "mention",
+            Self::Reply => "reply",
+            Self::Post => "post",
+            Self::Message => "message",
+            Self::Review => "review",
+            Self::Article => "article",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Author {
+    pub remote_id: String,
+    pub handle: String,
+    pub display_name: String,
+    pub url: Option<String>,
+    /// The account itself wrote it: stored as outgoing, never as a mention.
+    pub is_us: bool,
+    pub followers: Option<i64>,
+}

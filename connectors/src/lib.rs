@@ -1,0 +1,81 @@
+//! The networks Muhatap listens to and publishes on. This crate knows networks and nothing else: no SQL, no queue, no
+//! configuration file, no web.
+//!
+//! A network is one file under [`networks`] that implements [`Connector`] and, where it can publish, [`Publisher`];
+//! [`connect`] lists them all.
+
+pub mod error;
+pub mod http;
+pub mod incoming;
+pub mod networks;
+pub mod outgoing;
+pub mod session;
+
+pub use error::ConnectorError;
+pub use incoming::{Author, Batch, Change, Cursor, Gap, Incoming, Kind, Stream, StreamKind, Unparsed};
+pub use networks::{AccountSettings, Network, connect};
+pub use outgoing::{Certainty, Length, Outgoing, Prepared, Receipt, ReplyTo, Visibility};
+pub use session::{MemorySession, Session};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+/// One connected account on one network. Building it opens no connection and spawns nothing.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Who the credentials belong to: a harmless call, used by `check-config --online`, for account health and to open
+    /// a lane again after an unclear end.
+    async fn who_am_i(&self) -> Result<Profile, ConnectorError>;
+
+    /// The sources this account can be listened on: mentions, each keyword, direct messages, own posts.
+    fn streams(&self) -> Vec<Stream>;
+
+    /// What changed on `stream` since `after`, and where to go on next time. Repeating a poll with the same cursor
+    /// gives at least the same changes again.
+    async fn poll(&self, stream: &Stream, after: Option<&Cursor>) -> Result<Batch, ConnectorError>;
+
+    /// How to publish here; `None` for read-only networks.
+    fn publisher(&self) -> Option<&dyn Publisher>;
+}
+
+/// The account behind a set of credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The account's id on the network, the same as [`Author::remote_id`] on its messages.
+    pub remote_id: String,
+    pub handle: String,
+    pub display_name: String,
+    pub url: Option<String>,
+}
+
+/// The sending half of a [`Connector`].
+#[async_trait]
+pub trait Publisher: Send + Sync {
+    /// The lane this message must keep its order in (JOBS: the account for posts and comments, account and recipient
+    /// for direct messages), without the account's own id, which the caller puts before it.
+    fn lane(&self, message: &Outgoing) -> String;
+
+    /// The text's length in this network's own counting, and its limit.
+    fn measure(&self, message: &Outgoing) -> Length;
+
+    /// How an unclear end can be settled.
+    fn certainty(&self) -> Certainty;
+
+    /// Everything repeatable before the one call that counts; its result is stored before [`Publisher::publish`].
+    async fn prepare(&self, message: &Outgoing, saved: Option<Prepared>) -> Result<Prepared, ConnectorError>;
+
+    /// The one call that counts.
+    async fn publish(&self, message: &Outgoing, prepared: &Prepared) -> Result<Receipt, ConnectorError>;
+
+    /// Looks for `message` among our own posts made since `since`. `None` is a proof of absence as of this read, never
+    /// a failure to read.
+    async fn find(
+        &self,
+        message: &Outgoing,
+        prepared: &Prepared,
+        since: Timestamp,
+    ) -> Result<Option<Receipt>, ConnectorError>;
+
+    /// Deletes an own message. Deleting what is already gone succeeds.
+    async fn delete(&self, published: &Receipt) -> Result<(), ConnectorError>;
+}

@@ -1,0 +1,1 @@
+//! Mentions from JSON lines and CSV.

@@ -1,0 +1,77 @@
+//! The list of networks, readable in one place.
+
+pub mod bluesky;
+pub mod feed;
+pub mod file;
+pub mod mastodon;
+pub mod matrix;
+pub mod telegram;
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{Connector, ConnectorError, Session};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    Mastodon,
+    Bluesky,
+    Matrix,
+    Telegram,
+    Rss,
+    /// Mentions read from a file by `muhatap import`.
+    File,
+}
+
+impl Network {
+    pub const ALL: [Network; 6] = [Self::Mastodon, Self::Bluesky, Self::Matrix, Self::Telegram, Self::Rss, Self::File];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mastodon => "mastodon",
+            Self::Bluesky => "bluesky",
+            Self::Matrix => "matrix",
+            Self::Telegram => "telegram",
+            Self::Rss => "rss",
+            Self::File => "file",
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|network| network.as_str() == text).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|network| network.as_str()).collect();
+            format!("unknown network {text:?}; known are {}", known.join(", "))
+        })
+    }
+}
+
+/// What a connector is built from.
+#[derive(Clone)]
+pub struct AccountSettings {
+    pub name: String,
+    pub network: Network,
+    pub base_url: Option<Url>,
+    /// The login name, where the network wants one beside the secret (Bluesky, Matrix).
+    pub user: Option<String>,
+    /// The access token, bot token or (app) password.
+    pub token: Option<SecretString>,
+    /// Names, hashtags and keywords to listen for.
+    pub listen_for: Vec<String>,
+    pub session: Arc<dyn Session>,
+    /// Bounds the one call that counts (JOBS 2.3) and every other request.
+    pub call_timeout: std::time::Duration,
+}
+
+/// Builds the connector of an account; opens no connection.
+pub fn connect(account: &AccountSettings) -> Result<Box<dyn Connector>, ConnectorError> {
+    Err(ConnectorError::Settings(format!("{} cannot be connected yet", account.network.as_str())))
+}

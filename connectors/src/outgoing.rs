@@ -1,0 +1,93 @@
+//! What goes out, and what the network said of it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A message to publish. The same delivery always gives the same value, also after a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// Idempotency key: derived from the delivery, never from the attempt. 32 lower-case hexadecimal digits.
+    pub key: String,
+    /// When the delivery was made; connectors derive time-ordered ids from it (Bluesky `rkey`).
+    pub created_at: Timestamp,
+    pub text: String,
+    pub reply_to: Option<ReplyTo>,
+    pub visibility: Visibility,
+    /// BCP 47, where known.
+    pub language: Option<String>,
+}
+
+/// The message being answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReplyTo {
+    pub remote_id: String,
+    /// The author being answered, as the network writes it (`@ayse@ornek.example`).
+    pub handle: String,
+    /// [`crate::Incoming::reply_data`] of that message.
+    pub data: serde_json::Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    #[default]
+    Public,
+    /// Public, but not in discovery feeds.
+    Unlisted,
+    Followers,
+    Direct,
+}
+
+impl Visibility {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Unlisted => "unlisted",
+            Self::Followers => "followers",
+            Self::Direct => "direct",
+        }
+    }
+}
+
+/// A length in the network's own counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Length {
+    pub used: usize,
+    pub limit: usize,
+}
+
+impl Length {
+    pub fn fits(self) -> bool {
+        self.used <= self.limit
+    }
+}
+
+/// How an unclear end can be settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// The network drops a second publish with the same key for `life`; `find` works too.
+    Key { life: Duration },
+    /// Published in two steps, the first of which is in [`Prepared`]: `find` asks for its state.
+    Steps,
+    /// Only by reading our own posts back with `find`.
+    ReadBack,
+    /// Not at all: a person decides.
+    None,
+}
+
+/// What [`crate::Publisher::prepare`] made; only the connector reads it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Prepared(pub serde_json::Value);
+
+/// The network's proof that a message is out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Canonical, as in [`crate::Incoming::remote_id`].
+    pub remote_id: String,
+    pub local_id: Option<String>,
+    /// Where a person can look at it.
+    pub url: Option<String>,
+}

@@ -1,0 +1,10 @@
+//! The one test binary of the connectors.
+
+mod bluesky;
+mod contract;
+mod feed;
+mod file;
+mod http;
+mod mastodon;
+mod matrix;
+mod telegram;

@@ -1,0 +1,1 @@
+//! Turns what a person wrote into a delivery: measures it, asks the policy, stores it in the outbox.

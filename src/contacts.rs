@@ -1,0 +1,1 @@
+//! Which contact an author is, and on what evidence.

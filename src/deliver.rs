@@ -1,0 +1,1 @@
+//! Sends one delivery: prepare, compare-and-set to sending, deadline, call, outcome.

@@ -1,0 +1,1 @@
+//! Mentions and contacts from files, through the same pipeline as the networks.

@@ -1,0 +1,1 @@
+//! Polls every stream: lease, connector, analysis, store.

@@ -1,0 +1,1 @@
+//! What just happened, for live pages and for loops that wait for work.

@@ -1,0 +1,128 @@
+//! The words of the product as plain data: ids, states and the rows people work with. No I/O.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+pub use muhatap_connectors::{Network, Visibility};
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+use utoipa::ToSchema;
+
+/// Declares newtype ids over ULIDs, so that a mention's id cannot be taken for a delivery's.
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = String, pattern = "^[0-9A-HJKMNP-TV-Z]{26}$", example = "01JD3ZQ8M4W5Y6X7V8T9S0R1Q2")]
+        pub struct $name(pub Ulid);
+
+        impl $name {
+            pub fn new(now: Timestamp) -> Self {
+                Self(new_ulid(now))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                Ulid::from_string(text).map(Self).map_err(|_| format!("{text:?} is not an id (26 letters and digits)"))
+            }
+        }
+    )*};
+}
+
+ids! {
+    BrandId, AccountId, StreamId, AuthorId, ContactId, ConversationId, MentionId, NoteId, ReplyId, PostId, DeliveryId,
+    UserId, TokenId, AlertId, LinkId, MergeId,
+}
+
+/// A new ULID that sorts by `now`, the database's clock.
+pub fn new_ulid(now: Timestamp) -> Ulid {
+    Ulid::from_parts(now.as_millisecond().max(0) as u64, rand::random())
+}
+
+/// Declares a status word: the same in code, SQL, JSON, logs and pages.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        pub enum $name { $(#[serde(rename = $word)] $variant),* }
+
+        impl $name {
+            pub const ALL: &'static [$name] = &[$(Self::$variant),*];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(format!("{text:?} is not one of {}", [$($word),*].join(", "))),
+                }
+            }
+        }
+    )*};
+}
+
+words! {
+    SentimentLabel { Negative = "negative", Neutral = "neutral", Positive = "positive" }
+    IntentLabel {
+        Complaint = "complaint", Question = "question", Request = "request", Praise = "praise",
+        Suggestion = "suggestion", Purchase = "purchase", Spam = "spam", Other = "other",
+    }
+    ConversationState { Open = "open", Snoozed = "snoozed", Done = "done" }
+    /// JOBS 2.2: the only list of a delivery's states.
+    DeliveryState {
+        Waiting = "waiting", Queued = "queued", Preparing = "preparing", Sending = "sending",
+        Verifying = "verifying", Retry = "retry", Held = "held", Unknown = "unknown", Sent = "sent",
+        Failed = "failed", Expired = "expired", Cancelled = "cancelled",
+    }
+    Action { Publish = "publish", Delete = "delete" }
+    Health { New = "new", Ok = "ok", Failing = "failing", Unauthorized = "unauthorized" }
+    Role { Admin = "admin", Agent = "agent", Viewer = "viewer" }
+    Scope { Read = "read", Write = "write" }
+}
+
+impl DeliveryState {
+    /// Nothing will happen to it any more.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Sent | Self::Failed | Self::Expired | Self::Cancelled)
+    }
+}
+
+/// Priority of a delivery; a smaller number goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Class(pub i64);
+
+impl Class {
+    pub const TAKEDOWN: Class = Class(0);
+    pub const COMPLAINT_REPLY: Class = Class(1);
+    pub const REPLY: Class = Class(2);
+    pub const CAMPAIGN: Class = Class(3);
+}

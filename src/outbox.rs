@@ -1,0 +1,1 @@
+//! Hands due deliveries to the queue; the reaper and recovery.

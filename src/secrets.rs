@@ -1,0 +1,1 @@
+//! Encrypts what must not be read in the database.

@@ -1,0 +1,1 @@
+//! Brands and accounts, with their encrypted credentials.

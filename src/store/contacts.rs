@@ -1,0 +1,1 @@
+//! Authors, contacts, links with evidence, merges that can be undone.

@@ -1,0 +1,1 @@
+//! Open, snoozed or done; assignee and notes.

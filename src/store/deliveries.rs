@@ -1,0 +1,1 @@
+//! The outbox: deliveries, their states and attempts.

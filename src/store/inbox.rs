@@ -1,0 +1,1 @@
+//! What people read: filtered mentions, search, a conversation, sentiment by hour.

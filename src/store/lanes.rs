@@ -1,0 +1,1 @@
+//! Lanes, their locks and gates.

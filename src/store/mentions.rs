@@ -1,0 +1,1 @@
+//! Records what a poll brought, in one transaction fenced by the stream's epoch.

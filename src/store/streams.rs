@@ -1,0 +1,1 @@
+//! Streams, their leases, cursors and gaps.

@@ -1,0 +1,16 @@
+//! The one test binary: promises of the product, over real databases, servers and a real browser.
+
+mod support;
+
+mod alerts;
+mod analyze;
+mod api;
+mod browser;
+mod cli;
+mod config;
+mod console;
+mod deliver;
+mod import;
+mod listen;
+mod queue;
+mod store;

@@ -1,0 +1,1 @@
+//! Fresh databases, a test app and a fake network.
