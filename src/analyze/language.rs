@@ -1,0 +1,1 @@
+//! Tells the language of a text: scripts first, then our own evidence for Turkish and English, then whatlang.
