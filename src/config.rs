@@ -1,1 +1,480 @@
-//! The configuration file and the environment over it.
+//! The configuration file and the environment over it. Read once, in `main`, and passed down as parts.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use muhatap_connectors::Network;
+use secrecy::SecretString;
+use serde::Deserialize;
+use url::Url;
+
+/// Every key with its default is in `config/muhatap.toml`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the key file, the journal and the dictionaries lie; the database's folder unless set.
+    pub data_dir: Option<PathBuf>,
+    pub database: DatabaseConfig,
+    pub queue: QueueConfig,
+    pub console: ConsoleConfig,
+    pub webhooks: WebhooksConfig,
+    pub delivery: DeliveryConfig,
+    pub alerts: AlertsConfig,
+    pub log: LogConfig,
+    pub accounts: Vec<AccountConfig>,
+    /// Where it was read from, for messages.
+    #[serde(skip)]
+    pub source: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    pub url: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueueConfig {
+    pub url: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsoleConfig {
+    pub listen: SocketAddr,
+    /// IANA name; accounts may have their own.
+    pub timezone: String,
+    /// `tr` or `en`, where neither the user nor the browser says otherwise.
+    pub language: String,
+    /// How people reach the console when a proxy stands before it; its host is then accepted too.
+    pub public_url: Option<Url>,
+}
+
+/// A listener apart from the console, for networks that push. None of the present networks does, so nothing listens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhooksConfig {
+    pub listen: SocketAddr,
+}
+
+/// The numbers of JOBS 2.1 to 2.3 that an operator may change.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeliveryConfig {
+    /// How long after the lease of an unclear call the network is asked.
+    #[serde(rename = "settle_seconds", deserialize_with = "seconds")]
+    pub settle: Duration,
+    /// Between the two read-backs that prove absence.
+    #[serde(rename = "read_back_gap_seconds", deserialize_with = "seconds")]
+    pub read_back_gap: Duration,
+    /// What a lease lasts beyond the call's own timeout.
+    #[serde(rename = "lease_margin_seconds", deserialize_with = "seconds")]
+    pub lease_margin: Duration,
+    /// How long a reply waits for Undo.
+    #[serde(rename = "undo_seconds", deserialize_with = "seconds")]
+    pub undo: Duration,
+    /// Later than this and a post is held for a person.
+    #[serde(rename = "post_late_seconds", deserialize_with = "seconds")]
+    pub post_late: Duration,
+    #[serde(rename = "reply_late_seconds", deserialize_with = "seconds")]
+    pub reply_late: Duration,
+    /// The timeout of the one call that counts; a network's policy may set its own.
+    #[serde(rename = "call_timeout_seconds", deserialize_with = "seconds")]
+    pub call_timeout: Duration,
+    /// Between two held deliveries that are released together.
+    #[serde(rename = "release_spacing_seconds", deserialize_with = "seconds")]
+    pub release_spacing: Duration,
+    /// Files that replace the built-in policy of a network: `DIR/<network>.toml`.
+    pub policy_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlertsConfig {
+    pub email: Option<EmailConfig>,
+    pub webhook: Option<WebhookConfig>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmailConfig {
+    /// `smtps://user:password@host` or `smtp://host:port`: it may hold a password, so it is a secret.
+    pub smtp_url: SecretSource,
+    pub from: String,
+    pub to: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    pub url: Url,
+    /// Signs the body (HMAC-SHA256).
+    pub secret: Option<SecretSource>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    /// As in `RUST_LOG`, which wins over it.
+    pub filter: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountConfig {
+    pub name: String,
+    pub network: NetworkName,
+    #[serde(default = "default_brand")]
+    pub brand: String,
+    pub base_url: Option<Url>,
+    /// The login name, where the network wants one beside the secret.
+    pub user: Option<String>,
+    pub token: Option<SecretSource>,
+    #[serde(default)]
+    pub listen_for: Vec<String>,
+    #[serde(default = "default_poll_seconds")]
+    pub poll_seconds: u32,
+    pub timezone: Option<String>,
+}
+
+/// A network's name, with a message that lists the known ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct NetworkName(pub Network);
+
+impl TryFrom<String> for NetworkName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
+/// Where a secret lies; never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    Environment(String),
+    File(PathBuf),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{place}: {message}")]
+    Invalid { place: String, message: String },
+}
+
+impl ConfigError {
+    pub fn invalid(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid { place: place.into(), message: message.into() }
+    }
+}
+
+/// Variables that start with `MUHATAP_` and are not keys of the configuration.
+const RESERVED: [&str; 3] = ["MUHATAP_CONFIG", "MUHATAP_KEY", "MUHATAP_KEY_FILE"];
+
+impl Config {
+    /// Reads `path` (or `MUHATAP_CONFIG`, or `muhatap.toml` in the current folder or `/etc/muhatap`, where they are)
+    /// and puts the environment over it.
+    pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
+        let environment: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| name.starts_with("MUHATAP_"))
+            .collect();
+        let named = path.map(Path::to_owned).or_else(|| environment.get("MUHATAP_CONFIG").map(PathBuf::from));
+        let found = named.or_else(|| {
+            ["muhatap.toml", "/etc/muhatap/muhatap.toml"].iter().map(PathBuf::from).find(|path| path.exists())
+        });
+        let text = match &found {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?,
+            None => String::new(),
+        };
+        let mut config = Self::parse(&text, found.as_deref(), &environment)?;
+        config.source = found;
+        Ok(config)
+    }
+
+    /// Parses `text` (from `path`, for messages) and puts `environment` over it.
+    pub fn parse(
+        text: &str,
+        path: Option<&Path>,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Config, ConfigError> {
+        let file = path.map_or("configuration".to_owned(), |path| path.display().to_string());
+        // Parsed alone first, so that a mistake in the file is told with its line.
+        let mut config: Config = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let place = line.map_or(file.clone(), |line| format!("{file}, line {line}"));
+            ConfigError::invalid(place, explain(error.message()))
+        })?;
+        let overrides: Vec<_> = environment.iter().filter(|(name, _)| !RESERVED.contains(&name.as_str())).collect();
+        if !overrides.is_empty() {
+            let base: toml::Table =
+                toml::from_str(text).map_err(|error| ConfigError::invalid(file.clone(), error.message()))?;
+            let mut merged = base.clone();
+            for (name, value) in overrides {
+                // Checked one by one, so that the message names the variable at fault.
+                let mut alone = base.clone();
+                set(&mut alone, name, value)?;
+                let check: Result<Config, _> = alone.try_into();
+                check
+                    .map_err(|error: toml::de::Error| ConfigError::invalid(name.as_str(), explain(error.message())))?;
+                set(&mut merged, name, value)?;
+            }
+            config = merged
+                .try_into()
+                .map_err(|error: toml::de::Error| ConfigError::invalid("environment", explain(error.message())))?;
+        }
+        config.check(&file)?;
+        Ok(config)
+    }
+
+    fn check(&self, file: &str) -> Result<(), ConfigError> {
+        let zone = |place: String, name: &str| match jiff::tz::TimeZone::get(name) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(ConfigError::invalid(
+                place,
+                format!("{name:?} is not a time zone; write an IANA name such as \"Europe/Istanbul\""),
+            )),
+        };
+        zone(format!("{file}, console.timezone"), &self.console.timezone)?;
+        if !["tr", "en"].contains(&self.console.language.as_str()) {
+            return Err(ConfigError::invalid(
+                format!("{file}, console.language"),
+                format!("{:?} is not a language of the console; write \"tr\" or \"en\"", self.console.language),
+            ));
+        }
+        let scheme = |url: &str| url.split_once(':').map(|(scheme, _)| scheme.to_owned()).unwrap_or_default();
+        if !["sqlite", "postgres", "postgresql"].contains(&scheme(&self.database.url).as_str()) {
+            return Err(ConfigError::invalid(
+                format!("{file}, database.url"),
+                "write \"sqlite:FILE\" or \"postgres://user@host/database\"",
+            ));
+        }
+        if !["local", "redis", "rediss"].contains(&scheme(&self.queue.url).as_str()) {
+            return Err(ConfigError::invalid(
+                format!("{file}, queue.url"),
+                "write \"local:\" or \"redis://host:6379\" (rediss:// for TLS)",
+            ));
+        }
+        let mut names = std::collections::BTreeSet::new();
+        for account in &self.accounts {
+            let place = format!("{file}, account {:?}", account.name);
+            if account.name.trim().is_empty() || account.name.len() > 64 {
+                return Err(ConfigError::invalid(place, "the name must have 1 to 64 characters"));
+            }
+            if !names.insert(&account.name) {
+                return Err(ConfigError::invalid(place, "two accounts have this name; names must differ"));
+            }
+            if !(5..=86_400).contains(&account.poll_seconds) {
+                return Err(ConfigError::invalid(place, "poll_seconds must be from 5 to 86400"));
+            }
+            if let Some(name) = &account.timezone {
+                zone(place.clone(), name)?;
+            }
+            if let Some(url) = &account.base_url
+                && (!["http", "https"].contains(&url.scheme()) || url.host_str().is_none())
+            {
+                return Err(ConfigError::invalid(
+                    place,
+                    format!("base_url {url} must start with https:// (or http:// on your own machine)"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where files beside the database lie.
+    pub fn data_dir(&self) -> PathBuf {
+        if let Some(dir) = &self.data_dir {
+            return dir.clone();
+        }
+        let file = self.database.url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//"));
+        match file.map(|rest| Path::new(rest.split('?').next().unwrap_or(rest))).and_then(Path::parent) {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
+
+    /// The folder of lindera dictionaries that `muhatap dictionaries` builds.
+    pub fn dictionaries_dir(&self) -> PathBuf {
+        self.data_dir().join("dictionaries")
+    }
+}
+
+/// Puts one variable over the table: `MUHATAP_DATABASE__URL` sets `database.url`. A value that reads as a number, flag,
+/// array or table is one; everything else is text.
+fn set(table: &mut toml::Table, name: &str, value: &str) -> Result<(), ConfigError> {
+    let path = name["MUHATAP_".len()..].to_ascii_lowercase();
+    let mut keys: Vec<&str> = path.split("__").collect();
+    let last = keys.pop().unwrap_or_default();
+    let mut section = table;
+    for key in keys {
+        section = section
+            .entry(key)
+            .or_insert_with(|| toml::Table::new().into())
+            .as_table_mut()
+            .ok_or_else(|| ConfigError::invalid(name, format!("{key} is not a section")))?;
+    }
+    let parsed = toml::from_str::<toml::Table>(&format!("value = {value}")).ok().and_then(|mut t| t.remove("value"));
+    let parsed = match parsed {
+        Some(toml::Value::Datetime(_)) | None => value.into(),
+        Some(parsed) => parsed,
+    };
+    section.insert(last.to_owned(), parsed);
+    Ok(())
+}
+
+/// Adds the nearest known key to serde's message about an unknown one.
+fn explain(message: &str) -> String {
+    let Some(rest) = message.strip_prefix("unknown field ") else { return message.trim().to_owned() };
+    let mut quoted = rest.split('`').skip(1).step_by(2);
+    let unknown = quoted.next().unwrap_or_default();
+    let known: Vec<&str> = quoted.collect();
+    let nearest =
+        known.iter().max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)));
+    match nearest {
+        Some(nearest) => {
+            format!("unknown key {unknown:?}; did you mean {nearest:?}? known here: {}", known.join(", "))
+        }
+        None => format!("unknown key {unknown:?}; no key is known here"),
+    }
+}
+
+impl SecretSource {
+    /// Reads the secret. `what` names it in the message: `account "destek"`.
+    pub fn read(&self, what: &str) -> Result<SecretString, ConfigError> {
+        let text = match self {
+            Self::Environment(name) => std::env::var(name).map_err(|_| {
+                ConfigError::invalid(what, format!("the environment variable {name} is not set; set it to the secret"))
+            })?,
+            Self::File(path) => std::fs::read_to_string(path).map_err(|error| {
+                ConfigError::invalid(what, format!("the secret's file {} cannot be read: {error}", path.display()))
+            })?,
+        };
+        match text.trim() {
+            "" => Err(ConfigError::invalid(what, format!("the secret in {self} is empty"))),
+            secret => Ok(secret.to_owned().into()),
+        }
+    }
+}
+
+impl std::fmt::Display for SecretSource {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Environment(name) => write!(formatter, "the environment variable {name}"),
+            Self::File(path) => write!(formatter, "the file {}", path.display()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretSource {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Source;
+        const HOW: &str = "write { env = \"VARIABLE\" } or { file = \"/path\" }, never the secret itself";
+
+        impl<'de> serde::de::Visitor<'de> for Source {
+            type Value = SecretSource;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("{ env = \"VARIABLE\" } or { file = \"/path\" }")
+            }
+
+            // The value is a secret: it must not be repeated in the message.
+            fn visit_str<E: serde::de::Error>(self, _secret: &str) -> Result<SecretSource, E> {
+                Err(E::custom(format!("a secret does not belong in the file: {HOW}")))
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
+                let entry: Option<(String, String)> = map.next_entry()?;
+                let second: Option<(String, serde::de::IgnoredAny)> = map.next_entry()?;
+                match (entry.as_ref().map(|(key, value)| (key.as_str(), value)), second) {
+                    (Some(("env", name)), None) => Ok(SecretSource::Environment(name.clone())),
+                    (Some(("file", path)), None) => Ok(SecretSource::File(path.into())),
+                    _ => Err(serde::de::Error::custom(HOW)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Source)
+    }
+}
+
+fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    match (0.0..=31_536_000.0).contains(&seconds) {
+        true => Ok(Duration::from_secs_f64(seconds)),
+        false => Err(serde::de::Error::custom("a number of seconds from 0 to 31536000 (a year)")),
+    }
+}
+
+fn default_brand() -> String {
+    "default".to_owned()
+}
+
+fn default_poll_seconds() -> u32 {
+    30
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self { url: "sqlite:muhatap.db".to_owned() }
+    }
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self { url: "local:".to_owned() }
+    }
+}
+
+impl Default for ConsoleConfig {
+    fn default() -> Self {
+        Self {
+            listen: ([127, 0, 0, 1], 8080).into(),
+            timezone: "Europe/Istanbul".to_owned(),
+            language: "tr".to_owned(),
+            public_url: None,
+        }
+    }
+}
+
+impl Default for WebhooksConfig {
+    fn default() -> Self {
+        Self { listen: ([127, 0, 0, 1], 8081).into() }
+    }
+}
+
+impl Default for DeliveryConfig {
+    fn default() -> Self {
+        Self {
+            settle: Duration::from_secs(30),
+            read_back_gap: Duration::from_secs(30),
+            lease_margin: Duration::from_secs(10),
+            undo: Duration::from_secs(10),
+            post_late: Duration::from_secs(15 * 60),
+            reply_late: Duration::from_secs(24 * 3600),
+            call_timeout: Duration::from_secs(30),
+            release_spacing: Duration::from_secs(60),
+            policy_dir: None,
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}

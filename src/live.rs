@@ -1,1 +1,158 @@
 //! What just happened, for live pages and for loops that wait for work.
+//!
+//! The truth is the `events` table, written in the transaction of what it tells; this module only wakes whoever waits,
+//! in this process at once and, with Redis, in the others too. Without Redis the others notice by their own half-second
+//! look at the database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde::Serialize;
+use tokio::sync::{Notify, broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+/// Events kept for a slow page before it is told to reload.
+const EVENTS_KEPT: usize = 1024;
+/// Wake-ups not yet told to other processes; more are dropped, since one wakes for all.
+const WAKES_KEPT: usize = 64;
+const CHANNEL: &str = "muhatap:wake";
+
+/// One row of the `events` table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    pub id: String,
+    /// `mention`, `mention_edited`, `mention_deleted`, `conversation`, `delivery`, `account` or `alert`.
+    pub kind: String,
+    pub subject_id: String,
+}
+
+/// Something changed in the database: who looks next?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// Rows in `events`: live pages.
+    Events,
+    /// A delivery was added, moved or cancelled: the outbox.
+    Outbox,
+    /// A stream or an account changed: the listener.
+    Streams,
+}
+
+impl Wake {
+    const ALL: [Wake; 3] = [Self::Events, Self::Outbox, Self::Streams];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Outbox => "outbox",
+            Self::Streams => "streams",
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Live(Arc<Inner>);
+
+struct Inner {
+    events: broadcast::Sender<Event>,
+    wakes: [Notify; 3],
+    others: mpsc::Sender<Wake>,
+    to_others: std::sync::Mutex<Option<mpsc::Receiver<Wake>>>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        let (others, to_others) = mpsc::channel(WAKES_KEPT);
+        Self(Arc::new(Inner {
+            events: broadcast::Sender::new(EVENTS_KEPT),
+            wakes: Default::default(),
+            others,
+            to_others: std::sync::Mutex::new(Some(to_others)),
+        }))
+    }
+}
+
+impl Live {
+    /// Wakes whoever waits for this, here and in other processes. Called after the commit.
+    pub fn wake(&self, wake: Wake) {
+        self.wake_here(wake);
+        // Full or nobody there: the others look by themselves within half a second.
+        let _ = self.0.others.try_send(wake);
+    }
+
+    fn wake_here(&self, wake: Wake) {
+        self.0.wakes[wake as usize].notify_one();
+    }
+
+    /// Waits until woken or `at_most` has passed; a wake-up that came before the call counts.
+    pub async fn wait(&self, wake: Wake, at_most: Duration) {
+        let _ = tokio::time::timeout(at_most, self.0.wakes[wake as usize].notified()).await;
+    }
+
+    /// Events as they are read from the database by [`follow`].
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.0.events.subscribe()
+    }
+
+    /// Whether any page is open.
+    pub fn is_watched(&self) -> bool {
+        self.0.events.receiver_count() > 0
+    }
+
+    pub fn publish(&self, event: Event) {
+        let _ = self.0.events.send(event);
+    }
+
+    /// Tells other processes of wake-ups through Redis, and hears of theirs, until `shutdown`. Redis away only means
+    /// that the others notice later.
+    pub async fn share(&self, redis_url: &str, shutdown: CancellationToken) -> Result<(), redis::RedisError> {
+        let client = redis::Client::open(redis_url)?;
+        let taken = self.0.to_others.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let Some(mut to_others) = taken else { return Ok(()) };
+        let mut pause = Duration::from_millis(100);
+        while !shutdown.is_cancelled() {
+            let outcome = tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                outcome = self.share_once(&client, &mut to_others) => outcome,
+            };
+            if let Err(error) = outcome {
+                warn!(error = %error, "redis is away: other processes notice changes within half a second only");
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(10)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn share_once(
+        &self,
+        client: &redis::Client,
+        to_others: &mut mpsc::Receiver<Wake>,
+    ) -> Result<(), redis::RedisError> {
+        let mut sender = client.get_multiplexed_async_connection().await?;
+        let mut subscription = client.get_async_pubsub().await?;
+        subscription.subscribe(CHANNEL).await?;
+        debug!("sharing wake-ups through redis");
+        let mut heard = subscription.on_message();
+        loop {
+            tokio::select! {
+                wake = to_others.recv() => {
+                    let Some(wake) = wake else { return Ok(()) };
+                    redis::cmd("PUBLISH").arg(CHANNEL).arg(wake.as_str()).query_async::<i64>(&mut sender).await?;
+                }
+                message = heard.next() => {
+                    let Some(message) = message else {
+                        return Err(redis::RedisError::from((redis::ErrorKind::Io, "the subscription ended")));
+                    };
+                    let word = message.get_payload::<String>().unwrap_or_default();
+                    if let Some(wake) = Wake::ALL.into_iter().find(|wake| wake.as_str() == word) {
+                        self.wake_here(wake);
+                    }
+                }
+            }
+        }
+    }
+}
