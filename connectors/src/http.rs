@@ -1,1 +1,549 @@
 //! The one HTTP client: timeouts, response size bound, rate limits, status to error.
+//!
+//! [`Client::read`] may be repeated, so whatever is unclear is [`ConnectorError::Unavailable`]. [`Client::call_that_counts`]
+//! is for the one call that publishes: it is made once, without retries, redirects or proxies, and whatever is unclear is
+//! [`ConnectorError::Unconfirmed`].
+
+mod guard;
+mod limits;
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+pub use reqwest::{Method, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use tracing::debug;
+use url::Url;
+
+pub use guard::is_public;
+
+use crate::ConnectorError;
+use crate::error::BoxError;
+
+/// The largest answer that is read unless a call says otherwise.
+pub const MAX_BODY: usize = 8 * 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_REDIRECTS: usize = 5;
+const USER_AGENT: &str = concat!("Muhatap/", env!("CARGO_PKG_VERSION"));
+
+/// How fast an account reads: `burst` requests at once, then one each `every`.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    pub burst: u32,
+    pub every: Duration,
+}
+
+/// The HTTP side of one account. Building it opens no connection.
+pub struct Client {
+    reading: reqwest::Client,
+    sending: reqwest::Client,
+    guarded: OnceLock<reqwest::Client>,
+    base: Url,
+    call_timeout: Duration,
+    pace: DefaultDirectRateLimiter,
+    /// Until when a bucket's limit is used up, as the network last said.
+    gates: Mutex<HashMap<&'static str, Instant>>,
+    /// Never shown in an error, even if the network repeats it.
+    secret: Option<SecretString>,
+}
+
+impl Client {
+    /// A client for the server at `base`; every request is bounded by `call_timeout`, its answer included.
+    pub fn new(base: Url, call_timeout: Duration, pace: Pace) -> Result<Self, ConnectorError> {
+        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+            return Err(ConnectorError::Settings(format!(
+                "base_url {:?} is not an http or https address; write it like \"https://example.org\"",
+                without_userinfo(&base)
+            )));
+        }
+        let burst = NonZeroU32::new(pace.burst).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(pace.every)
+            .ok_or_else(|| ConnectorError::Settings("the pace of reading must not be zero".to_owned()))?
+            .allow_burst(burst);
+        Ok(Self {
+            reading: builder(call_timeout).build().map_err(cannot_build)?,
+            // A connection kept open may be closed by the server just when the message goes out, an end that is unclear
+            // for no reason; a message is worth a connection of its own.
+            sending: builder(call_timeout).pool_max_idle_per_host(0).build().map_err(cannot_build)?,
+            guarded: OnceLock::new(),
+            base,
+            call_timeout,
+            pace: RateLimiter::direct(quota),
+            gates: Mutex::default(),
+            secret: None,
+        })
+    }
+
+    /// Names the secret that is cut out of every error.
+    pub fn with_secret(mut self, secret: SecretString) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+
+    /// The server's address, without a path.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// Reads an answer with a status of success; anything else is an error.
+    pub async fn read(&self, call: Call) -> Result<Response, ConnectorError> {
+        self.fetch(call).await?.accepted()
+    }
+
+    /// Reads an answer of any status but 429.
+    pub async fn fetch(&self, call: Call) -> Result<Response, ConnectorError> {
+        let bucket = call.bucket;
+        self.gate(bucket)?;
+        self.pace.until_ready().await;
+        let url = call.url(&self.base);
+        let answer = self.exchange(&self.reading, url, call).await;
+        let response = answer.map_err(|failure| match failure {
+            Failure::TooLarge(limit) => ConnectorError::Malformed(too_large(limit)),
+            Failure::NotSent(reason) | Failure::Unclear(reason) => ConnectorError::Unavailable(reason),
+        })?;
+        self.obey(bucket, &response)?;
+        Ok(response)
+    }
+
+    /// Makes the one call that counts. A status in `refusals` (4xx that certainly published nothing) is
+    /// [`ConnectorError::Rejected`]; 401 and 429 are always refusals.
+    pub async fn call_that_counts(&self, call: Call, refusals: &[u16]) -> Result<Response, ConnectorError> {
+        self.attempt(call).await?.published_or(refusals)
+    }
+
+    /// Makes the one call that counts and gives its answer, of any status but 429, to be judged by the caller.
+    pub async fn attempt(&self, call: Call) -> Result<Response, ConnectorError> {
+        let bucket = call.bucket;
+        self.gate(bucket)?;
+        let url = call.url(&self.base);
+        let answer = self.exchange(&self.sending, url, call).await;
+        let response = answer.map_err(|failure| match failure {
+            Failure::NotSent(reason) => ConnectorError::Unavailable(reason),
+            Failure::TooLarge(limit) => ConnectorError::Unconfirmed(too_large(limit)),
+            Failure::Unclear(reason) => ConnectorError::Unconfirmed(reason),
+        })?;
+        self.obey(bucket, &response)?;
+        Ok(response)
+    }
+
+    /// Reads `url`, which the operator named, following its redirects. What a redirect names is a stranger's choice: other
+    /// hosts are reached only at public addresses, and only the first host gets the call's headers.
+    pub async fn read_following(&self, url: Url, call: Call) -> Result<Response, ConnectorError> {
+        let bucket = call.bucket;
+        self.gate(bucket)?;
+        self.pace.until_ready().await;
+        let deadline = Instant::now() + call.timeout.unwrap_or(self.call_timeout);
+        let first = url.origin();
+        let mut url = url;
+        for _ in 0..=MAX_REDIRECTS {
+            let trusted = url.origin() == first;
+            let mut hop = call.clone();
+            hop.timeout = Some(deadline.saturating_duration_since(Instant::now()));
+            let client = match trusted {
+                true => &self.reading,
+                false => {
+                    guard::check_address(&url).map_err(|reason| ConnectorError::Rejected(reason.to_string()))?;
+                    hop.headers.remove(header::AUTHORIZATION);
+                    hop.headers.remove(header::COOKIE);
+                    self.guarded()?
+                }
+            };
+            let answer = self.exchange(client, url.clone(), hop).await;
+            let response = answer.map_err(|failure| match failure {
+                Failure::TooLarge(limit) => ConnectorError::Malformed(too_large(limit)),
+                Failure::NotSent(reason) | Failure::Unclear(reason) => ConnectorError::Unavailable(reason),
+            })?;
+            self.obey(bucket, &response)?;
+            match response.redirect_target(&url) {
+                Some(next) => url = next,
+                None => return Ok(response),
+            }
+        }
+        Err(ConnectorError::Rejected(format!("more than {MAX_REDIRECTS} redirects; give the final address instead")))
+    }
+
+    /// Reads an address that a stranger named: public addresses only, at every redirect too.
+    pub async fn read_stranger(&self, url: Url, call: Call) -> Result<Response, ConnectorError> {
+        self.gate(call.bucket)?;
+        self.pace.until_ready().await;
+        let deadline = Instant::now() + call.timeout.unwrap_or(self.call_timeout);
+        let mut url = url;
+        for _ in 0..=MAX_REDIRECTS {
+            guard::check_address(&url).map_err(|reason| ConnectorError::Rejected(reason.to_string()))?;
+            let mut hop = call.clone();
+            hop.timeout = Some(deadline.saturating_duration_since(Instant::now()));
+            let answer = self.exchange(self.guarded()?, url.clone(), hop).await;
+            let response = answer.map_err(|failure| match failure {
+                Failure::TooLarge(limit) => ConnectorError::Malformed(too_large(limit)),
+                Failure::NotSent(reason) | Failure::Unclear(reason) => ConnectorError::Unavailable(reason),
+            })?;
+            match response.redirect_target(&url) {
+                Some(next) => url = next,
+                None => return Ok(response),
+            }
+        }
+        Err(ConnectorError::Rejected(format!("more than {MAX_REDIRECTS} redirects; give the final address instead")))
+    }
+
+    fn guarded(&self) -> Result<&reqwest::Client, ConnectorError> {
+        if self.guarded.get().is_none() {
+            let client = builder(self.call_timeout).dns_resolver(guard::PublicOnly).build().map_err(cannot_build)?;
+            let _ = self.guarded.set(client);
+        }
+        self.guarded.get().ok_or_else(|| ConnectorError::Settings("the guarded client could not be made".to_owned()))
+    }
+
+    /// Refuses a call while the network's own limit for its bucket is used up.
+    fn gate(&self, bucket: &'static str) -> Result<(), ConnectorError> {
+        let mut gates = self.gates.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let Some(until) = gates.get(bucket).copied() else { return Ok(()) };
+        let wait = until.saturating_duration_since(Instant::now());
+        if wait.is_zero() {
+            gates.remove(bucket);
+            return Ok(());
+        }
+        Err(ConnectorError::RateLimited(wait))
+    }
+
+    /// Keeps what the answer says about limits; 429 becomes the error that it is.
+    fn obey(&self, bucket: &'static str, response: &Response) -> Result<(), ConnectorError> {
+        let refused = response.status == StatusCode::TOO_MANY_REQUESTS;
+        let asked_to_wait = matches!(response.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let wait = match refused {
+            true => Some(limits::wait_after_429(&response.headers, &response.body)),
+            false if asked_to_wait => limits::retry_after(&response.headers),
+            false => limits::used_up(&response.headers),
+        };
+        if let Some(wait) = wait {
+            let mut gates = self.gates.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            gates.insert(bucket, Instant::now() + wait);
+            if refused {
+                return Err(ConnectorError::RateLimited(wait));
+            }
+        }
+        Ok(())
+    }
+
+    /// One request and its whole answer, within the call's time and size.
+    async fn exchange(&self, client: &reqwest::Client, url: Url, call: Call) -> Result<Response, Failure> {
+        let started = Instant::now();
+        let max_body = call.max_body;
+        let mut request = client.request(call.method, url).headers(call.headers);
+        request = request.timeout(call.timeout.unwrap_or(self.call_timeout));
+        if let Some(body) = call.body {
+            request = request.body(body);
+        }
+        let mut answer = request.send().await.map_err(|error| self.failure(error))?;
+        let status = answer.status();
+        let headers = std::mem::take(answer.headers_mut());
+        let mut body = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| Failure::Unclear(self.plain(error)))? {
+            if body.len() + chunk.len() > max_body {
+                return Err(Failure::TooLarge(max_body));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        debug!(
+            bucket = call.bucket,
+            status = status.as_u16(),
+            bytes = body.len(),
+            duration_ms = started.elapsed().as_millis() as u64,
+            "answered"
+        );
+        Ok(Response { status, headers, body: body.freeze(), secret: self.secret.clone() })
+    }
+
+    fn failure(&self, error: reqwest::Error) -> Failure {
+        match error.is_builder() || error.is_connect() {
+            true => Failure::NotSent(self.plain(error)),
+            false => Failure::Unclear(self.plain(error)),
+        }
+    }
+
+    /// The error as text: reqwest puts the address into its errors, and Telegram's address contains the token.
+    fn plain(&self, error: reqwest::Error) -> BoxError {
+        let timeout = error.is_timeout();
+        let error = error.without_url();
+        let mut text = match timeout {
+            true => "no complete answer in time".to_owned(),
+            false => error.to_string(),
+        };
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !timeout && !text.contains(&cause_text) {
+                text.push_str(": ");
+                text.push_str(&cause_text);
+            }
+            source = cause.source();
+        }
+        redact(text, self.secret.as_ref()).into()
+    }
+}
+
+fn builder(call_timeout: Duration) -> reqwest::ClientBuilder {
+    // Harmless when the program chose a provider already; without any, building the client would panic.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .timeout(call_timeout)
+        // Shorter than the call, so that a server that cannot be reached is told apart from one that does not answer.
+        .connect_timeout(CONNECT_TIMEOUT.min(call_timeout / 2))
+        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_max_idle_per_host(2)
+}
+
+fn cannot_build(error: reqwest::Error) -> ConnectorError {
+    ConnectorError::Settings(format!("the HTTP client cannot be built: {}", error.without_url()))
+}
+
+fn too_large(limit: usize) -> BoxError {
+    format!("the answer is larger than {limit} bytes").into()
+}
+
+fn without_userinfo(url: &Url) -> String {
+    let mut url = url.clone();
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.into()
+}
+
+fn redact(text: String, secret: Option<&SecretString>) -> String {
+    match secret.map(|secret| secret.expose_secret()) {
+        Some(secret) if !secret.is_empty() && text.contains(secret) => text.replace(secret, "…"),
+        _ => text,
+    }
+}
+
+enum Failure {
+    /// Nothing left this machine.
+    NotSent(BoxError),
+    Unclear(BoxError),
+    TooLarge(usize),
+}
+
+/// A request to be made, its path below the account's base address.
+#[derive(Clone)]
+pub struct Call {
+    method: Method,
+    segments: Vec<String>,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+    bucket: &'static str,
+    timeout: Option<Duration>,
+    max_body: usize,
+}
+
+impl Call {
+    /// A call to `path`, whose parts are taken as they are; text from elsewhere goes through [`Call::segment`].
+    pub fn new(method: Method, path: &str) -> Self {
+        Self {
+            method,
+            segments: path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect(),
+            query: Vec::new(),
+            headers: HeaderMap::new(),
+            body: None,
+            bucket: "default",
+            timeout: None,
+            max_body: MAX_BODY,
+        }
+    }
+
+    pub fn get(path: &str) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    pub fn post(path: &str) -> Self {
+        Self::new(Method::POST, path)
+    }
+
+    pub fn put(path: &str) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
+    pub fn delete(path: &str) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    /// Adds one path segment, encoded: an id can never reach another path.
+    pub fn segment(mut self, text: &str) -> Self {
+        self.segments.push(text.to_owned());
+        self
+    }
+
+    pub fn query(mut self, name: &str, value: impl ToString) -> Self {
+        self.query.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Adds a header; a value that cannot be one (control characters) is left out.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Authorizes with a bearer token, kept out of debug output.
+    pub fn bearer(mut self, token: &SecretString) -> Self {
+        if let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())) {
+            value.set_sensitive(true);
+            self.headers.insert(header::AUTHORIZATION, value);
+        }
+        self
+    }
+
+    /// Sends `body` as JSON.
+    pub fn json(mut self, body: &impl Serialize) -> Self {
+        // Our own types and `serde_json::Value` always serialize; a map with other than text keys would not.
+        if let Ok(bytes) = serde_json::to_vec(body) {
+            self.body = Some(bytes.into());
+            self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        self
+    }
+
+    /// Sends `fields` as a form.
+    pub fn form(mut self, fields: &[(&str, &str)]) -> Self {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.body = Some(body.into());
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        self.headers.insert(header::CONTENT_TYPE, form);
+        self
+    }
+
+    /// Names what shares a limit on the network: a used-up limit stops the calls of its bucket only.
+    pub fn bucket(mut self, bucket: &'static str) -> Self {
+        self.bucket = bucket;
+        self
+    }
+
+    /// Bounds this call, answer included, by another time than the account's.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Bounds this call's answer by another size than [`MAX_BODY`].
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    fn url(&self, base: &Url) -> Url {
+        let mut url = base.clone();
+        url.set_fragment(None);
+        url.set_query(None);
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(&self.segments);
+        }
+        if !self.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.query);
+        }
+        url
+    }
+}
+
+/// A whole answer.
+#[derive(Debug, Clone)]
+pub struct Response {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    secret: Option<SecretString>,
+}
+
+impl Response {
+    /// A header's value as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as JSON of a known shape.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ConnectorError> {
+        serde_json::from_slice(&self.body).map_err(|error| ConnectorError::Malformed(error.into()))
+    }
+
+    /// The body of a call that counts as JSON: one that cannot be read proves nothing.
+    pub fn proof<T: DeserializeOwned>(&self) -> Result<T, ConnectorError> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            ConnectorError::Unconfirmed(
+                format!("the network answered {}, but not readably: {error}", self.status).into(),
+            )
+        })
+    }
+
+    /// Itself when the status is one of success; the error of a read otherwise.
+    pub fn accepted(self) -> Result<Self, ConnectorError> {
+        let status = self.status;
+        if status.is_success() {
+            return Ok(self);
+        }
+        let said = self.said();
+        Err(match status {
+            StatusCode::UNAUTHORIZED => ConnectorError::Unauthorized(said),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => ConnectorError::Unavailable(said.into()),
+            _ if status.is_redirection() => ConnectorError::Settings(match self.redirect_origin() {
+                Some(origin) => format!("the server redirects to {origin}; set base_url to it"),
+                None => format!("the server answered {said}; check base_url"),
+            }),
+            _ if status.is_client_error() => ConnectorError::Rejected(said),
+            _ => ConnectorError::Unavailable(said.into()),
+        })
+    }
+
+    /// Itself when the status is one of success; the error of a call that counts otherwise.
+    pub fn published_or(self, refusals: &[u16]) -> Result<Self, ConnectorError> {
+        let status = self.status;
+        if status.is_success() {
+            return Ok(self);
+        }
+        let said = self.said();
+        Err(match status {
+            StatusCode::UNAUTHORIZED => ConnectorError::Unauthorized(said),
+            _ if status.is_client_error() && refusals.contains(&status.as_u16()) => ConnectorError::Rejected(said),
+            _ => ConnectorError::Unconfirmed(said.into()),
+        })
+    }
+
+    /// The status and what the network says about it, for a person; never a whole page.
+    pub fn said(&self) -> String {
+        let said = serde_json::from_slice::<serde_json::Value>(&self.body).ok().and_then(|body| {
+            let parts: Vec<&str> = ["errcode", "error", "error_description", "message", "description"]
+                .iter()
+                .filter_map(|name| body.get(name)?.as_str())
+                .filter(|part| !part.trim().is_empty())
+                .collect();
+            (!parts.is_empty()).then(|| parts.join(": "))
+        });
+        let text = match said {
+            Some(said) => format!("{} ({})", said.chars().take(300).collect::<String>(), self.status.as_u16()),
+            None => self.status.to_string(),
+        };
+        redact(text.replace('\0', "\u{FFFD}"), self.secret.as_ref())
+    }
+
+    fn redirect_target(&self, from: &Url) -> Option<Url> {
+        // 304 is a redirection by its number only.
+        let moved = matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+        moved.then(|| from.join(self.header("location")?).ok()).flatten()
+    }
+
+    fn redirect_origin(&self) -> Option<String> {
+        let target = Url::parse(self.header("location")?).ok()?;
+        Some(target.origin().ascii_serialization())
+    }
+}

@@ -1,1 +1,1 @@
-//!
+//! Mastodon: notifications, hashtag and word searches, own statuses.

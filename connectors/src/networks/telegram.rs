@@ -1,1 +1,1 @@
-//!
+//! Telegram bots: updates in, messages out, nothing to read back.
