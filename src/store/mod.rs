@@ -1,12 +1,203 @@
-//! The one store, on SQLite or PostgreSQL.
+//! The one store, on SQLite or PostgreSQL: one text per statement, through `sqlx::Any`.
+//!
+//! Conventions: times are `BIGINT` microseconds ([`micros`]), ids and JSON are `TEXT`, rows are read with
+//! [`rows::Cells`], statements are constants with `$n`, and whoever writes starts with [`Store::begin`]. Only this file,
+//! [`open`] and [`search`] ask which database it is.
 
 pub mod accounts;
 pub mod alerts;
 pub mod contacts;
 pub mod conversations;
 pub mod deliveries;
+mod error;
 pub mod inbox;
 pub mod lanes;
 pub mod mentions;
+mod open;
+pub(in crate::store) mod rows;
+pub mod search;
 pub mod streams;
 pub mod users;
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub use error::StoreError;
+
+/// How long a writer waits for its turn, in this process and for another one.
+const PATIENCE: Duration = Duration::from_secs(10);
+const CLOCK_EVERY: Duration = Duration::from_secs(10);
+
+/// Which database is behind the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// The product's whole state. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: AnyPool,
+    engine: Engine,
+    /// SQLite has one writer at a time: within a process they queue here in order, without polling the file's lock.
+    turn: Arc<Semaphore>,
+    clock: Mutex<Sample>,
+}
+
+#[derive(Clone, Copy)]
+struct Sample {
+    database: Timestamp,
+    taken: Instant,
+}
+
+/// A transaction that may write. Ends with [`Tx::commit`]; dropped, it is rolled back.
+pub(in crate::store) struct Tx {
+    inner: Transaction<'static, Any>,
+    engine: Engine,
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Store {
+    /// Opens `sqlite:PATH` (made, readable by its owner alone, where it is missing) or `postgres://…`, checks that a
+    /// commit survives power loss, and brings the schema up to date; several processes may do so at once.
+    pub async fn open(url: &str) -> Result<Store, StoreError> {
+        let (pool, engine) = open::open(url).await?;
+        let database = sample(&pool, engine).await?;
+        let inner = Arc::new(Inner { pool, engine, turn: Arc::new(Semaphore::new(1)), clock: Mutex::new(database) });
+        keep_time(&inner);
+        Ok(Store { inner })
+    }
+
+    /// The database's clock: all processes on one database agree on it.
+    pub fn clock(&self) -> Timestamp {
+        let sample = *self.inner.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = SignedDuration::try_from(sample.taken.elapsed()).unwrap_or_default();
+        let now = sample.database.checked_add(passed).unwrap_or(sample.database);
+        // Whole microseconds, as in the database: a stored time equals the value that was stored.
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    }
+
+    /// Starts a transaction that may write; on SQLite it has the write lock from here on.
+    pub(in crate::store) async fn begin(&self) -> Result<Tx, StoreError> {
+        let engine = self.inner.engine;
+        let (statement, turn) = match engine {
+            Engine::Postgres => ("BEGIN", None),
+            Engine::Sqlite => {
+                let turn = tokio::time::timeout(PATIENCE, self.inner.turn.clone().acquire_owned()).await;
+                let Ok(Ok(turn)) = turn else {
+                    return Err(StoreError::Busy(
+                        "another write of this process takes too long; nothing was written, it is tried again".into(),
+                    ));
+                };
+                ("BEGIN IMMEDIATE", Some(turn))
+            }
+        };
+        let inner = self.inner.pool.begin_with(statement).await?;
+        Ok(Tx { inner, engine, _turn: turn })
+    }
+
+    /// For reading; whoever writes uses [`Store::begin`].
+    pub(in crate::store) fn pool(&self) -> &AnyPool {
+        &self.inner.pool
+    }
+
+    /// Answers when the database does: for `/readyz`.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").fetch_one(self.pool()).await?;
+        Ok(())
+    }
+
+    /// Closes every connection; SQLite moves its log into the file.
+    pub async fn close(&self) {
+        self.inner.pool.close().await;
+    }
+}
+
+impl Tx {
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.inner.commit().await?)
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Until the end of this transaction no other one that names `what` runs; on SQLite that is always so.
+    pub async fn alone(&mut self, what: &str) -> Result<(), StoreError> {
+        if self.engine == Engine::Postgres {
+            sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+                .bind(what)
+                .execute(&mut **self)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Tx {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.inner
+    }
+}
+
+/// A time as the database keeps it.
+pub(in crate::store) fn micros(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+/// As [`micros`], for a time that may be missing.
+pub(in crate::store) fn maybe_micros(time: Option<Timestamp>) -> Option<i64> {
+    time.map(Timestamp::as_microsecond)
+}
+
+async fn sample(pool: &AnyPool, engine: Engine) -> Result<Sample, StoreError> {
+    let statement = match engine {
+        Engine::Sqlite => "SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER) * 1000",
+        Engine::Postgres => "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+    };
+    let mut connection = pool.acquire().await?;
+    let asked = Instant::now();
+    let now: i64 = sqlx::query_scalar(statement).fetch_one(&mut *connection).await?;
+    let database = Timestamp::from_microsecond(now)
+        .map_err(|error| StoreError::Open(format!("the database's clock cannot be used: {error}; set its date")))?;
+    // The database read its clock about half-way between question and answer.
+    Ok(Sample { database, taken: asked + asked.elapsed() / 2 })
+}
+
+/// Takes the database's time again every ten seconds, as long as the store lives.
+fn keep_time(inner: &Arc<Inner>) {
+    let inner = Arc::downgrade(inner);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(CLOCK_EVERY).await;
+            let Some(inner) = inner.upgrade() else { return };
+            if inner.pool.is_closed() {
+                return;
+            }
+            match sample(&inner.pool, inner.engine).await {
+                Ok(sample) => *inner.clock.lock().unwrap_or_else(PoisonError::into_inner) = sample,
+                Err(error) => {
+                    tracing::warn!(%error, "the database's clock could not be read, the last reading goes on")
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,246 @@
+//! Opening a database: its file and permissions, the settings that make a commit durable, the schema.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::Migrator;
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Row};
+
+use super::{Engine, PATIENCE, StoreError, search};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
+
+const CONNECTIONS: u32 = 8;
+
+pub(super) async fn open(url: &str) -> Result<(AnyPool, Engine), StoreError> {
+    sqlx::any::install_default_drivers();
+    let engine = engine_of(url)?;
+    let url = match engine {
+        Engine::Sqlite => {
+            let path = sqlite_path(url)?;
+            make_file(&path)?;
+            sqlite_url(&path)?
+        }
+        Engine::Postgres => url.to_owned(),
+    };
+    let options: AnyConnectOptions =
+        url.parse().map_err(|_| StoreError::Open("database.url is not a valid address: check its form".into()))?;
+    let options = options.disable_statement_logging();
+
+    let mut first = AnyConnection::connect_with(&options).await.map_err(|error| unreachable(engine, error))?;
+    if engine == Engine::Sqlite {
+        write_ahead(&mut first).await?;
+    }
+    prepare(&mut first, engine).await?;
+    check(&mut first, engine).await?;
+    migrate(&mut first, engine).await?;
+    first.close().await?;
+
+    let pool = AnyPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .after_connect(move |connection, _| Box::pin(async move { prepare(connection, engine).await }))
+        .connect_with(options)
+        .await?;
+    Ok((pool, engine))
+}
+
+fn engine_of(url: &str) -> Result<Engine, StoreError> {
+    match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("sqlite") => Ok(Engine::Sqlite),
+        Some("postgres" | "postgresql") => Ok(Engine::Postgres),
+        _ => Err(StoreError::Open(
+            "database.url must begin with sqlite: or postgres:// (sqlite:muhatap.db, postgres://user@host/muhatap)"
+                .into(),
+        )),
+    }
+}
+
+/// The file that a `sqlite:` address names.
+fn sqlite_path(url: &str) -> Result<PathBuf, StoreError> {
+    let rest = url.strip_prefix("sqlite:").unwrap_or(url);
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if path.is_empty() || path.starts_with(":memory:") {
+        return Err(StoreError::Open(
+            "database.url names no file: write sqlite:PATH; a database in memory would lose what it is given".into(),
+        ));
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// `sqlx` decodes percent signs in the path, so everything but the plainest letters is encoded.
+fn sqlite_url(path: &Path) -> Result<String, StoreError> {
+    let Some(text) = path.to_str() else {
+        return Err(StoreError::Open(format!("the path {} is not UTF-8: choose another", path.display())));
+    };
+    let mut url = String::from("sqlite:");
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => url.push(byte as char),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Ok(url)
+}
+
+/// Makes the file, for its owner alone: SQLite gives its log and index the same permissions.
+fn make_file(path: &Path) -> Result<(), StoreError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Open(format!(
+            "the database file {} cannot be made: {error}; its folder must exist and be writable for this user",
+            path.display()
+        ))),
+    }
+}
+
+fn unreachable(engine: Engine, error: sqlx::Error) -> StoreError {
+    match engine {
+        // The address may carry a password: only the server's or the system's own words are shown.
+        Engine::Postgres => StoreError::Open(format!(
+            "PostgreSQL cannot be reached: {error}; check that it runs and that database.url names its host, user and database"
+        )),
+        Engine::Sqlite => match StoreError::from(error) {
+            StoreError::Database(error) => {
+                StoreError::Open(format!("the database file cannot be opened: {error}; check its permissions"))
+            }
+            other => other,
+        },
+    }
+}
+
+/// Switches the file to its write-ahead log. The switch does not wait for other connections by itself.
+async fn write_ahead(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    let started = Instant::now();
+    loop {
+        let answer = sqlx::query_scalar::<_, String>("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await;
+        let reason = match answer {
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            Ok(mode) => {
+                return Err(StoreError::Open(format!(
+                    "the database file cannot use a write-ahead log (it stays in mode {mode}): \
+                     put it on a local disk, not on a network share"
+                )));
+            }
+            Err(error) => StoreError::from(error),
+        };
+        match reason {
+            StoreError::Busy(_) if started.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(20)).await,
+            StoreError::Database(error) => {
+                return Err(StoreError::Open(format!(
+                    "the database file cannot be read: {error}; check that database.url names a Muhatap database"
+                )));
+            }
+            other => return Err(other),
+        }
+    }
+}
+
+/// Settings of every new connection.
+async fn prepare(connection: &mut AnyConnection, engine: Engine) -> Result<(), sqlx::Error> {
+    let statements: &[&'static str] = match engine {
+        Engine::Sqlite => &[
+            "PRAGMA busy_timeout = 10000",
+            "PRAGMA synchronous = FULL",
+            "PRAGMA foreign_keys = ON",
+            // What is deleted is overwritten, not only unlinked.
+            "PRAGMA secure_delete = ON",
+            "PRAGMA temp_store = MEMORY",
+        ],
+        Engine::Postgres => &[
+            "SET synchronous_commit = on",
+            "SET client_min_messages = warning",
+            "SET idle_in_transaction_session_timeout = '60s'",
+            "SET lock_timeout = '10s'",
+            "SET TIME ZONE 'UTC'",
+        ],
+    };
+    for statement in statements {
+        sqlx::query(*statement).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Refuses a database on which a commit would not survive power loss.
+async fn check(connection: &mut AnyConnection, engine: Engine) -> Result<(), StoreError> {
+    let wanted: &[(&'static str, &str)] = match engine {
+        Engine::Sqlite => {
+            &[("PRAGMA synchronous", "2"), ("PRAGMA foreign_keys", "1"), ("PRAGMA busy_timeout", "10000")]
+        }
+        Engine::Postgres => &[
+            ("SELECT current_setting('synchronous_commit')", "on"),
+            ("SELECT current_setting('fsync')", "on"),
+            ("SELECT current_setting('server_encoding')", "UTF8"),
+        ],
+    };
+    for (question, answer) in wanted {
+        let row = sqlx::query(*question).fetch_one(&mut *connection).await?;
+        let got = row.try_get::<String, _>(0).or_else(|_| row.try_get::<i64, _>(0).map(|n| n.to_string()))?;
+        if got != *answer {
+            return Err(StoreError::Open(format!(
+                "the database answers {got:?} to {question:?}, but {answer:?} is needed for commits that survive power loss: \
+                 change the server's settings"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Applies what is missing, in one transaction that other processes wait for.
+async fn migrate(connection: &mut AnyConnection, engine: Engine) -> Result<(), StoreError> {
+    let mut tx = match engine {
+        Engine::Sqlite => connection.begin_with("BEGIN IMMEDIATE").await?,
+        Engine::Postgres => {
+            let mut tx = connection.begin().await?;
+            sqlx::query("SELECT pg_advisory_xact_lock(7146920415)").execute(&mut *tx).await?;
+            tx
+        }
+    };
+    sqlx::query(
+        "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)",
+    )
+    .execute(&mut *tx)
+    .await?;
+    let applied: Vec<(i64, String)> =
+        sqlx::query_as("SELECT version, checksum FROM migrations ORDER BY version").fetch_all(&mut *tx).await?;
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    if let Some((version, _)) = applied.last().filter(|(version, _)| *version > newest) {
+        return Err(StoreError::Open(format!(
+            "the database was made by a newer Muhatap (its schema is {version}, this program knows {newest}): \
+             use the newer program, or restore a backup"
+        )));
+    }
+    for migration in MIGRATIONS.iter() {
+        let checksum: String = migration.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
+        match applied.iter().find(|(version, _)| *version == migration.version) {
+            Some((_, known)) if *known == checksum => continue,
+            Some(_) => {
+                return Err(StoreError::Open(format!(
+                    "migration {} of the database differs from this program's: use the program that made it, \
+                     or restore a backup",
+                    migration.version
+                )));
+            }
+            None => {}
+        }
+        sqlx::raw_sql(migration.sql.clone()).execute(&mut *tx).await?;
+        sqlx::query("INSERT INTO migrations (version, name, checksum) VALUES ($1, $2, $3)")
+            .bind(migration.version)
+            .bind(migration.description.as_ref())
+            .bind(checksum)
+            .execute(&mut *tx)
+            .await?;
+        tracing::info!(version = migration.version, "schema migrated");
+    }
+    search::set_up(&mut tx, engine).await?;
+    tx.commit().await?;
+    Ok(())
+}

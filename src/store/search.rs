@@ -1,0 +1,62 @@
+//! Full-text search over folded words: FTS5 on SQLite, a text-search vector on PostgreSQL.
+//!
+//! Both hold words that `analyze::tokens::search_fold` wrote, so both find the same. Neither database folds by itself.
+
+use sqlx::AnyConnection;
+
+use super::{Engine, Store, StoreError};
+
+/// Makes the search tables; in the migration's transaction.
+pub(super) async fn set_up(connection: &mut AnyConnection, engine: Engine) -> Result<(), StoreError> {
+    let statements: &[&'static str] = match engine {
+        Engine::Sqlite => &[
+            "CREATE VIRTUAL TABLE IF NOT EXISTS mention_search USING fts5
+             (subject_id UNINDEXED, words, tokenize = \"unicode61 remove_diacritics 0 categories 'L* M* N* Co S*'\", detail = none)",
+            "INSERT INTO mention_search (mention_search, rank) VALUES ('secure-delete', 1)",
+            "CREATE VIRTUAL TABLE IF NOT EXISTS contact_search USING fts5
+             (subject_id UNINDEXED, words, tokenize = \"unicode61 remove_diacritics 0 categories 'L* M* N* Co S*'\", detail = none)",
+            "INSERT INTO contact_search (contact_search, rank) VALUES ('secure-delete', 1)",
+        ],
+        Engine::Postgres => &[
+            "CREATE TABLE IF NOT EXISTS mention_search (subject_id TEXT PRIMARY KEY, words TSVECTOR NOT NULL)",
+            "CREATE INDEX IF NOT EXISTS mention_search_words ON mention_search USING GIN (words)",
+            "CREATE TABLE IF NOT EXISTS contact_search (subject_id TEXT PRIMARY KEY, words TSVECTOR NOT NULL)",
+            "CREATE INDEX IF NOT EXISTS contact_search_words ON contact_search USING GIN (words)",
+        ],
+    };
+    for statement in statements {
+        sqlx::query(*statement).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// What to bind for a search: all of the folded words, each as the beginning of a word. `None`: nothing to look for.
+    pub(in crate::store) fn search_query(&self, folded: &str) -> Option<String> {
+        let words = folded
+            .split_whitespace()
+            .map(|word| word.replace(['"', '\'', '\\', '\0'], ""))
+            .filter(|word| !word.is_empty());
+        let query = match self.inner.engine {
+            Engine::Sqlite => words.map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" AND "),
+            Engine::Postgres => words.map(|word| format!("'{word}':*")).collect::<Vec<_>>().join(" & "),
+        };
+        (!query.is_empty()).then_some(query)
+    }
+
+    /// The ids whose words match the next parameter: `m.id IN (` this `$n))`.
+    pub(in crate::store) fn mentions_matching(&self) -> (&'static str, &'static str) {
+        match self.inner.engine {
+            Engine::Sqlite => ("SELECT subject_id FROM mention_search WHERE mention_search MATCH ", ""),
+            Engine::Postgres => ("SELECT subject_id FROM mention_search WHERE words @@ to_tsquery('simple', ", ")"),
+        }
+    }
+
+    /// As [`Store::mentions_matching`], for contacts.
+    pub(in crate::store) fn contacts_matching(&self) -> (&'static str, &'static str) {
+        match self.inner.engine {
+            Engine::Sqlite => ("SELECT subject_id FROM contact_search WHERE contact_search MATCH ", ""),
+            Engine::Postgres => ("SELECT subject_id FROM contact_search WHERE words @@ to_tsquery('simple', ", ")"),
+        }
+    }
+}
