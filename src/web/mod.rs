@@ -1,1 +1,4 @@
 //! The console and the JSON API.
+
+pub mod locale;
+pub mod texts;
