@@ -11,17 +11,17 @@ pub(super) async fn set_up(connection: &mut AnyConnection, engine: Engine) -> Re
     let statements: &[&'static str] = match engine {
         Engine::Sqlite => &[
             "CREATE VIRTUAL TABLE IF NOT EXISTS mention_search USING fts5
-             (subject_id UNINDEXED, words, tokenize = \"unicode61 remove_diacritics 0 categories 'L* M* N* Co S*'\", detail = none)",
+             (mention_id UNINDEXED, document, tokenize = \"unicode61 remove_diacritics 0 categories 'L* M* N* Co S*'\", detail = none)",
             "INSERT INTO mention_search (mention_search, rank) VALUES ('secure-delete', 1)",
             "CREATE VIRTUAL TABLE IF NOT EXISTS contact_search USING fts5
-             (subject_id UNINDEXED, words, tokenize = \"unicode61 remove_diacritics 0 categories 'L* M* N* Co S*'\", detail = none)",
+             (contact_id UNINDEXED, document, tokenize = \"unicode61 remove_diacritics 0 categories 'L* M* N* Co S*'\", detail = none)",
             "INSERT INTO contact_search (contact_search, rank) VALUES ('secure-delete', 1)",
         ],
         Engine::Postgres => &[
-            "CREATE TABLE IF NOT EXISTS mention_search (subject_id TEXT PRIMARY KEY, words TSVECTOR NOT NULL)",
-            "CREATE INDEX IF NOT EXISTS mention_search_words ON mention_search USING GIN (words)",
-            "CREATE TABLE IF NOT EXISTS contact_search (subject_id TEXT PRIMARY KEY, words TSVECTOR NOT NULL)",
-            "CREATE INDEX IF NOT EXISTS contact_search_words ON contact_search USING GIN (words)",
+            "CREATE TABLE IF NOT EXISTS mention_search (mention_id TEXT PRIMARY KEY, document TSVECTOR NOT NULL)",
+            "CREATE INDEX IF NOT EXISTS mention_search_document ON mention_search USING GIN (document)",
+            "CREATE TABLE IF NOT EXISTS contact_search (contact_id TEXT PRIMARY KEY, document TSVECTOR NOT NULL)",
+            "CREATE INDEX IF NOT EXISTS contact_search_document ON contact_search USING GIN (document)",
         ],
     };
     for statement in statements {
@@ -47,16 +47,16 @@ impl Store {
     /// The ids whose words match the next parameter: `m.id IN (` this `$n))`.
     pub(in crate::store) fn mentions_matching(&self) -> (&'static str, &'static str) {
         match self.inner.engine {
-            Engine::Sqlite => ("SELECT subject_id FROM mention_search WHERE mention_search MATCH ", ""),
-            Engine::Postgres => ("SELECT subject_id FROM mention_search WHERE words @@ to_tsquery('simple', ", ")"),
+            Engine::Sqlite => ("SELECT mention_id FROM mention_search WHERE mention_search MATCH ", ""),
+            Engine::Postgres => ("SELECT mention_id FROM mention_search WHERE document @@ to_tsquery('simple', ", ")"),
         }
     }
 
     /// As [`Store::mentions_matching`], for contacts.
     pub(in crate::store) fn contacts_matching(&self) -> (&'static str, &'static str) {
         match self.inner.engine {
-            Engine::Sqlite => ("SELECT subject_id FROM contact_search WHERE contact_search MATCH ", ""),
-            Engine::Postgres => ("SELECT subject_id FROM contact_search WHERE words @@ to_tsquery('simple', ", ")"),
+            Engine::Sqlite => ("SELECT contact_id FROM contact_search WHERE contact_search MATCH ", ""),
+            Engine::Postgres => ("SELECT contact_id FROM contact_search WHERE document @@ to_tsquery('simple', ", ")"),
         }
     }
 }
