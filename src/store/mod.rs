@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod alerts;
+pub mod audit;
 pub mod contacts;
 pub mod conversations;
 pub mod deliveries;
