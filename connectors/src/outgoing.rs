@@ -12,6 +12,9 @@ pub struct Outgoing {
     pub key: String,
     /// When the delivery was made; connectors derive time-ordered ids from it (Bluesky `rkey`).
     pub created_at: Timestamp,
+    /// When it was to go out: the time it carries where a network lets its author date a message (Bluesky), or a post
+    /// scheduled a week ago would appear a week down the timeline. Fixed from the first call on.
+    pub due_at: Timestamp,
     pub text: String,
     pub reply_to: Option<ReplyTo>,
     pub visibility: Visibility,
