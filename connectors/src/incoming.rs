@@ -1,6 +1,7 @@
 //! What comes in: streams, cursors and the changes a poll returns.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::outgoing::Visibility;
@@ -167,4 +168,44 @@ pub struct Author {
     /// The account itself wrote it: stored as outgoing, never as a mention.
     pub is_us: bool,
     pub followers: Option<i64>,
+}
+
+/// The longest text of a message that is kept, in characters.
+pub const MAX_TEXT: usize = 100_000;
+/// The longest name, handle, address or id that is kept, in characters.
+pub const MAX_NAME: usize = 500;
+
+/// Text fit to be kept: no U+0000 (PostgreSQL refuses it), at most `max` characters, no blanks around it.
+pub fn clean(text: &str, max: usize) -> String {
+    let text = text.trim();
+    let text = match text.char_indices().nth(max) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    };
+    text.replace('\0', "\u{FFFD}")
+}
+
+/// A time as networks write it (RFC 3339), refused outside of what a message can have been written in.
+pub fn read_time(text: &str) -> Result<Timestamp, String> {
+    let time: Timestamp = text.trim().parse().map_err(|_| format!("{:?} is not a time", clean(text, 60)))?;
+    plausible(time)
+}
+
+/// Refuses a time before 1990 or after 2100: it would sort a message where nobody looks, or let retention erase it.
+pub fn plausible(time: Timestamp) -> Result<Timestamp, String> {
+    let year = time.to_zoned(TimeZone::UTC).year();
+    match (1990..=2100).contains(&year) {
+        true => Ok(time),
+        false => Err(format!("the year {year} is not between 1990 and 2100")),
+    }
+}
+
+/// An item that could not be read, kept as far as is sensible.
+pub fn unparsed(raw: &str, reason: impl Into<String>) -> Unparsed {
+    const MAX_RAW: usize = 64 * 1024;
+    let mut end = raw.len().min(MAX_RAW);
+    while !raw.is_char_boundary(end) {
+        end -= 1;
+    }
+    Unparsed { raw: raw[..end].replace('\0', "\u{FFFD}"), reason: reason.into() }
 }
