@@ -1,1 +1,383 @@
 //! Brands and accounts, with their encrypted credentials.
+
+use jiff::Timestamp;
+use muhatap_connectors::Profile;
+use serde::Serialize;
+use sqlx::any::AnyRow;
+use utoipa::ToSchema;
+
+use super::rows::Cells;
+use super::{Store, StoreError, Tx, audit, events, micros};
+use crate::model::{AccountId, BrandId, Health, Network};
+
+/// Why an account rests that was taken out of the configuration file.
+const NOT_IN_FILE: &str = "no longer in the configuration file";
+
+/// A connected profile on a network. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Account {
+    pub id: AccountId,
+    pub brand_id: BrandId,
+    pub brand: String,
+    pub name: String,
+    #[schema(value_type = String, example = "mastodon")]
+    pub network: Network,
+    pub base_url: Option<String>,
+    pub login: Option<String>,
+    pub listen_for: Vec<String>,
+    pub poll_seconds: i64,
+    pub timezone: String,
+    /// `file`, `console`, `import` or `demo`: who may change its settings.
+    pub origin: String,
+    pub remote_id: Option<String>,
+    pub handle: Option<String>,
+    pub profile_url: Option<String>,
+    pub health: Health,
+    pub health_reason: Option<String>,
+    pub health_at: Option<Timestamp>,
+    /// Neither polls nor sends since then.
+    pub paused_at: Option<Timestamp>,
+    pub pause_reason: Option<String>,
+    /// Sends nothing before then.
+    pub gated_until: Option<Timestamp>,
+    pub gate_reason: Option<String>,
+    pub created_at: Timestamp,
+    /// When its settings last changed.
+    pub changed_at: Timestamp,
+}
+
+/// An account as it is configured. The secret is encrypted already; `secret_mark` tells whether it changed.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    pub name: String,
+    pub brand: String,
+    pub network: Network,
+    pub base_url: Option<String>,
+    pub login: Option<String>,
+    pub listen_for: Vec<String>,
+    pub poll_seconds: i64,
+    pub timezone: String,
+    pub origin: &'static str,
+    pub secret: Option<String>,
+    pub secret_mark: Option<String>,
+}
+
+/// The encrypted half of an account.
+pub struct StoredSecrets {
+    /// What the person configured.
+    pub secret: Option<String>,
+    /// What the network handed out since.
+    pub session: Option<String>,
+}
+
+const SELECT: &str = "SELECT a.id, a.brand_id, b.name AS brand, a.name, a.network, a.base_url, a.login, a.listen_for,
+    a.poll_seconds, a.timezone, a.origin, a.remote_id, a.handle, a.profile_url, a.health, a.health_reason, a.health_at,
+    a.paused_at, a.pause_reason, a.gated_until, a.gate_reason, a.created_at, a.changed_at
+    FROM accounts a JOIN brands b ON b.id = a.brand_id";
+
+fn account(row: &AnyRow) -> Result<Account, StoreError> {
+    Ok(Account {
+        id: row.word("id")?,
+        brand_id: row.word("brand_id")?,
+        brand: row.text("brand")?,
+        name: row.text("name")?,
+        network: row.word("network")?,
+        base_url: row.maybe_text("base_url")?,
+        login: row.maybe_text("login")?,
+        listen_for: row.json("listen_for")?,
+        poll_seconds: row.number("poll_seconds")?,
+        timezone: row.text("timezone")?,
+        origin: row.text("origin")?,
+        remote_id: row.maybe_text("remote_id")?,
+        handle: row.maybe_text("handle")?,
+        profile_url: row.maybe_text("profile_url")?,
+        health: row.word("health")?,
+        health_reason: row.maybe_text("health_reason")?,
+        health_at: row.maybe_time("health_at")?,
+        paused_at: row.maybe_time("paused_at")?,
+        pause_reason: row.maybe_text("pause_reason")?,
+        gated_until: row.maybe_time("gated_until")?,
+        gate_reason: row.maybe_text("gate_reason")?,
+        created_at: row.time("created_at")?,
+        changed_at: row.time("changed_at")?,
+    })
+}
+
+impl Store {
+    /// Every account, by name.
+    pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let mut accounts = sqlx::query(sqlx::AssertSqlSafe(SELECT))
+            .fetch_all(self.pool())
+            .await?
+            .iter()
+            .map(account)
+            .collect::<Result<Vec<_>, _>>()?;
+        accounts.sort_by_cached_key(|account| crate::analyze::tokens::search_fold(&account.name));
+        Ok(accounts)
+    }
+
+    pub async fn account(&self, id: AccountId) -> Result<Account, StoreError> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE a.id = $1")))
+            .bind(id.to_string())
+            .fetch_optional(self.pool())
+            .await?;
+        account(&row.ok_or_else(|| StoreError::NotFound(format!("there is no account {id}")))?)
+    }
+
+    pub async fn account_by_name(&self, name: &str) -> Result<Account, StoreError> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE a.name = $1")))
+            .bind(name)
+            .fetch_optional(self.pool())
+            .await?;
+        if let Some(row) = row {
+            return account(&row);
+        }
+        let known: Vec<_> = self.accounts().await?.into_iter().map(|account| account.name).collect();
+        Err(StoreError::NotFound(match known.is_empty() {
+            true => format!("there is no account {name:?}; add one to the configuration file"),
+            false => format!("there is no account {name:?}; there are {}", known.join(", ")),
+        }))
+    }
+
+    /// Adds an account or brings the one of that name up to date. A changed secret ends the session the network handed
+    /// out for the former one; an account that was paused because it had left the file goes on.
+    pub async fn put_account(&self, new: &NewAccount) -> Result<AccountId, StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        tx.alone("accounts").await?;
+        let brand = put_brand(&mut tx, &new.brand, now).await?;
+        let found = sqlx::query(
+            "SELECT id, network, origin, brand_id, base_url, login, listen_for, poll_seconds, timezone, secret_mark,
+             pause_reason FROM accounts WHERE name = $1",
+        )
+        .bind(&new.name)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let listen_for = serde_json::to_string(&new.listen_for).expect("a list of texts is JSON");
+        let Some(row) = found else {
+            let id = AccountId::new(now);
+            sqlx::query(
+                "INSERT INTO accounts (id, brand_id, name, network, base_url, login, listen_for, poll_seconds, timezone,
+                 origin, secret, secret_mark, created_at, changed_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+            )
+            .bind(id.to_string())
+            .bind(brand.to_string())
+            .bind(&new.name)
+            .bind(new.network.as_str())
+            .bind(&new.base_url)
+            .bind(&new.login)
+            .bind(listen_for)
+            .bind(new.poll_seconds)
+            .bind(&new.timezone)
+            .bind(new.origin)
+            .bind(&new.secret)
+            .bind(&new.secret_mark)
+            .bind(micros(now))
+            .execute(&mut *tx)
+            .await?;
+            events::write(&mut tx, now, "account", &id.to_string()).await?;
+            tx.commit().await?;
+            return Ok(id);
+        };
+        let id: AccountId = row.word("id")?;
+        let (network, origin) = (row.text("network")?, row.text("origin")?);
+        if network != new.network.as_str() {
+            return Err(StoreError::Conflict(format!(
+                "account {:?} is on {network}; an account keeps its network: give the {} one another name",
+                new.name,
+                new.network.as_str()
+            )));
+        }
+        if origin != new.origin {
+            return Err(StoreError::Conflict(format!(
+                "account {:?} was made by {origin}, not by {}; give the new one another name",
+                new.name, new.origin
+            )));
+        }
+        let same_secret = row.maybe_text("secret_mark")? == new.secret_mark;
+        let same = same_secret
+            && row.text("brand_id")? == brand.to_string()
+            && row.maybe_text("base_url")? == new.base_url
+            && row.maybe_text("login")? == new.login
+            && row.text("listen_for")? == listen_for
+            && row.number("poll_seconds")? == new.poll_seconds
+            && row.text("timezone")? == new.timezone;
+        if !same {
+            sqlx::query(
+                "UPDATE accounts SET brand_id = $2, base_url = $3, login = $4, listen_for = $5, poll_seconds = $6,
+                 timezone = $7, changed_at = $8 WHERE id = $1",
+            )
+            .bind(id.to_string())
+            .bind(brand.to_string())
+            .bind(&new.base_url)
+            .bind(&new.login)
+            .bind(listen_for)
+            .bind(new.poll_seconds)
+            .bind(&new.timezone)
+            .bind(micros(now))
+            .execute(&mut *tx)
+            .await?;
+        }
+        if !same_secret {
+            sqlx::query(
+                "UPDATE accounts SET secret = $2, secret_mark = $3, session = NULL, health = 'new',
+                 health_reason = NULL WHERE id = $1",
+            )
+            .bind(id.to_string())
+            .bind(&new.secret)
+            .bind(&new.secret_mark)
+            .execute(&mut *tx)
+            .await?;
+        }
+        if row.maybe_text("pause_reason")?.as_deref() == Some(NOT_IN_FILE) {
+            sqlx::query("UPDATE accounts SET paused_at = NULL, pause_reason = NULL WHERE id = $1")
+                .bind(id.to_string())
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Pauses the accounts from the configuration file that are no longer in it; none is deleted.
+    pub async fn pause_accounts_not_in_file(&self, names: &[String]) -> Result<Vec<String>, StoreError> {
+        let gone: Vec<_> = self
+            .accounts()
+            .await?
+            .into_iter()
+            .filter(|account| account.origin == "file" && account.paused_at.is_none() && !names.contains(&account.name))
+            .collect();
+        for account in &gone {
+            self.pause_account(account.id, NOT_IN_FILE, "file").await?;
+        }
+        Ok(gone.into_iter().map(|account| account.name).collect())
+    }
+
+    /// Neither polls nor sends on this account until [`Store::resume_account`]. What is being called ends.
+    pub async fn pause_account(&self, id: AccountId, reason: &str, who: &str) -> Result<(), StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        let changed =
+            sqlx::query("UPDATE accounts SET paused_at = $2, pause_reason = $3 WHERE id = $1 AND paused_at IS NULL")
+                .bind(id.to_string())
+                .bind(micros(now))
+                .bind(reason)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+        if changed > 0 {
+            audit::write(&mut tx, now, who, "account_paused", &id.to_string(), serde_json::json!({})).await?;
+            events::write(&mut tx, now, "account", &id.to_string()).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    pub async fn resume_account(&self, id: AccountId, who: &str) -> Result<(), StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE accounts SET paused_at = NULL, pause_reason = NULL WHERE id = $1 AND paused_at IS NOT NULL",
+        )
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if changed > 0 {
+            // What was put off while it rested is looked at now.
+            sqlx::query("UPDATE streams SET next_poll_at = $2 WHERE account_id = $1")
+                .bind(id.to_string())
+                .bind(micros(now))
+                .execute(&mut *tx)
+                .await?;
+            audit::write(&mut tx, now, who, "account_resumed", &id.to_string(), serde_json::json!({})).await?;
+            events::write(&mut tx, now, "account", &id.to_string()).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Notes how the account is doing; writes only what changed.
+    pub async fn set_health(&self, id: AccountId, health: Health, reason: Option<&str>) -> Result<(), StoreError> {
+        let known = sqlx::query("SELECT health, health_reason FROM accounts WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(self.pool())
+            .await?
+            .ok_or_else(|| StoreError::NotFound(format!("there is no account {id}")))?;
+        if known.word::<Health>("health")? == health && known.maybe_text("health_reason")?.as_deref() == reason {
+            return Ok(());
+        }
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE accounts SET health = $2, health_reason = $3, health_at = $4 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(health.as_str())
+            .bind(reason)
+            .bind(micros(now))
+            .execute(&mut *tx)
+            .await?;
+        events::write(&mut tx, now, "account", &id.to_string()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Notes who the credentials belong to. Another profile than before is refused: its cursors and drafts are not
+    /// this one's.
+    pub async fn set_profile(&self, id: AccountId, profile: &Profile) -> Result<(), StoreError> {
+        let account = self.account(id).await?;
+        if account.remote_id.as_ref().is_some_and(|known| *known != profile.remote_id) {
+            return Err(StoreError::Conflict(format!(
+                "account {:?} was {} until now, its credentials belong to {}; add that one under another name",
+                account.name,
+                account.handle.unwrap_or_default(),
+                profile.handle
+            )));
+        }
+        if account.remote_id.is_some()
+            && account.handle.as_ref() == Some(&profile.handle)
+            && account.profile_url == profile.url
+        {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE accounts SET remote_id = $2, handle = $3, profile_url = $4 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(&profile.remote_id)
+            .bind(&profile.handle)
+            .bind(&profile.url)
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub async fn stored_secrets(&self, id: AccountId) -> Result<StoredSecrets, StoreError> {
+        let row = sqlx::query("SELECT secret, session FROM accounts WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(self.pool())
+            .await?
+            .ok_or_else(|| StoreError::NotFound(format!("there is no account {id}")))?;
+        Ok(StoredSecrets { secret: row.maybe_text("secret")?, session: row.maybe_text("session")? })
+    }
+
+    /// Keeps what the network handed out, encrypted by the caller. A session made with a secret that has changed since
+    /// is dropped: `secret` is the encrypted one it was made with.
+    pub async fn save_session(&self, id: AccountId, secret: Option<&str>, session: &str) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE accounts SET session = $2 WHERE id = $1 AND COALESCE(secret, '') = $3")
+            .bind(id.to_string())
+            .bind(session)
+            .bind(secret.unwrap_or_default())
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// The brand of this name, made where it is missing.
+async fn put_brand(tx: &mut Tx, name: &str, now: Timestamp) -> Result<BrandId, StoreError> {
+    sqlx::query("INSERT INTO brands (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING")
+        .bind(BrandId::new(now).to_string())
+        .bind(name)
+        .bind(micros(now))
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query("SELECT id FROM brands WHERE name = $1").bind(name).fetch_one(&mut **tx).await?.word("id")
+}

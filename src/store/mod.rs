@@ -11,6 +11,7 @@ pub mod contacts;
 pub mod conversations;
 pub mod deliveries;
 mod error;
+pub mod events;
 pub mod inbox;
 pub mod lanes;
 pub mod mentions;
