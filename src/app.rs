@@ -1,1 +1,214 @@
 //! What is built once at start and handed to the web and the worker loops.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use muhatap_connectors::error::BoxError;
+use muhatap_connectors::{AccountSettings, Connector, ConnectorError, Session, connect};
+use secrecy::{ExposeSecret, SecretString};
+use tokio_util::sync::CancellationToken;
+
+use crate::analyze::{Analyzer, DictionaryPaths};
+use crate::config::{AccountConfig, Config, ConfigError};
+use crate::live::Live;
+use crate::model::AccountId;
+use crate::secrets::{Secrets, SecretsError};
+use crate::store::accounts::{Account, NewAccount};
+use crate::store::{Store, StoreError};
+
+pub struct App {
+    pub config: Config,
+    pub store: Store,
+    pub secrets: Arc<Secrets>,
+    pub analyzer: Arc<Analyzer>,
+    pub connectors: Connectors,
+    pub live: Live,
+    pub shutdown: CancellationToken,
+    /// Names this process among the workers.
+    pub worker: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    #[error("account {name:?}: {source}")]
+    Account { name: String, source: ConnectorError },
+}
+
+impl App {
+    /// Opens the database and builds everything; starts no loop and asks no network.
+    pub async fn open(config: Config) -> Result<Arc<App>, AppError> {
+        let store = Store::open(&config.database.url).await?;
+        let secrets = Arc::new(Secrets::open(&config.data_dir())?);
+        let app = App {
+            analyzer: Arc::new(Analyzer::new(&DictionaryPaths::under(&config.dictionaries_dir()))),
+            connectors: Connectors::new(store.clone(), secrets.clone(), config.delivery.call_timeout),
+            live: Live::default(),
+            shutdown: CancellationToken::new(),
+            worker: format!("{}-{:08x}", std::process::id(), rand::random::<u32>()),
+            config,
+            store,
+            secrets,
+        };
+        Ok(Arc::new(app))
+    }
+
+    /// Brings the accounts of the configuration file into the database; those no longer in it are paused.
+    pub async fn put_accounts(&self) -> Result<(), AppError> {
+        for account in &self.config.accounts {
+            self.put_account(account, "file").await?;
+        }
+        let names: Vec<_> = self.config.accounts.iter().map(|account| account.name.clone()).collect();
+        for name in self.store.pause_accounts_not_in_file(&names).await? {
+            tracing::warn!(account.name = %name, "account paused: it is no longer in the configuration file");
+        }
+        Ok(())
+    }
+
+    /// Adds or changes one account; its settings are tried by building its connector.
+    pub async fn put_account(&self, account: &AccountConfig, origin: &'static str) -> Result<AccountId, AppError> {
+        let secret = account.secret()?;
+        let settings = account.settings(secret.clone(), Arc::new(muhatap_connectors::MemorySession::default()));
+        connect(&settings).map_err(|source| AppError::Account { name: account.name.clone(), source })?;
+        // Bound to the name, which is unique and never changes; the row's id is not known before it is made.
+        let purpose = secret_purpose(&account.name);
+        let new = NewAccount {
+            name: account.name.clone(),
+            brand: account.brand.clone(),
+            network: account.network.0,
+            base_url: account.base_url.as_ref().map(|url| url.to_string()),
+            login: account.user.clone(),
+            listen_for: account.listen_for.clone(),
+            poll_seconds: account.poll_seconds.into(),
+            timezone: account.timezone.clone().unwrap_or_else(|| self.config.console.timezone.clone()),
+            origin,
+            secret_mark: secret.as_ref().map(|secret| self.secrets.mark(&purpose, secret.expose_secret())),
+            secret: secret.as_ref().map(|secret| self.secrets.encrypt(&purpose, secret)),
+        };
+        Ok(self.store.put_account(&new).await?)
+    }
+}
+
+impl AccountConfig {
+    /// Reads the secret this account names, if it names one.
+    pub fn secret(&self) -> Result<Option<SecretString>, ConfigError> {
+        self.token.as_ref().map(|token| token.read(&format!("account {:?}", self.name))).transpose()
+    }
+
+    /// What its connector is built from.
+    pub fn settings(&self, token: Option<SecretString>, session: Arc<dyn Session>) -> AccountSettings {
+        AccountSettings {
+            name: self.name.clone(),
+            network: self.network.0,
+            base_url: self.base_url.clone(),
+            user: self.user.clone(),
+            token,
+            listen_for: self.listen_for.clone(),
+            session,
+            call_timeout: std::time::Duration::from_secs(30),
+        }
+    }
+}
+
+fn secret_purpose(name: &str) -> String {
+    format!("account:{name}:secret")
+}
+
+fn session_purpose(id: AccountId) -> String {
+    format!("account:{id}:session")
+}
+
+/// The connectors of all accounts, built when first asked for and again when an account's settings changed.
+pub struct Connectors {
+    store: Store,
+    secrets: Arc<Secrets>,
+    call_timeout: std::time::Duration,
+    built: Mutex<HashMap<AccountId, (Timestamp, Arc<dyn Connector>)>>,
+}
+
+impl Connectors {
+    fn new(store: Store, secrets: Arc<Secrets>, call_timeout: std::time::Duration) -> Self {
+        Self { store, secrets, call_timeout, built: Mutex::default() }
+    }
+
+    pub async fn get(&self, id: AccountId) -> Result<Arc<dyn Connector>, AppError> {
+        self.of(&self.store.account(id).await?).await
+    }
+
+    /// As [`Connectors::get`], for an account that was just read.
+    pub async fn of(&self, account: &Account) -> Result<Arc<dyn Connector>, AppError> {
+        let built = |connectors: &Self| {
+            let built = connectors.built.lock().unwrap_or_else(PoisonError::into_inner);
+            built.get(&account.id).filter(|(at, _)| *at == account.changed_at).map(|(_, connector)| connector.clone())
+        };
+        if let Some(connector) = built(self) {
+            return Ok(connector);
+        }
+        let stored = self.store.stored_secrets(account.id).await?;
+        let token = stored.secret.as_deref().map(|text| self.secrets.decrypt(&secret_purpose(&account.name), text));
+        let refused = |source| AppError::Account { name: account.name.clone(), source };
+        let base_url = account.base_url.as_deref().map(str::parse).transpose();
+        let settings = AccountSettings {
+            name: account.name.clone(),
+            network: account.network,
+            base_url: base_url.map_err(|error| refused(ConnectorError::Settings(format!("base_url: {error}"))))?,
+            user: account.login.clone(),
+            token: token.transpose()?,
+            listen_for: account.listen_for.clone(),
+            session: Arc::new(StoredSession {
+                store: self.store.clone(),
+                secrets: self.secrets.clone(),
+                account_id: account.id,
+                made_with: stored.secret,
+            }),
+            call_timeout: self.call_timeout,
+        };
+        let connector: Arc<dyn Connector> = connect(&settings).map_err(refused)?.into();
+        let mut all = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two may have built it at once: the first stays, so that one client keeps the account's limits.
+        let entry = all.entry(account.id).or_insert_with(|| (account.changed_at, connector.clone()));
+        if entry.0 != account.changed_at {
+            *entry = (account.changed_at, connector);
+        }
+        Ok(entry.1.clone())
+    }
+
+    /// Puts a connector in place of an account's own: for networks that exist only in a test.
+    pub fn put(&self, account: &Account, connector: Arc<dyn Connector>) {
+        let mut all = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(account.id, (account.changed_at, connector));
+    }
+}
+
+/// A session in the account's row, encrypted.
+struct StoredSession {
+    store: Store,
+    secrets: Arc<Secrets>,
+    account_id: AccountId,
+    /// The encrypted secret the session belongs to: another one ends it.
+    made_with: Option<String>,
+}
+
+#[async_trait]
+impl Session for StoredSession {
+    async fn load(&self) -> Result<Option<SecretString>, BoxError> {
+        let stored = self.store.stored_secrets(self.account_id).await?;
+        if stored.secret != self.made_with {
+            return Ok(None);
+        }
+        let purpose = session_purpose(self.account_id);
+        Ok(stored.session.map(|text| self.secrets.decrypt(&purpose, &text)).transpose()?)
+    }
+
+    async fn save(&self, session: SecretString) -> Result<(), BoxError> {
+        let text = self.secrets.encrypt(&session_purpose(self.account_id), &session);
+        Ok(self.store.save_session(self.account_id, self.made_with.as_deref(), &text).await?)
+    }
+}
