@@ -4,29 +4,32 @@
 //! in this process at once and, with Redis, in the others too. Without Redis the others notice by their own half-second
 //! look at the database.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use serde::Serialize;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
+
+use crate::store::Store;
+pub use crate::store::events::Event;
 
 /// Events kept for a slow page before it is told to reload.
 const EVENTS_KEPT: usize = 1024;
 /// Wake-ups not yet told to other processes; more are dropped, since one wakes for all.
 const WAKES_KEPT: usize = 64;
 const CHANNEL: &str = "muhatap:wake";
-
-/// One row of the `events` table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Event {
-    pub id: String,
-    /// `mention`, `mention_edited`, `mention_deleted`, `conversation`, `delivery`, `account` or `alert`.
-    pub kind: String,
-    pub subject_id: String,
-}
+/// How soon events of other processes are noticed without Redis.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A transaction's events become visible when it ends, later than their time: so far back is read again.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(5);
+const EVENTS_A_LOOK: i64 = 2_000;
+/// Nobody reads on from an event older than this.
+const EVENTS_FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24 * 7);
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
 /// Something changed in the database: who looks next?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,8 +103,40 @@ impl Live {
         self.0.events.receiver_count() > 0
     }
 
-    pub fn publish(&self, event: Event) {
-        let _ = self.0.events.send(event);
+    /// Reads the events that anyone wrote and tells them to whoever watches, until `shutdown`.
+    pub async fn follow(&self, store: &Store, shutdown: CancellationToken) {
+        let mut mark = store.clock();
+        let mut seen: HashMap<String, Timestamp> = HashMap::new();
+        let mut forgotten = Instant::now();
+        while !shutdown.is_cancelled() {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.wait(Wake::Events, LOOK_EVERY) => {}
+            }
+            if forgotten.elapsed() >= FORGET_EVERY {
+                forgotten = Instant::now();
+                if let Err(error) = store.forget_events(store.clock() - EVENTS_FORGOTTEN_AFTER).await {
+                    warn!(error = %error, "old events could not be deleted; tried again in an hour");
+                }
+            }
+            if !self.is_watched() {
+                // Pages read the present state when they open.
+                mark = store.clock();
+                continue;
+            }
+            match store.events_since(mark - OVERLAP, EVENTS_A_LOOK).await {
+                Ok(events) => {
+                    for (at, event) in events {
+                        mark = mark.max(at);
+                        if seen.insert(event.id.clone(), at).is_none() {
+                            let _ = self.0.events.send(event);
+                        }
+                    }
+                    seen.retain(|_, at| *at >= mark - OVERLAP);
+                }
+                Err(error) => warn!(error = %error, "events could not be read; live pages wait"),
+            }
+        }
     }
 
     /// Tells other processes of wake-ups through Redis, and hears of theirs, until `shutdown`. Redis away only means

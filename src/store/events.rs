@@ -1,11 +1,20 @@
 //! What happened, in order: written in the transaction of what it tells, read on from a mark by live pages.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, micros};
-use crate::live::Event;
 use crate::model::new_ulid;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    pub id: String,
+    /// `mention`, `mention_edited`, `mention_deleted`, `conversation`, `delivery`, `account` or `alert`.
+    pub kind: String,
+    pub subject_id: String,
+}
 
 /// Rows deleted in one go, so that no transaction is long.
 const BATCH: i64 = 1_000;
