@@ -12,5 +12,6 @@ mod console;
 mod deliver;
 mod import;
 mod listen;
+mod live;
 mod queue;
 mod store;

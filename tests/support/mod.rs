@@ -1,6 +1,7 @@
 //! What tests stand on: fresh databases, and waiting for a condition.
 
 mod postgres;
+pub mod redis;
 
 use std::future::Future;
 use std::sync::Once;
