@@ -5,6 +5,7 @@
 //! [`connect`] lists them all.
 
 pub mod error;
+pub mod html;
 pub mod http;
 pub mod incoming;
 pub mod networks;
