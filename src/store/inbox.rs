@@ -1,6 +1,11 @@
 //! What people read: mentions by filter and search, one conversation whole, sentiment by hour, accounts with their
 //! streams and gaps. Every type here is also what the JSON API answers with.
 
+mod accounts;
+mod conversation;
+mod hours;
+mod mentions;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,7 +15,7 @@ use crate::model::{
     Health, IntentLabel, MentionId, Network, NoteId, SentimentLabel, StreamId, UserId,
 };
 
-/// Which mentions a person wants to see; every part narrows.
+/// Which mentions a person wants to see, newest first; every part narrows. Deleted ones are not listed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MentionFilter {
     /// Seen by this account.
@@ -20,7 +25,7 @@ pub struct MentionFilter {
     /// BCP 47, `und` included.
     pub language: Option<String>,
     pub sentiment: Option<SentimentLabel>,
-    /// Among the mention's main intents.
+    /// The mention's main intent.
     pub intent: Option<IntentLabel>,
     /// Of its conversation, as of now: a snoozed one whose time has come is open.
     pub state: Option<ConversationState>,
@@ -45,6 +50,8 @@ pub struct MentionFilter {
 pub const DEFAULT_PAGE: usize = 50;
 /// The most rows a page may have.
 pub const LARGEST_PAGE: usize = 500;
+/// Counting stops here: nobody reads on from "1000 or more", and a page must not wait for it.
+pub const MOST_COUNTED: i64 = 1000;
 
 /// Who a conversation belongs to, as a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -257,7 +264,7 @@ pub struct NoteView {
     pub created_at: Timestamp,
 }
 
-/// How many conversations wait, for the inbox's tabs.
+/// How many conversations wait, for the inbox's tabs; each number stops at [`MOST_COUNTED`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct InboxCounts {
     pub open: i64,

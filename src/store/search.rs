@@ -5,6 +5,7 @@
 use sqlx::AnyConnection;
 
 use super::{Engine, Store, StoreError};
+use crate::analyze::tokens::search_fold;
 
 /// Makes the search tables; in the migration's transaction.
 pub(super) async fn set_up(connection: &mut AnyConnection, engine: Engine) -> Result<(), StoreError> {
@@ -28,6 +29,33 @@ pub(super) async fn set_up(connection: &mut AnyConnection, engine: Engine) -> Re
         sqlx::query(*statement).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// The words of a text as they are indexed and searched: folded, with a space for every sign between them, so that both
+/// databases cut them alike (by themselves they disagree on `a-b`, addresses and e-mail).
+pub(in crate::store) fn words(text: &str) -> String {
+    search_fold(text).split(is_between).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn is_between(character: char) -> bool {
+    character.is_whitespace()
+        || character.is_control()
+        || character.is_ascii_punctuation()
+        || matches!(
+            character,
+            '\u{a1}'
+                | '\u{a7}'
+                | '\u{ab}'
+                | '\u{b6}'
+                | '\u{b7}'
+                | '\u{bb}'
+                | '\u{bf}'
+                | '\u{37e}'
+                | '\u{60c}'
+                | '\u{61b}'
+                | '\u{61f}'
+        )
+        || matches!(character, '\u{2010}'..='\u{205e}' | '\u{3000}'..='\u{3004}' | '\u{3007}'..='\u{303f}' | '\u{30fb}' | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
 }
 
 impl Store {

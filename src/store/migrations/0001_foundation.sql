@@ -172,6 +172,17 @@ CREATE TABLE tokens (
     revoked_at BIGINT
 );
 
+CREATE TABLE answers (                      -- of the API, by the caller's idempotency key
+    actor TEXT NOT NULL,
+    key TEXT NOT NULL,
+    request_hash TEXT NOT NULL,             -- of method, path and body
+    status BIGINT,                          -- NULL while the first request runs
+    body TEXT,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (actor, key)
+);
+CREATE INDEX answers_created ON answers (created_at);
+
 CREATE TABLE conversations (
     id TEXT PRIMARY KEY,
     account_id TEXT NOT NULL REFERENCES accounts (id),
@@ -189,6 +200,7 @@ CREATE TABLE conversations (
     UNIQUE (network, thread)
 );
 CREATE INDEX conversations_state ON conversations (state, last_message_at);
+CREATE INDEX conversations_assignee ON conversations (assignee_id, state) WHERE assignee_id IS NOT NULL;
 
 CREATE TABLE notes (
     id TEXT PRIMARY KEY,

@@ -1,0 +1,109 @@
+//! Accounts as people look after them: health, streams, how far each is complete, and its gaps.
+
+use std::collections::HashMap;
+
+use super::super::rows::Cells;
+use super::super::{Store, StoreError};
+use super::mentions::Statement;
+use super::{AccountView, GapView, StreamView};
+use crate::model::AccountId;
+
+/// The latest gaps of an account that are shown.
+const MOST_GAPS: i64 = 200;
+
+impl Store {
+    /// Every account with its streams, by name.
+    pub async fn account_views(&self) -> Result<Vec<AccountView>, StoreError> {
+        self.views(None).await
+    }
+
+    pub async fn account_view(&self, id: AccountId) -> Result<AccountView, StoreError> {
+        self.views(Some(id)).await?.pop().ok_or_else(|| StoreError::NotFound(format!("there is no account {id}")))
+    }
+
+    async fn views(&self, only: Option<AccountId>) -> Result<Vec<AccountView>, StoreError> {
+        let one = |column: &str| {
+            let mut statement = Statement::default();
+            let condition = match only {
+                Some(id) => format!("{column} = {}", statement.text(id)),
+                None => "1 = 1".to_owned(),
+            };
+            (statement, condition)
+        };
+        let (mut gaps, condition) = one("s.account_id");
+        let most = gaps.number(MOST_GAPS);
+        gaps.text = format!(
+            "SELECT g.stream_id, g.from_at, g.until_at, g.reason, g.state FROM gaps g JOIN streams s ON s.id = g.stream_id \
+             WHERE {condition} AND g.state <> 'filled' ORDER BY g.created_at DESC, g.id LIMIT {most}"
+        );
+        let mut gaps_of: HashMap<String, Vec<GapView>> = HashMap::new();
+        for row in gaps.query().fetch_all(self.pool()).await? {
+            gaps_of.entry(row.text("stream_id")?).or_default().push(GapView {
+                from_at: row.maybe_time("from_at")?,
+                until_at: row.maybe_time("until_at")?,
+                reason: row.text("reason")?,
+                state: row.text("state")?,
+            });
+        }
+
+        let (mut streams, condition) = one("account_id");
+        streams.text = format!(
+            "SELECT id, account_id, kind, query, complete_up_to, last_poll_at, next_poll_at, failures, failure_reason \
+             FROM streams WHERE {condition} AND retired_at IS NULL ORDER BY kind, query"
+        );
+        let mut streams_of: HashMap<String, Vec<StreamView>> = HashMap::new();
+        for row in streams.query().fetch_all(self.pool()).await? {
+            let (kind, query) = (row.text("kind")?, row.text("query")?);
+            streams_of.entry(row.text("account_id")?).or_default().push(StreamView {
+                id: row.word("id")?,
+                name: if query.is_empty() { kind } else { format!("{kind}:{query}") },
+                complete_up_to: row.maybe_time("complete_up_to")?,
+                last_poll_at: row.maybe_time("last_poll_at")?,
+                next_poll_at: row.time("next_poll_at")?,
+                failures: row.number("failures")?,
+                failure_reason: row.maybe_text("failure_reason")?,
+                gaps: gaps_of.remove(&row.text("id")?).unwrap_or_default(),
+            });
+        }
+
+        let (mut accounts, condition) = one("a.id");
+        accounts.text = format!(
+            "SELECT a.id, a.brand_id, b.name AS brand, a.name, a.network, a.base_url, a.handle, a.profile_url, a.origin, \
+             a.timezone, a.poll_seconds, a.listen_for, a.health, a.health_reason, a.health_at, a.paused_at, \
+             a.pause_reason, a.gated_until, a.gate_reason, \
+             (SELECT COUNT(*) FROM unparsed x WHERE x.account_id = a.id) AS unparsed \
+             FROM accounts a JOIN brands b ON b.id = a.brand_id WHERE {condition} ORDER BY a.name"
+        );
+        let mut views = Vec::new();
+        for row in accounts.query().fetch_all(self.pool()).await? {
+            let streams = streams_of.remove(&row.text("id")?).unwrap_or_default();
+            // The account is as complete as its least complete stream.
+            let complete = streams.iter().map(|stream| stream.complete_up_to).collect::<Option<Vec<_>>>();
+            views.push(AccountView {
+                id: row.word("id")?,
+                brand_id: row.word("brand_id")?,
+                brand: row.text("brand")?,
+                name: row.text("name")?,
+                network: row.word("network")?,
+                base_url: row.maybe_text("base_url")?,
+                handle: row.maybe_text("handle")?,
+                profile_url: row.maybe_text("profile_url")?,
+                origin: row.text("origin")?,
+                timezone: row.text("timezone")?,
+                poll_seconds: row.number("poll_seconds")?,
+                listen_for: row.json("listen_for")?,
+                health: row.word("health")?,
+                health_reason: row.maybe_text("health_reason")?,
+                health_at: row.maybe_time("health_at")?,
+                paused_at: row.maybe_time("paused_at")?,
+                pause_reason: row.maybe_text("pause_reason")?,
+                gated_until: row.maybe_time("gated_until")?,
+                gate_reason: row.maybe_text("gate_reason")?,
+                complete_up_to: complete.and_then(|times| times.into_iter().min()),
+                streams,
+                unparsed: row.number("unparsed")?,
+            });
+        }
+        Ok(views)
+    }
+}
