@@ -200,6 +200,11 @@ pub fn plausible(time: Timestamp) -> Result<Timestamp, String> {
     }
 }
 
+/// When a message was written: the time its author claims where that can be, never later than it was seen.
+pub fn believable(claimed: Option<&str>, seen_at: Timestamp) -> Timestamp {
+    claimed.and_then(|time| read_time(time).ok()).map_or(seen_at, |time| time.min(seen_at))
+}
+
 /// An item that could not be read, kept as far as is sensible.
 pub fn unparsed(raw: &str, reason: impl Into<String>) -> Unparsed {
     const MAX_RAW: usize = 64 * 1024;

@@ -73,5 +73,10 @@ pub struct AccountSettings {
 
 /// Builds the connector of an account; opens no connection.
 pub fn connect(account: &AccountSettings) -> Result<Box<dyn Connector>, ConnectorError> {
-    Err(ConnectorError::Settings(format!("{} cannot be connected yet", account.network.as_str())))
+    Ok(match account.network {
+        Network::Bluesky => Box::new(bluesky::Bluesky::new(account)?),
+        network => {
+            return Err(ConnectorError::Settings(format!("{} cannot be connected yet", network.as_str())));
+        }
+    })
 }

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::backwards::Item;
 use super::facets::{self, Facet};
-use crate::incoming::{MAX_NAME, MAX_TEXT, Media, clean, read_time};
+use crate::incoming::{MAX_NAME, MAX_TEXT, Media, believable, clean};
 use crate::{Author, Incoming, Kind, Visibility};
 
 /// Who is looking: what a post means depends on it.
@@ -113,9 +113,6 @@ impl PostView {
         let (did, rkey) = parts(&self.uri).ok_or_else(|| format!("{:?} is not the address of a post", self.uri))?;
         let record = Record::deserialize(&self.record).map_err(|error| error.to_string())?;
         let facets: Vec<Facet> = record.facets.iter().filter_map(|facet| Facet::deserialize(facet).ok()).collect();
-        // An author may write any time; the list's own is the latest it can have been.
-        let claimed = record.created_at.as_deref().and_then(|time| read_time(time).ok());
-        let published_at = claimed.map_or(self.indexed_at, |time| time.min(self.indexed_at));
         let answers_us = |reply: &Reply| parts(&reply.parent.uri).is_some_and(|(did, _)| did == viewer.did);
         let kind = kind.unwrap_or_else(|| match &record.reply {
             Some(reply) if answers_us(reply) => Kind::Reply,
@@ -131,7 +128,7 @@ impl PostView {
             kind,
             text: clean(&facets::with_whole_links(&record.text, &facets), MAX_TEXT),
             url: viewer.public.then(|| format!("https://bsky.app/profile/{did}/post/{rkey}")),
-            published_at,
+            published_at: believable(record.created_at.as_deref(), self.indexed_at),
             edited_at: None,
             in_reply_to: record.reply.as_ref().map(|reply| clean(&reply.parent.uri, MAX_NAME)),
             thread: Some(clean(thread, MAX_NAME)),
