@@ -10,7 +10,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --create-home --home-dir /var/lib/muhatap muhatap
 COPY --from=build /source/target/release/muhatap /usr/local/bin/muhatap
-USER muhatap
+USER 10001
 WORKDIR /var/lib/muhatap
 VOLUME /var/lib/muhatap
 ENV MUHATAP_DATABASE__URL=sqlite:/var/lib/muhatap/muhatap.db \
