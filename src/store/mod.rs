@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod alerts;
+pub(in crate::store) mod bulk;
 pub mod audit;
 pub mod contacts;
 pub mod conversations;

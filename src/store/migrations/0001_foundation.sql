@@ -100,6 +100,7 @@ CREATE TABLE contacts (
     external_id TEXT,                       -- the CRM's own number
     company TEXT,
     fields TEXT NOT NULL DEFAULT '{}',      -- JSON: what an import brought beside
+    search_row BIGINT,
     merged_into TEXT REFERENCES contacts (id),
     created_at BIGINT NOT NULL,
     changed_at BIGINT NOT NULL
@@ -238,6 +239,7 @@ CREATE TABLE mentions (
     intents TEXT NOT NULL,                  -- JSON, main one first
     reasons TEXT NOT NULL,                  -- JSON: because, with weights
     tokens TEXT NOT NULL,                   -- JSON: folded surface forms
+    search_row BIGINT,                      -- its row in the search table, where rows have numbers
     UNIQUE (network, remote_id)
 );
 CREATE INDEX mentions_account ON mentions (account_id, published_at);
@@ -269,15 +271,18 @@ CREATE TABLE outgoing (                     -- every message of ours that is on 
     account_id TEXT NOT NULL REFERENCES accounts (id),
     conversation_id TEXT REFERENCES conversations (id),
     delivery_id TEXT,                       -- NULL: written in the network's own app
+    thread TEXT,                            -- as in conversations
     text TEXT,
     url TEXT,
     in_reply_to TEXT,
+    edited_at BIGINT,
     published_at BIGINT NOT NULL,
     deleted_at BIGINT,
     PRIMARY KEY (network, remote_id)
 );
 CREATE INDEX outgoing_conversation ON outgoing (conversation_id, published_at);
 CREATE INDEX outgoing_account ON outgoing (account_id, published_at);
+CREATE INDEX outgoing_thread ON outgoing (network, thread);
 CREATE INDEX outgoing_local ON outgoing (account_id, local_id);
 
 CREATE TABLE unparsed (                     -- what could not be stored as a mention, raw, with its reason

@@ -1,0 +1,176 @@
+//! Statements over many rows at once.
+//!
+//! PostgreSQL wants few large statements. SQLite wants at most fifty rows in one, and looks numbered placeholders up in
+//! a list, so that a large statement full of `$n` costs the square of its length; plain `?` does not.
+
+use std::fmt::Write;
+
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe};
+
+use super::{Engine, StoreError, Tx};
+
+pub(in crate::store) type AnyQuery<'q> = Query<'q, Any, AnyArguments>;
+
+impl Engine {
+    /// The next `rows` to put into one statement: few different sizes, so that prepared statements are found again.
+    fn chunk(self, rows: usize) -> usize {
+        let sizes: &[usize] = match self {
+            Engine::Sqlite => &[50, 16, 4, 1],
+            Engine::Postgres => &[500, rows],
+        };
+        *sizes.iter().find(|size| **size <= rows).unwrap_or(&rows)
+    }
+
+    fn placeholder(self, text: &mut String, number: usize) {
+        match self {
+            Engine::Sqlite => text.push('?'),
+            Engine::Postgres => write!(text, "${number}").expect("writing to a string cannot fail"),
+        }
+    }
+}
+
+impl Tx {
+    /// `head VALUES (…), (…) tail`: `row` is the placeholders of one row, each written as `?`.
+    pub async fn insert<T>(
+        &mut self,
+        head: &'static str,
+        row: &'static str,
+        tail: &'static str,
+        rows: &[T],
+        bind: impl for<'q> Fn(AnyQuery<'q>, &'q T) -> AnyQuery<'q>,
+    ) -> Result<u64, StoreError> {
+        let mut changed = 0;
+        for (text, chunk) in self.statements(head, row, tail, rows) {
+            let query = chunk.iter().fold(sqlx::query(AssertSqlSafe(text)), &bind);
+            changed += query.execute(&mut **self).await?.rows_affected();
+        }
+        Ok(changed)
+    }
+
+    /// As [`Tx::insert`], with a `RETURNING` in `tail`.
+    pub async fn insert_returning<T>(
+        &mut self,
+        head: &'static str,
+        row: &'static str,
+        tail: &'static str,
+        rows: &[T],
+        bind: impl for<'q> Fn(AnyQuery<'q>, &'q T) -> AnyQuery<'q>,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        let mut found = Vec::with_capacity(rows.len());
+        for (text, chunk) in self.statements(head, row, tail, rows) {
+            let query = chunk.iter().fold(sqlx::query(AssertSqlSafe(text)), &bind);
+            found.extend(query.fetch_all(&mut **self).await?);
+        }
+        Ok(found)
+    }
+
+    /// `head IN (…) tail` for any number of keys; `head` begins with the placeholders of `first`, written as `?`.
+    pub async fn find<K: AsRef<str>>(
+        &mut self,
+        head: &'static str,
+        first: &[&str],
+        keys: &[K],
+        tail: &'static str,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        let mut found = Vec::new();
+        let mut rest = keys;
+        while !rest.is_empty() {
+            let (chunk, after) = rest.split_at(self.engine.chunk(rest.len()));
+            rest = after;
+            let mut text = String::with_capacity(head.len() + tail.len() + 8 * chunk.len());
+            let mut number = 0;
+            number_placeholders(self.engine, &mut text, head, &mut number);
+            text.push_str(" IN (");
+            for index in 0..chunk.len() {
+                if index > 0 {
+                    text.push_str(", ");
+                }
+                number += 1;
+                self.engine.placeholder(&mut text, number);
+            }
+            text.push_str(") ");
+            text.push_str(tail);
+            let mut query = sqlx::query(AssertSqlSafe(text));
+            for value in first {
+                query = query.bind(*value);
+            }
+            for key in chunk {
+                query = query.bind(key.as_ref());
+            }
+            found.extend(query.fetch_all(&mut **self).await?);
+        }
+        Ok(found)
+    }
+
+    fn statements<'t, T>(
+        &self,
+        head: &'static str,
+        row: &'static str,
+        tail: &'static str,
+        rows: &'t [T],
+    ) -> Vec<(String, &'t [T])> {
+        let mut statements = Vec::new();
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (chunk, after) = rest.split_at(self.engine.chunk(rest.len()));
+            rest = after;
+            let mut text = String::with_capacity(head.len() + tail.len() + (row.len() + 16) * chunk.len());
+            text.push_str(head);
+            text.push_str(" VALUES ");
+            let mut number = 0;
+            for index in 0..chunk.len() {
+                if index > 0 {
+                    text.push_str(", ");
+                }
+                number_placeholders(self.engine, &mut text, row, &mut number);
+            }
+            text.push(' ');
+            text.push_str(tail);
+            statements.push((text, chunk));
+        }
+        statements
+    }
+}
+
+fn number_placeholders(engine: Engine, text: &mut String, part: &str, number: &mut usize) {
+    for piece in part.split_inclusive('?') {
+        match piece.strip_suffix('?') {
+            Some(before) => {
+                text.push_str(before);
+                *number += 1;
+                engine.placeholder(text, *number);
+            }
+            None => text.push_str(piece),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_numbered_for_postgresql_alone() {
+        let mut text = String::new();
+        number_placeholders(Engine::Postgres, &mut text, "(?, CAST(? AS BIGINT))", &mut 2);
+        assert_eq!(text, "($3, CAST($4 AS BIGINT))");
+        text.clear();
+        number_placeholders(Engine::Sqlite, &mut text, "(?, ?)", &mut 0);
+        assert_eq!(text, "(?, ?)");
+    }
+
+    #[test]
+    fn sqlite_gets_few_sizes_and_never_more_than_fifty_rows() {
+        let mut rest = 199;
+        let mut sizes = Vec::new();
+        while rest > 0 {
+            sizes.push(Engine::Sqlite.chunk(rest));
+            rest -= sizes[sizes.len() - 1];
+        }
+        assert_eq!(sizes, [50, 50, 50, 16, 16, 16, 1]);
+        assert_eq!(Engine::Postgres.chunk(1200), 500);
+        assert_eq!(Engine::Postgres.chunk(7), 7);
+    }
+}
