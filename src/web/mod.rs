@@ -1,5 +1,7 @@
 //! The console and the JSON API.
 
+pub mod auth;
+pub mod credentials;
 pub mod error;
 pub mod locale;
 pub mod security;
