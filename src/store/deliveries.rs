@@ -1,9 +1,14 @@
 //! The outbox as people read it: deliveries with their states, reasons, attempts and next steps.
 
 use jiff::Timestamp;
+use muhatap_connectors::Receipt;
 use serde::{Deserialize, Serialize};
+use sqlx::AssertSqlSafe;
+use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
+use super::rows::Cells;
+use super::{Store, StoreError, micros};
 use crate::model::{AccountId, Action, ConversationId, DeliveryId, DeliveryState, MentionId, Network, PostId, ReplyId};
 
 /// Which deliveries a person wants to see; every part narrows.
@@ -57,6 +62,8 @@ pub struct DeliveryView {
     pub state: DeliveryState,
     /// Why it is in this state, where that needs saying.
     pub reason: Option<String>,
+    /// Why it is held: `late`, `restored`, `account` or `predecessor`.
+    pub hold: Option<String>,
     /// What happens next, and when, in English.
     pub next_step: String,
     /// When somebody looks at it next; missing in an end state and where a person must decide.
@@ -92,6 +99,8 @@ pub struct DeliveryView {
     pub created_at: Timestamp,
     pub changed_at: Timestamp,
     pub sent_at: Option<Timestamp>,
+    /// It was deleted from the network after it was sent.
+    pub deleted_at: Option<Timestamp>,
 }
 
 impl DeliveryView {
@@ -119,7 +128,7 @@ impl DeliveryView {
 
     /// Whether [`super::Store::delete_again`] can take it back.
     pub fn can_delete(&self) -> bool {
-        self.state == DeliveryState::Sent && self.action == Action::Publish
+        self.state == DeliveryState::Sent && self.action == Action::Publish && self.deleted_at.is_none()
     }
 }
 
@@ -145,4 +154,255 @@ pub enum Decision {
     /// Send it (again).
     Queue,
     Cancel,
+}
+
+const VIEW: &str = "
+    SELECT d.id, d.account_id, a.name AS account, a.network, d.action, d.state, d.hold, d.reason, d.next_at, d.class,
+        d.due_at, d.expires_at, d.idem_key, d.reply_id, d.post_id, d.target_id, d.after_id, d.attempts,
+        d.first_called_at, d.cancel_wanted, d.decided_by, d.network_ref, d.receipt, d.created_at, d.changed_at,
+        d.sent_at, d.read_failures, COALESCE(r.text, p.text, '') AS body,
+        COALESCE(r.visibility, p.visibility, 'public') AS visibility, COALESCE(r.author, p.author, '') AS author,
+        r.mention_id, r.conversation_id, a.profile_url, a.paused_at, a.health, a.probe_at,
+        a.gated_until AS account_gated_until, l.gated_until AS lane_gated_until, o.deleted_at,
+        b.state AS after_state, (SELECT COUNT(*) FROM installation i WHERE i.name = 'sending_stopped_at') AS stopped
+    FROM deliveries d
+    JOIN accounts a ON a.id = d.account_id
+    LEFT JOIN lanes l ON l.lane = d.lane
+    LEFT JOIN replies r ON r.id = d.reply_id
+    LEFT JOIN posts p ON p.id = d.post_id
+    LEFT JOIN deliveries b ON b.id = d.after_id
+    LEFT JOIN outgoing o ON o.network = a.network AND o.remote_id = d.network_ref";
+
+const DEFAULT_PAGE: usize = 50;
+const LARGEST_PAGE: usize = 500;
+
+/// A statement put together from constant fragments, each with its numbered values.
+#[derive(Default)]
+struct Conditions {
+    sql: String,
+    values: Vec<Value>,
+}
+
+enum Value {
+    Text(String),
+    Number(i64),
+}
+
+impl Conditions {
+    /// Adds `AND fragment`, in which every `?` stands for the next value.
+    fn and(&mut self, fragment: &'static str, values: impl IntoIterator<Item = Value>) {
+        self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
+        let mut values = values.into_iter();
+        for (part, text) in fragment.split('?').enumerate() {
+            if part > 0 {
+                self.values.extend(values.next());
+                self.sql.push_str(&format!("${}", self.values.len()));
+            }
+            self.sql.push_str(text);
+        }
+    }
+}
+
+impl Store {
+    /// Deliveries by filter, a page at a time.
+    pub async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryView>, StoreError> {
+        let mut conditions = Conditions::default();
+        let text = |id: String| [Value::Text(id)];
+        if let Some(id) = filter.account_id {
+            conditions.and("d.account_id = ?", text(id.to_string()));
+        }
+        if !filter.states.is_empty() {
+            // The list has a fixed length in SQL; a state given twice does no harm.
+            let states: Vec<Value> = (0..DeliveryState::ALL.len())
+                .map(|index| filter.states.get(index).unwrap_or(&filter.states[0]))
+                .map(|state| Value::Text(state.as_str().to_owned()))
+                .collect();
+            conditions.and("d.state IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", states);
+        }
+        if let Some(action) = filter.action {
+            conditions.and("d.action = ?", text(action.as_str().to_owned()));
+        }
+        match filter.kind {
+            Some(DeliveryKind::Reply) => conditions.and("d.reply_id IS NOT NULL", []),
+            Some(DeliveryKind::Post) => conditions.and("d.post_id IS NOT NULL", []),
+            None => {}
+        }
+        if let Some(id) = filter.conversation_id {
+            let fragment = "d.reply_id IN (SELECT id FROM replies WHERE conversation_id = ?)";
+            conditions.and(fragment, text(id.to_string()));
+        }
+        if let Some(id) = filter.mention_id {
+            conditions.and("r.mention_id = ?", text(id.to_string()));
+        }
+        if let Some(since) = filter.since {
+            conditions.and("d.due_at >= ?", [Value::Number(micros(since))]);
+        }
+        if let Some(until) = filter.until {
+            conditions.and("d.due_at < ?", [Value::Number(micros(until))]);
+        }
+        if let Some((due_at, id)) = filter.after {
+            let fragment = match filter.order {
+                DeliveryOrder::LatestFirst => "(d.due_at < ? OR (d.due_at = ? AND d.id < ?))",
+                DeliveryOrder::EarliestFirst => "(d.due_at > ? OR (d.due_at = ? AND d.id > ?))",
+            };
+            let mark = micros(due_at);
+            conditions.and(fragment, [Value::Number(mark), Value::Number(mark), Value::Text(id.to_string())]);
+        }
+        let order = match filter.order {
+            DeliveryOrder::LatestFirst => " ORDER BY d.due_at DESC, d.id DESC",
+            DeliveryOrder::EarliestFirst => " ORDER BY d.due_at, d.id",
+        };
+        let limit = match filter.limit {
+            0 => DEFAULT_PAGE,
+            limit => limit.min(LARGEST_PAGE),
+        };
+        let statement = format!("{VIEW}{}{order} LIMIT ${}", conditions.sql, conditions.values.len() + 1);
+        let mut query = sqlx::query(AssertSqlSafe(statement));
+        for value in conditions.values {
+            query = match value {
+                Value::Text(text) => query.bind(text),
+                Value::Number(number) => query.bind(number),
+            };
+        }
+        let rows = query.bind(limit as i64).fetch_all(self.pool()).await?;
+        rows.iter().map(|row| view(row, self.clock())).collect()
+    }
+
+    pub async fn delivery(&self, id: DeliveryId) -> Result<DeliveryView, StoreError> {
+        let row = sqlx::query(AssertSqlSafe(format!("{VIEW} WHERE d.id = $1")))
+            .bind(id.to_string())
+            .fetch_optional(self.pool())
+            .await?
+            .ok_or_else(|| StoreError::NotFound(format!("delivery {id} does not exist")))?;
+        view(&row, self.clock())
+    }
+
+    /// The calls made for a delivery, oldest first.
+    pub async fn attempts(&self, id: DeliveryId) -> Result<Vec<AttemptView>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT epoch, started_at, finished_at, outcome, detail, network_ref FROM attempts
+             WHERE delivery_id = $1 ORDER BY epoch",
+        )
+        .bind(id.to_string())
+        .fetch_all(self.pool())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(AttemptView {
+                    epoch: row.number("epoch")?,
+                    started_at: row.time("started_at")?,
+                    finished_at: row.maybe_time("finished_at")?,
+                    outcome: row.maybe_text("outcome")?,
+                    detail: row.maybe_text("detail")?,
+                    network_ref: row.maybe_text("network_ref")?,
+                })
+            })
+            .collect()
+    }
+
+    /// How many deliveries are in each state.
+    pub async fn delivery_counts(&self) -> Result<Vec<(DeliveryState, i64)>, StoreError> {
+        let rows = sqlx::query("SELECT state, COUNT(*) AS count FROM deliveries GROUP BY state ORDER BY state")
+            .fetch_all(self.pool())
+            .await?;
+        rows.iter().map(|row| Ok((row.word("state")?, row.number("count")?))).collect()
+    }
+}
+
+fn view(row: &AnyRow, now: Timestamp) -> Result<DeliveryView, StoreError> {
+    let state: DeliveryState = row.word("state")?;
+    let reply_id = row.maybe_word("reply_id")?;
+    let receipt: Option<Receipt> = row.maybe_text("receipt")?.and_then(|receipt| serde_json::from_str(&receipt).ok());
+    let next_at = match state {
+        DeliveryState::Queued | DeliveryState::Retry | DeliveryState::Verifying => Some(row.time("next_at")?),
+        _ => None,
+    };
+    Ok(DeliveryView {
+        id: row.word("id")?,
+        account_id: row.word("account_id")?,
+        account: row.text("account")?,
+        network: row.word("network")?,
+        action: row.word("action")?,
+        kind: if reply_id.is_some() { DeliveryKind::Reply } else { DeliveryKind::Post },
+        state,
+        reason: row.maybe_text("reason")?,
+        hold: row.maybe_text("hold")?,
+        next_step: next_step(row, state, now)?,
+        next_at,
+        text: row.text("body")?,
+        visibility: row.text("visibility")?,
+        class: row.number("class")?,
+        due_at: row.time("due_at")?,
+        expires_at: row.maybe_time("expires_at")?,
+        author: row.text("author")?,
+        key: row.text("idem_key")?,
+        reply_id,
+        post_id: row.maybe_word("post_id")?,
+        mention_id: row.maybe_word("mention_id")?,
+        conversation_id: row.maybe_word("conversation_id")?,
+        target_id: row.maybe_word("target_id")?,
+        after_id: row.maybe_word("after_id")?,
+        attempts: row.number("attempts")?,
+        first_called_at: row.maybe_time("first_called_at")?,
+        cancel_wanted_at: row.maybe_time("cancel_wanted")?,
+        decided_by: row.maybe_text("decided_by")?,
+        network_ref: row.maybe_text("network_ref")?,
+        url: receipt.and_then(|receipt| receipt.url),
+        account_url: row.maybe_text("profile_url")?,
+        created_at: row.time("created_at")?,
+        changed_at: row.time("changed_at")?,
+        sent_at: row.maybe_time("sent_at")?,
+        deleted_at: row.maybe_time("deleted_at")?,
+    })
+}
+
+/// What happens next, and when: why it is not out yet, if something stands in its way.
+fn next_step(row: &AnyRow, state: DeliveryState, now: Timestamp) -> Result<String, StoreError> {
+    let next_at = row.time("next_at")?;
+    let account = row.text("account")?;
+    Ok(match state {
+        DeliveryState::Waiting => "waits for approval".into(),
+        DeliveryState::Queued | DeliveryState::Retry => {
+            let gated = [row.maybe_time("account_gated_until")?, row.maybe_time("lane_gated_until")?]
+                .into_iter()
+                .flatten()
+                .max()
+                .filter(|until| *until > next_at.max(now));
+            match () {
+                () if row.number("stopped")? > 0 => "waits: all sending is stopped; resume it".into(),
+                () if row.maybe_time("paused_at")?.is_some() => {
+                    format!("waits: account {account} is paused; resume it")
+                }
+                () if row.text("health")? == "unauthorized" => {
+                    format!("waits: the network refuses the credentials of account {account}; reconnect it")
+                }
+                () if row.maybe_text("after_id")?.is_some()
+                    && row.maybe_text("after_state")?.as_deref() != Some("sent") =>
+                {
+                    "waits until what it follows is sent".into()
+                }
+                () if row.maybe_time("probe_at")?.is_some() => {
+                    "waits until the network answers again after an unclear end".into()
+                }
+                () if gated.is_some() => format!("sent after {}", gated.unwrap_or(next_at)),
+                () if next_at <= now => "sent as soon as it is its turn".into(),
+                () => format!("sent at {next_at}"),
+            }
+        }
+        DeliveryState::Preparing => "being prepared, then sent".into(),
+        DeliveryState::Sending => "being sent".into(),
+        DeliveryState::Verifying if row.number("read_failures")? > 0 => {
+            format!("the network cannot be read: asked again at {next_at}; or look yourself and decide")
+        }
+        DeliveryState::Verifying => format!("the network is asked at {next_at} whether it is out"),
+        DeliveryState::Held if row.maybe_text("hold")?.as_deref() == Some("account") => {
+            format!("goes on by itself once account {account} is reconnected; or cancel it")
+        }
+        DeliveryState::Held => "a person decides: send, move or cancel".into(),
+        DeliveryState::Unknown => {
+            "a person looks at the network and decides: it is out, send it again, or cancel".into()
+        }
+        DeliveryState::Failed => "nothing; a person may send it again".into(),
+        DeliveryState::Sent | DeliveryState::Expired | DeliveryState::Cancelled => "nothing".into(),
+    })
 }

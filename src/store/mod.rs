@@ -6,20 +6,23 @@
 
 pub mod accounts;
 pub mod alerts;
-pub(in crate::store) mod bulk;
+pub mod attempts;
 pub mod audit;
+pub(in crate::store) mod bulk;
 pub mod contacts;
 pub mod conversations;
+pub mod decisions;
 pub mod deliveries;
+pub mod enqueue;
 mod error;
 pub mod events;
 pub mod inbox;
-pub mod lanes;
 pub mod mentions;
 mod open;
 pub(in crate::store) mod rows;
 pub mod search;
 pub mod streams;
+pub mod sweep;
 pub mod users;
 
 use std::ops::{Deref, DerefMut};

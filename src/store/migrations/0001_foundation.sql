@@ -42,6 +42,8 @@ CREATE TABLE accounts (
     pause_reason TEXT,
     gated_until BIGINT,                     -- no send on any lane before
     gate_reason TEXT,
+    probe_at BIGINT,                        -- after an unclear end: no send until the network answers a harmless call
+    probes BIGINT NOT NULL DEFAULT 0,       -- such calls that failed in a row
     created_at BIGINT NOT NULL,
     changed_at BIGINT NOT NULL
 );
@@ -334,7 +336,7 @@ CREATE TABLE deliveries (                   -- the outbox: one outgoing effect a
     account_id TEXT NOT NULL REFERENCES accounts (id),
     lane TEXT NOT NULL,                     -- ACCOUNT_ID/what the connector names
     class BIGINT NOT NULL,                  -- 0 takedown, 1 complaint reply, 2 other reply, 3 campaign
-    seq BIGINT NOT NULL,                    -- order within the lane
+    seq BIGINT NOT NULL,                    -- order of making within the lane, for those due at the same time
     action TEXT NOT NULL,                   -- publish | delete
     reply_id TEXT REFERENCES replies (id),
     post_id TEXT REFERENCES posts (id),
@@ -346,6 +348,7 @@ CREATE TABLE deliveries (                   -- the outbox: one outgoing effect a
     late_limit BIGINT NOT NULL,             -- later than due_at by more: held
     expires_at BIGINT,
     state TEXT NOT NULL,                    -- waiting queued preparing sending verifying retry held unknown sent failed expired cancelled
+    hold TEXT,                              -- why it is held: late | restored | account | predecessor
     epoch BIGINT NOT NULL DEFAULT 0,
     worker TEXT,
     lease_until BIGINT,
@@ -354,6 +357,7 @@ CREATE TABLE deliveries (                   -- the outbox: one outgoing effect a
     first_called_at BIGINT,                 -- from here on the content is frozen
     last_called_at BIGINT,
     absent_since BIGINT,                    -- first successful read-back that did not find it
+    read_failures BIGINT NOT NULL DEFAULT 0,             -- read-backs that failed in a row
     prepared TEXT,                          -- JSON
     network_ref TEXT,                       -- canonical id once out
     receipt TEXT,                           -- JSON
@@ -364,10 +368,12 @@ CREATE TABLE deliveries (                   -- the outbox: one outgoing effect a
     changed_at BIGINT NOT NULL,
     sent_at BIGINT,
     alerted_at BIGINT,
-    UNIQUE (lane, idem_key),
+    UNIQUE (account_id, idem_key),
     UNIQUE (lane, network_ref, action)
 );
 CREATE UNIQUE INDEX deliveries_one_in_flight ON deliveries (lane) WHERE state IN ('sending', 'verifying');
+CREATE INDEX deliveries_lane ON deliveries (lane, class, due_at, seq) WHERE state IN ('queued', 'retry');
+CREATE INDEX deliveries_after ON deliveries (after_id);
 CREATE INDEX deliveries_due ON deliveries (account_id, due_at);
 CREATE INDEX deliveries_next ON deliveries (next_at) WHERE state IN ('queued', 'retry');
 CREATE INDEX deliveries_open ON deliveries (next_at) WHERE state IN ('preparing', 'sending', 'verifying');
@@ -393,6 +399,7 @@ CREATE TABLE lanes (                        -- its row is the lane's lock
     lane TEXT PRIMARY KEY,
     account_id TEXT NOT NULL REFERENCES accounts (id),
     delivery_id TEXT,                       -- who holds it
+    last_seq BIGINT NOT NULL DEFAULT 0,
     gated_until BIGINT,
     gate_reason TEXT,
     paused_at BIGINT

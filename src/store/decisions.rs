@@ -1,0 +1,376 @@
+//! What people do with deliveries: cancel, move, decide, take back, approve, stop everything, release what was held.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::attempts::{Hold, Outcome, Work, apply, event, followers, free_lane, work};
+use super::deliveries::{Decision, DeliveryView};
+use super::rows::Cells;
+use super::{Store, StoreError, Tx, audit, enqueue, micros};
+use crate::model::{AccountId, Action, DeliveryId, DeliveryState};
+use muhatap_connectors::Receipt;
+
+const STOPPED_AT: &str = "sending_stopped_at";
+const STOPPED_WHY: &str = "sending_stopped_reason";
+
+impl Store {
+    /// Stops a delivery. Before the call it is cancelled at once; during the call it is taken back as soon as it is out.
+    pub async fn cancel(&self, id: DeliveryId, who: &str) -> Result<DeliveryView, StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        let work = existing(&mut tx, id).await?;
+        match work.state {
+            DeliveryState::Cancelled => return self.delivery(id).await,
+            state if state.is_end() => {
+                let next = match (state, work.action) {
+                    (DeliveryState::Sent, Action::Publish) => "delete it from the network instead",
+                    _ => "there is nothing left to stop",
+                };
+                return Err(StoreError::Conflict(format!("delivery {id} is already {state}; {next}")));
+            }
+            DeliveryState::Sending | DeliveryState::Verifying => {
+                sqlx::query(
+                    "UPDATE deliveries SET cancel_wanted = $2, decided_by = $3, changed_at = $2
+                     WHERE id = $1 AND state IN ('sending', 'verifying') AND cancel_wanted IS NULL",
+                )
+                .bind(id.to_string())
+                .bind(micros(now))
+                .bind(who)
+                .execute(&mut *tx)
+                .await?;
+                event(&mut tx, id, now).await?;
+            }
+            _ => {
+                let moved = set(&mut tx, &work, DeliveryState::Cancelled, work.due_at, who, now).await?;
+                if !moved {
+                    return Err(changed_meanwhile(id));
+                }
+                followers(&mut tx, id, DeliveryState::Cancelled, now).await?;
+            }
+        }
+        audit::write(&mut tx, now, who, "delivery.cancel", &id.to_string(), json!({ "was": work.state })).await?;
+        tx.commit().await?;
+        self.delivery(id).await
+    }
+
+    /// Moves a delivery to another time, at any moment before its call. One that waits for approval keeps waiting.
+    pub async fn reschedule(&self, id: DeliveryId, due_at: Timestamp, who: &str) -> Result<DeliveryView, StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        let work = existing(&mut tx, id).await?;
+        let to = match work.state {
+            DeliveryState::Waiting => DeliveryState::Waiting,
+            DeliveryState::Queued | DeliveryState::Preparing | DeliveryState::Retry | DeliveryState::Held => {
+                DeliveryState::Queued
+            }
+            state => {
+                return Err(StoreError::Conflict(format!(
+                    "delivery {id} is {state}: only what is not being sent yet can be moved"
+                )));
+            }
+        };
+        if due_at + work.late_limit < now {
+            return Err(StoreError::Conflict(format!(
+                "{due_at} has passed by more than the delivery may be late; choose a later time"
+            )));
+        }
+        if work.expires_at.is_some_and(|expires_at| expires_at <= due_at) {
+            return Err(StoreError::Conflict(format!("delivery {id} expires before {due_at}; choose an earlier time")));
+        }
+        if !set(&mut tx, &work, to, due_at, who, now).await? {
+            return Err(changed_meanwhile(id));
+        }
+        let detail = json!({ "from": work.due_at, "to": due_at, "was": work.state });
+        audit::write(&mut tx, now, who, "delivery.move", &id.to_string(), detail).await?;
+        tx.commit().await?;
+        self.delivery(id).await
+    }
+
+    /// A person's word on a delivery that stopped: `unknown`, `held`, `failed`, or one whose read-back keeps failing.
+    /// What is released goes out at once, or a little after what was released before it.
+    pub async fn decide(
+        &self,
+        id: DeliveryId,
+        decision: Decision,
+        spacing: Duration,
+        who: &str,
+    ) -> Result<DeliveryView, StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        let work = existing(&mut tx, id).await?;
+        let stopped = matches!(work.state, DeliveryState::Unknown | DeliveryState::Held | DeliveryState::Failed)
+            || (work.state == DeliveryState::Verifying && work.read_failures > 0);
+        if !stopped {
+            return Err(StoreError::Conflict(format!(
+                "delivery {id} is {}: nothing is to be decided about it",
+                work.state
+            )));
+        }
+        let word = match &decision {
+            Decision::Sent { url_or_id } => {
+                let receipt = named_receipt(id, url_or_id.as_deref());
+                let outcome = Outcome::Sent { receipt, found: true };
+                if !apply(&mut tx, &work, &outcome, now).await? {
+                    return Err(changed_meanwhile(id));
+                }
+                sqlx::query("UPDATE deliveries SET decided_by = $2 WHERE id = $1")
+                    .bind(id.to_string())
+                    .bind(who)
+                    .execute(&mut *tx)
+                    .await?;
+                "sent"
+            }
+            Decision::Queue => {
+                let due_at = release_time(&mut tx, work.account_id, spacing, now).await?;
+                if !set(&mut tx, &work, DeliveryState::Queued, due_at, who, now).await? {
+                    return Err(changed_meanwhile(id));
+                }
+                "queue"
+            }
+            Decision::Cancel => {
+                if !set(&mut tx, &work, DeliveryState::Cancelled, work.due_at, who, now).await? {
+                    return Err(changed_meanwhile(id));
+                }
+                followers(&mut tx, id, DeliveryState::Cancelled, now).await?;
+                "cancel"
+            }
+        };
+        let detail = json!({ "decision": word, "was": work.state });
+        audit::write(&mut tx, now, who, "delivery.decide", &id.to_string(), detail).await?;
+        tx.commit().await?;
+        self.delivery(id).await
+    }
+
+    /// Deletes again what a delivery published: a delivery of its own, before everything else. Asked twice, it is the
+    /// same one.
+    pub async fn delete_again(&self, id: DeliveryId, who: &str) -> Result<DeliveryView, StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        let work = existing(&mut tx, id).await?;
+        if work.state != DeliveryState::Sent || work.action != Action::Publish {
+            return Err(StoreError::Conflict(format!(
+                "delivery {id} is {}: only what was published can be deleted; cancel it instead",
+                work.state
+            )));
+        }
+        let takedown = enqueue::take_back(&mut tx, id, "deleted by a person", now).await?;
+        audit::write(&mut tx, now, who, "delivery.delete", &id.to_string(), json!({ "by": takedown.to_string() }))
+            .await?;
+        tx.commit().await?;
+        self.delivery(takedown).await
+    }
+
+    /// Lets a delivery that waits for approval go to the queue, if its content is still what was approved.
+    pub async fn approve(&self, id: DeliveryId, body_hash: &str, who: &str) -> Result<DeliveryView, StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        let work = existing(&mut tx, id).await?;
+        let rows = sqlx::query(
+            "UPDATE deliveries SET state = 'queued', epoch = epoch + 1, decided_by = $3, changed_at = $4
+             WHERE id = $1 AND state = 'waiting' AND body_hash = $2",
+        )
+        .bind(id.to_string())
+        .bind(body_hash)
+        .bind(who)
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?;
+        if rows.rows_affected() == 0 {
+            return Err(StoreError::Conflict(match work.state {
+                DeliveryState::Waiting => format!("delivery {id} changed since it was approved; look at it again"),
+                state => format!("delivery {id} is {state}: it does not wait for approval"),
+            }));
+        }
+        event(&mut tx, id, now).await?;
+        audit::write(&mut tx, now, who, "delivery.approve", &id.to_string(), json!({})).await?;
+        tx.commit().await?;
+        self.delivery(id).await
+    }
+
+    /// Releases everything held for `hold` on an account (or on all), spaced, in the order it was due. Answers how many.
+    pub async fn release_held(
+        &self,
+        hold: Hold,
+        account: Option<AccountId>,
+        spacing: Duration,
+        who: &str,
+    ) -> Result<usize, StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        let rows = sqlx::query(
+            "SELECT id FROM deliveries WHERE state = 'held' AND hold = $1 AND (account_id = $2 OR $2 IS NULL)
+             ORDER BY due_at, seq",
+        )
+        .bind(hold.as_str())
+        .bind(account.map(|id| id.to_string()))
+        .fetch_all(&mut *tx)
+        .await?;
+        for row in &rows {
+            let work = existing(&mut tx, row.word("id")?).await?;
+            let due_at = release_time(&mut tx, work.account_id, spacing, now).await?;
+            set(&mut tx, &work, DeliveryState::Queued, due_at, who, now).await?;
+        }
+        let detail = json!({ "hold": hold.as_str(), "count": rows.len() });
+        audit::write(&mut tx, now, who, "delivery.release", hold.as_str(), detail).await?;
+        tx.commit().await?;
+        Ok(rows.len())
+    }
+
+    /// Stops every call that publishes or deletes, on every account and in every process, from this commit on.
+    pub async fn stop_all_sending(&self, who: &str, reason: &str) -> Result<(), StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        for (name, value) in [(STOPPED_AT, now.to_string()), (STOPPED_WHY, reason.to_owned())] {
+            sqlx::query(
+                "INSERT INTO installation (name, value) VALUES ($1, $2)
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            )
+            .bind(name)
+            .bind(value)
+            .execute(&mut *tx)
+            .await?;
+        }
+        audit::write(&mut tx, now, who, "sending.stop", "all", json!({})).await?;
+        tx.commit().await
+    }
+
+    /// Opens sending again. What became late meanwhile is held, not fired.
+    pub async fn resume_sending(&self, who: &str) -> Result<(), StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM installation WHERE name IN ($1, $2)")
+            .bind(STOPPED_AT)
+            .bind(STOPPED_WHY)
+            .execute(&mut *tx)
+            .await?;
+        audit::write(&mut tx, now, who, "sending.resume", "all", json!({})).await?;
+        tx.commit().await
+    }
+
+    /// Since when everything is stopped, and why.
+    pub async fn sending_stopped(&self) -> Result<Option<(Timestamp, String)>, StoreError> {
+        let rows = sqlx::query("SELECT name, value FROM installation WHERE name IN ($1, $2)")
+            .bind(STOPPED_AT)
+            .bind(STOPPED_WHY)
+            .fetch_all(self.pool())
+            .await?;
+        let (mut at, mut reason) = (None, String::new());
+        for row in rows {
+            match row.text("name")?.as_str() {
+                STOPPED_AT => at = row.text("value")?.parse().ok(),
+                _ => reason = row.text("value")?,
+            }
+        }
+        Ok(at.map(|at| (at, reason)))
+    }
+
+    /// After a backup was put back: everything not in an end state is held, since it may have been sent after the
+    /// backup was made. Answers how many.
+    pub async fn hold_restored(&self, who: &str) -> Result<u64, StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        let held = sqlx::query(
+            "UPDATE deliveries SET state = 'held', hold = 'restored', epoch = epoch + 1, lease_until = NULL,
+                worker = NULL, changed_at = $1,
+                reason = 'the database was restored from a backup: look at the network whether it is out, then decide'
+             WHERE state NOT IN ('sent', 'failed', 'expired', 'cancelled')",
+        )
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        sqlx::query("UPDATE lanes SET delivery_id = NULL").execute(&mut *tx).await?;
+        sqlx::query(
+            "INSERT INTO installation (name, value) VALUES ('restored_at', $1)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(now.to_string())
+        .execute(&mut *tx)
+        .await?;
+        audit::write(&mut tx, now, who, "restore", "all", json!({ "held": held })).await?;
+        tx.commit().await?;
+        Ok(held)
+    }
+}
+
+async fn existing(tx: &mut Tx, id: DeliveryId) -> Result<Work, StoreError> {
+    work(tx, id).await?.ok_or_else(|| StoreError::NotFound(format!("delivery {id} does not exist")))
+}
+
+fn changed_meanwhile(id: DeliveryId) -> StoreError {
+    StoreError::Conflict(format!("delivery {id} changed in this moment; look at it again"))
+}
+
+/// The compare-and-set of a person's decision; frees the lane of one that was being prepared or verified.
+async fn set(
+    tx: &mut Tx,
+    work: &Work,
+    to: DeliveryState,
+    due_at: Timestamp,
+    who: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let reason = (to == DeliveryState::Cancelled).then_some("cancelled");
+    let rows = sqlx::query(
+        "UPDATE deliveries SET state = $4, epoch = epoch + 1, due_at = $5, next_at = $5, hold = NULL, reason = $6,
+            decided_by = $7, worker = NULL, lease_until = NULL, absent_since = NULL, read_failures = 0, alerted_at = NULL,
+            changed_at = $8
+         WHERE id = $1 AND state = $2 AND epoch = $3",
+    )
+    .bind(work.id.to_string())
+    .bind(work.state.as_str())
+    .bind(work.epoch)
+    .bind(to.as_str())
+    .bind(micros(due_at))
+    .bind(reason)
+    .bind(who)
+    .bind(micros(now))
+    .execute(&mut **tx)
+    .await?;
+    if rows.rows_affected() == 0 {
+        return Ok(false);
+    }
+    free_lane(tx, &work.lane, work.id).await?;
+    // A lane that rested for this delivery's next try need not rest any more.
+    if work.state == DeliveryState::Retry {
+        sqlx::query("UPDATE lanes SET gated_until = NULL, gate_reason = NULL WHERE lane = $1")
+            .bind(work.lane.as_str())
+            .execute(&mut **tx)
+            .await?;
+    }
+    event(tx, work.id, now).await?;
+    Ok(true)
+}
+
+/// When a released delivery goes out: now, or `spacing` after the last one of its account that a person released.
+async fn release_time(
+    tx: &mut Tx,
+    account: AccountId,
+    spacing: Duration,
+    now: Timestamp,
+) -> Result<Timestamp, StoreError> {
+    let row = sqlx::query(
+        "SELECT MAX(due_at) AS due_at FROM deliveries
+         WHERE account_id = $1 AND due_at > $2 AND due_at <= $3 AND decided_by IS NOT NULL AND state = 'queued'",
+    )
+    .bind(account.to_string())
+    .bind(micros(now - spacing))
+    // What a person moved to tomorrow is no reason to wait until tomorrow.
+    .bind(micros(now + spacing * 1000))
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(row.maybe_time("due_at")?.map_or(now, |last| (last + spacing).max(now)))
+}
+
+/// The receipt of a message that a person found. Without an address or id it stands for itself.
+fn named_receipt(id: DeliveryId, url_or_id: Option<&str>) -> Receipt {
+    let named = url_or_id.map(str::trim).filter(|named| !named.is_empty());
+    let is_url = named.is_some_and(|named| named.starts_with("https://") || named.starts_with("http://"));
+    Receipt {
+        remote_id: named.map_or_else(|| format!("decided:{id}"), str::to_owned),
+        local_id: None,
+        url: named.filter(|_| is_url).map(str::to_owned),
+    }
+}

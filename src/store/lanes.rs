@@ -1,1 +1,0 @@
-//! Lanes, their locks and gates.
