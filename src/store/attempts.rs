@@ -10,12 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use muhatap_connectors::{Outgoing, Prepared, Receipt, ReplyTo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::rows::Cells;
-use super::{Store, StoreError, Tx, enqueue, maybe_micros, micros};
-use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Network, Visibility, new_ulid};
+use super::{Store, StoreError, Tx, enqueue, events, maybe_micros, micros};
+use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Network, Visibility};
 
 /// A lane that another process works on is looked at again after this.
 const BUSY_LANE: SignedDuration = SignedDuration::from_millis(500);
@@ -796,18 +795,8 @@ pub(in crate::store) async fn free_lane(tx: &mut Tx, lane: &str, holder: Deliver
 }
 
 /// Tells live pages and other processes, in the transaction of what it tells.
-pub(in crate::store) async fn event(
-    connection: &mut AnyConnection,
-    id: DeliveryId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO events (id, at, kind, subject_id) VALUES ($1, $2, 'delivery', $3)")
-        .bind(new_ulid(now).to_string())
-        .bind(micros(now))
-        .bind(id.to_string())
-        .execute(connection)
-        .await?;
-    Ok(())
+pub(in crate::store) async fn event(tx: &mut Tx, id: DeliveryId, now: Timestamp) -> Result<(), StoreError> {
+    events::write(tx, now, "delivery", &id.to_string()).await
 }
 
 async fn cancel_wanted(tx: &mut Tx, id: DeliveryId) -> Result<bool, StoreError> {

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::attempts::{event, followers};
 use super::rows::Cells;
 use super::{Store, StoreError, micros};
-use crate::model::{AccountId, Class, DeliveryId, DeliveryState, Network, new_ulid};
+use crate::model::{AccountId, Class, DeliveryId, DeliveryState, Network};
 
 /// A campaign post that is later than this goes before nothing, but no longer after every reply.
 const LIFT_AFTER: SignedDuration = SignedDuration::from_secs(60);
@@ -328,26 +328,6 @@ impl Store {
         sqlx::query("UPDATE accounts SET probe_at = $2, probes = probes + 1 WHERE id = $1 AND probe_at IS NOT NULL")
             .bind(account.to_string())
             .bind(micros(at))
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await
-    }
-
-    /// The network refused the account's credentials during a call: nothing more is sent on it until it is reconnected.
-    pub async fn refuse_credentials(&self, account: AccountId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        sqlx::query(
-            "UPDATE accounts SET health = 'unauthorized', health_reason = $2, health_at = $3 WHERE id = $1",
-        )
-        .bind(account.to_string())
-        .bind(reason)
-        .bind(micros(now))
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query("INSERT INTO events (id, at, kind, subject_id) VALUES ($1, $2, 'account', $3)")
-            .bind(new_ulid(now).to_string())
-            .bind(micros(now))
-            .bind(account.to_string())
             .execute(&mut *tx)
             .await?;
         tx.commit().await
