@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use reqwest::{Method, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
@@ -49,6 +50,8 @@ pub struct Client {
     base: Url,
     call_timeout: Duration,
     pace: DefaultDirectRateLimiter,
+    /// Buckets that get only a part of the pace, so that the rest is left for others.
+    shares: HashMap<&'static str, DefaultDirectRateLimiter>,
     /// Until when a bucket's limit is used up, as the network last said.
     gates: Mutex<HashMap<&'static str, Instant>>,
     /// Never shown in an error, even if the network repeats it.
@@ -64,10 +67,6 @@ impl Client {
                 without_userinfo(&base)
             )));
         }
-        let burst = NonZeroU32::new(pace.burst).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::with_period(pace.every)
-            .ok_or_else(|| ConnectorError::Settings("the pace of reading must not be zero".to_owned()))?
-            .allow_burst(burst);
         Ok(Self {
             reading: builder(call_timeout).build().map_err(cannot_build)?,
             // A connection kept open may be closed by the server just when the message goes out, an end that is unclear
@@ -76,7 +75,8 @@ impl Client {
             guarded: OnceLock::new(),
             base,
             call_timeout,
-            pace: RateLimiter::direct(quota),
+            pace: limiter(pace),
+            shares: HashMap::new(),
             gates: Mutex::default(),
             secret: None,
         })
@@ -88,7 +88,13 @@ impl Client {
         self
     }
 
-    /// The server's address, without a path.
+    /// Gives a bucket a pace of its own below the account's: searches must leave room for mentions.
+    pub fn with_share(mut self, bucket: &'static str, pace: Pace) -> Self {
+        self.shares.insert(bucket, limiter(pace));
+        self
+    }
+
+    /// The server's address, as configured.
     pub fn base(&self) -> &Url {
         &self.base
     }
@@ -102,7 +108,7 @@ impl Client {
     pub async fn fetch(&self, call: Call) -> Result<Response, ConnectorError> {
         let bucket = call.bucket;
         self.gate(bucket)?;
-        self.pace.until_ready().await;
+        self.turn(bucket).await;
         let url = call.url(&self.base);
         let answer = self.exchange(&self.reading, url, call).await;
         let response = answer.map_err(|failure| match failure {
@@ -139,7 +145,7 @@ impl Client {
     pub async fn read_following(&self, url: Url, call: Call) -> Result<Response, ConnectorError> {
         let bucket = call.bucket;
         self.gate(bucket)?;
-        self.pace.until_ready().await;
+        self.turn(call.bucket).await;
         let deadline = Instant::now() + call.timeout.unwrap_or(self.call_timeout);
         let first = url.origin();
         let mut url = url;
@@ -173,7 +179,7 @@ impl Client {
     /// Reads an address that a stranger named: public addresses only, at every redirect too.
     pub async fn read_stranger(&self, url: Url, call: Call) -> Result<Response, ConnectorError> {
         self.gate(call.bucket)?;
-        self.pace.until_ready().await;
+        self.turn(call.bucket).await;
         let deadline = Instant::now() + call.timeout.unwrap_or(self.call_timeout);
         let mut url = url;
         for _ in 0..=MAX_REDIRECTS {
@@ -199,6 +205,13 @@ impl Client {
             let _ = self.guarded.set(client);
         }
         self.guarded.get().ok_or_else(|| ConnectorError::Settings("the guarded client could not be made".to_owned()))
+    }
+
+    async fn turn(&self, bucket: &'static str) {
+        if let Some(share) = self.shares.get(bucket) {
+            share.until_ready().await;
+        }
+        self.pace.until_ready().await;
     }
 
     /// Refuses a call while the network's own limit for its bucket is used up.
@@ -287,6 +300,12 @@ impl Client {
         }
         redact(text, self.secret.as_ref()).into()
     }
+}
+
+fn limiter(pace: Pace) -> DefaultDirectRateLimiter {
+    let burst = NonZeroU32::new(pace.burst).unwrap_or(NonZeroU32::MIN);
+    let every = pace.every.max(Duration::from_micros(1));
+    RateLimiter::direct(Quota::with_period(every).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst))
 }
 
 fn builder(call_timeout: Duration) -> reqwest::ClientBuilder {
@@ -470,6 +489,12 @@ impl Response {
     /// A header's value as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The time on the server's clock, to the second.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        let date = httpdate::parse_http_date(self.header("date")?).ok()?;
+        Timestamp::try_from(date).ok()
     }
 
     /// The body as JSON of a known shape.

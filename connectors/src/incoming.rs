@@ -78,7 +78,8 @@ pub struct Batch {
 pub enum Change {
     Seen(Incoming),
     Edited(Incoming),
-    /// The message with this canonical id is gone.
+    /// The message with this `remote_id`, or with this `local_id` on the account's server, is gone: deleted, or no longer
+    /// shown to us. Says the same of messages that were never stored.
     Deleted(String),
 }
 
