@@ -14,6 +14,7 @@ use crate::analyze::{Analyzer, DictionaryPaths};
 use crate::config::{AccountConfig, Config, ConfigError};
 use crate::live::Live;
 use crate::model::AccountId;
+use crate::policy::Policies;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::accounts::{Account, NewAccount};
 use crate::store::{Store, StoreError};
@@ -24,6 +25,7 @@ pub struct App {
     pub secrets: Arc<Secrets>,
     pub analyzer: Arc<Analyzer>,
     pub connectors: Connectors,
+    pub policies: Policies,
     pub live: Live,
     pub shutdown: CancellationToken,
     /// Names this process among the workers.
@@ -50,6 +52,7 @@ impl App {
         let app = App {
             analyzer: Arc::new(Analyzer::new(&DictionaryPaths::under(&config.dictionaries_dir()))),
             connectors: Connectors::new(store.clone(), secrets.clone(), config.delivery.call_timeout),
+            policies: Policies::open(config.delivery.policy_dir.as_deref())?,
             live: Live::default(),
             shutdown: CancellationToken::new(),
             worker: format!("{}-{:08x}", std::process::id(), rand::random::<u32>()),

@@ -15,6 +15,7 @@ use sqlx::any::AnyRow;
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, enqueue, events, maybe_micros, micros};
 use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Network, Visibility};
+use crate::policy::Answered;
 
 /// A lane that another process works on is looked at again after this.
 const BUSY_LANE: SignedDuration = SignedDuration::from_millis(500);
@@ -37,8 +38,8 @@ pub struct Work {
     pub text: String,
     pub visibility: Visibility,
     pub reply_to: Option<ReplyTo>,
-    /// When the answered message was published, for windows.
-    pub answers_at: Option<Timestamp>,
+    /// The message being answered, as the rules look at it.
+    pub answers: Option<Answered>,
     /// What a deletion deletes.
     pub target: Option<Receipt>,
     pub created_at: Timestamp,
@@ -148,7 +149,8 @@ const WORK: &str = "
         d.late_limit, d.attempts, d.first_called_at, d.last_called_at, d.absent_since, d.read_failures, d.prepared,
         d.cancel_wanted, d.next_at, d.lease_until, a.network,
         COALESCE(r.text, p.text, '') AS body, COALESCE(r.visibility, p.visibility, 'public') AS visibility,
-        m.remote_id AS answers, m.published_at AS answers_at, au.handle AS answers_handle, ma.reply_data,
+        m.remote_id AS answers, m.published_at AS answers_at, m.deleted_at AS answers_deleted_at, m.kind AS answers_kind,
+        au.handle AS answers_handle, ma.reply_data,
         t.receipt AS target_receipt
     FROM deliveries d
     JOIN accounts a ON a.id = d.account_id
@@ -825,6 +827,14 @@ fn read_work(row: &AnyRow) -> Result<Work, StoreError> {
         }),
         _ => None,
     };
+    let answers = match row.maybe_time("answers_at")? {
+        Some(published_at) => Some(Answered {
+            published_at,
+            found_by_search: row.maybe_text("answers_kind")?.as_deref() == Some("post"),
+            deleted: row.maybe_time("answers_deleted_at")?.is_some(),
+        }),
+        None => None,
+    };
     Ok(Work {
         id: row.word("id")?,
         account_id: row.word("account_id")?,
@@ -837,7 +847,7 @@ fn read_work(row: &AnyRow) -> Result<Work, StoreError> {
         text: row.text("body")?,
         visibility: visibility(&row.text("visibility")?),
         reply_to,
-        answers_at: row.maybe_time("answers_at")?,
+        answers,
         target: row.maybe_text("target_receipt")?.and_then(|receipt| serde_json::from_str(&receipt).ok()),
         created_at: row.time("created_at")?,
         due_at: row.time("due_at")?,

@@ -31,6 +31,8 @@ pub struct ReplyTarget {
     pub reply_to: ReplyTo,
     pub visibility: Visibility,
     pub intent: Option<IntentLabel>,
+    /// Only a search found it: its author did not write to us.
+    pub found_by_search: bool,
     pub published_at: Timestamp,
     pub received_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
@@ -82,7 +84,7 @@ impl Store {
     /// The mention a reply answers, through the account that saw it first.
     pub async fn reply_target(&self, mention: MentionId) -> Result<ReplyTarget, StoreError> {
         let row = sqlx::query(
-            "SELECT m.id, m.conversation_id, m.account_id, m.network, m.remote_id, m.visibility, m.intent,
+            "SELECT m.id, m.conversation_id, m.account_id, m.network, m.remote_id, m.visibility, m.intent, m.kind,
                 m.published_at, m.received_at, m.deleted_at, au.handle, ma.reply_data
              FROM mentions m
              JOIN authors au ON au.id = m.author_id
@@ -108,6 +110,7 @@ impl Store {
             },
             visibility: visibility(&row.text("visibility")?),
             intent: row.text("intent")?.parse().ok(),
+            found_by_search: row.text("kind")? == "post",
             published_at: row.time("published_at")?,
             received_at: row.time("received_at")?,
             deleted_at: row.maybe_time("deleted_at")?,
