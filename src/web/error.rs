@@ -154,6 +154,10 @@ impl From<StoreError> for Problem {
 
 impl From<ComposeError> for Problem {
     fn from(error: ComposeError) -> Self {
+        let error = match error {
+            ComposeError::Store(error) => return error.into(),
+            error => error,
+        };
         let detail = error.to_string();
         let unprocessable = |kind, title| Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, title, detail.clone());
         match &error {
@@ -179,6 +183,7 @@ impl From<ComposeError> for Problem {
                     .subject(earlier)
                     .next("make a new key for every new reply or post")
             }
+            ComposeError::Invalid(_) => unprocessable("invalid", "the request cannot be used"),
             ComposeError::Store(_) => Self::internal(detail),
         }
     }
