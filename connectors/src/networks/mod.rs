@@ -76,6 +76,7 @@ pub fn connect(account: &AccountSettings) -> Result<Box<dyn Connector>, Connecto
     Ok(match account.network {
         Network::Bluesky => Box::new(bluesky::Bluesky::new(account)?),
         Network::Mastodon => Box::new(mastodon::Mastodon::new(account)?),
+        Network::Telegram => Box::new(telegram::Telegram::new(account)?),
         network => {
             return Err(ConnectorError::Settings(format!("{} cannot be connected yet", network.as_str())));
         }

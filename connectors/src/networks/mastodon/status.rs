@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Me;
 use crate::html;
-use crate::incoming::{Author, Incoming, Kind, MAX_NAME, MAX_TEXT, Media, clean, read_time};
+use crate::incoming::{Author, Incoming, Kind, MAX_NAME, MAX_TEXT, Media, believable, clean, read_time};
 use crate::outgoing::{Receipt, Visibility};
 
 /// Longer ids would not fit a cursor.
@@ -89,11 +89,9 @@ impl Status {
         if self.id.is_empty() || self.id.len() > MAX_ID || self.uri.is_empty() {
             return Err("the status has no usable id".to_owned());
         }
-        let published_at = match (read_time(&self.created_at), seen) {
-            (Ok(claimed), Some(seen)) if claimed > seen + jiff::SignedDuration::from_hours(24) => seen,
-            (Ok(claimed), _) => claimed,
-            (Err(_), Some(seen)) => seen,
-            (Err(reason), None) => return Err(reason),
+        let published_at = match seen {
+            Some(seen) => believable(Some(&self.created_at), seen),
+            None => read_time(&self.created_at)?,
         };
         let edited_at = self.edited_at.as_deref().map(|edited| read_time(edited).unwrap_or(published_at));
         let visibility = visibility(&self.visibility);
