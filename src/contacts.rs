@@ -152,7 +152,8 @@ fn digit_runs(text: &str) -> Vec<DigitRun<'_>> {
         let end = at + bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         let before = text[..at].chars().next_back();
         let after = text[end..].chars().next();
-        let glued = [before, after].into_iter().flatten().any(|side| side.is_alphabetic() || side == '_' || side == '#');
+        let glued =
+            [before, after].into_iter().flatten().any(|side| side.is_alphabetic() || side == '_' || side == '#');
         let goes_on = last_end.is_some_and(|last: usize| {
             let between = &text[last..at];
             between.len() <= 3 && between.chars().all(|character| " .-()/\u{a0}".contains(character))
@@ -232,10 +233,10 @@ mod tests {
     #[test]
     fn a_text_gives_its_numbers_and_addresses() {
         let values = |text: &str| evidence_in(text).into_iter().map(|evidence| evidence.value).collect::<Vec<_>>();
-        assert_eq!(values("bana 0532 123 45 67'den ya da Ayse.Y@Ornek.com.tr. yazın"), [
-            "ayse.y@ornek.com.tr",
-            "+905321234567"
-        ]);
+        assert_eq!(
+            values("bana 0532 123 45 67'den ya da Ayse.Y@Ornek.com.tr. yazın"),
+            ["ayse.y@ornek.com.tr", "+905321234567"]
+        );
         assert_eq!(values("0532 123 45 67 0533 765 43 21"), ["+905321234567", "+905337654321"]);
         for none in [
             "@ayse@ornek.example merhaba",

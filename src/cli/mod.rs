@@ -3,7 +3,11 @@
 //! Results go to stdout, everything else to stderr. Exit status: 0 done, 1 some items failed, 2 wrong usage or
 //! configuration.
 
+pub mod backup;
+pub mod check_config;
 pub mod completions;
+pub mod migrate;
+pub mod progress;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +33,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    CheckConfig(check_config::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
+    Migrate(migrate::Args),
     Completions(completions::Args),
 }
 
@@ -39,16 +47,16 @@ pub struct UsageError(pub String);
 
 /// Reads the configuration and runs the command.
 pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
-    match cli.command {
-        Command::Completions(args) => completions::run(args),
-        #[allow(unreachable_patterns, reason = "the first commands join with their parts")]
-        command => with_config(command, Config::load(cli.config.as_deref())?).await,
+    if let Command::Completions(args) = cli.command {
+        return completions::run(args);
     }
-}
-
-async fn with_config(command: Command, config: Config) -> Result<ExitCode, anyhow::Error> {
+    let config = Config::load(cli.config.as_deref())?;
     crate::telemetry::log(&config.log).map_err(UsageError)?;
-    match command {
+    match cli.command {
+        Command::CheckConfig(args) => check_config::run(args, config).await,
+        Command::Backup(args) => backup::backup(args, config).await,
+        Command::Restore(args) => backup::restore(args, config).await,
+        Command::Migrate(args) => migrate::run(args, config).await,
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -13,14 +13,15 @@ use sqlx::any::{AnyRow, AnyTypeInfoKind};
 use sqlx::{AssertSqlSafe, Column, Row, TypeInfo, ValueRef};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{Engine, Store, StoreError, micros};
+use super::{Engine, Store, StoreError};
 
 /// Every table whose rows are worth keeping, parents before children. Logins and leases are not.
-const TABLES: [&str; 28] = [
+const TABLES: [&str; 29] = [
     "installation",
     "brands",
     "users",
     "tokens",
+    "answers",
     "accounts",
     "streams",
     "gaps",
@@ -174,7 +175,7 @@ impl Store {
             sqlx::query(update).bind(other).bind(id).execute(&mut *tx).await?;
         }
         self.index_again(&mut tx).await?;
-        super::deliveries::hold_restored(&mut tx, micros(self.clock())).await?;
+        super::decisions::hold_restored(&mut tx, self.clock(), "cli").await?;
         tx.commit().await?;
         Ok(done)
     }

@@ -265,34 +265,31 @@ impl Store {
         }
         Ok(at.map(|at| (at, reason)))
     }
+}
 
-    /// After a backup was put back: everything not in an end state is held, since it may have been sent after the
-    /// backup was made. Answers how many.
-    pub async fn hold_restored(&self, who: &str) -> Result<u64, StoreError> {
-        let now = self.clock();
-        let mut tx = self.begin().await?;
-        let held = sqlx::query(
-            "UPDATE deliveries SET state = 'held', hold = 'restored', epoch = epoch + 1, lease_until = NULL,
-                worker = NULL, changed_at = $1,
-                reason = 'the database was restored from a backup: look at the network whether it is out, then decide'
-             WHERE state NOT IN ('sent', 'failed', 'expired', 'cancelled')",
-        )
-        .bind(micros(now))
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        sqlx::query("UPDATE lanes SET delivery_id = NULL").execute(&mut *tx).await?;
-        sqlx::query(
-            "INSERT INTO installation (name, value) VALUES ('restored_at', $1)
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        )
-        .bind(now.to_string())
-        .execute(&mut *tx)
-        .await?;
-        audit::write(&mut tx, now, who, "restore", "all", json!({ "held": held })).await?;
-        tx.commit().await?;
-        Ok(held)
-    }
+/// After a backup was put back: everything not in an end state is held, since it may have been sent after the backup was
+/// made. Answers how many.
+pub(in crate::store) async fn hold_restored(tx: &mut Tx, now: Timestamp, who: &str) -> Result<u64, StoreError> {
+    let held = sqlx::query(
+        "UPDATE deliveries SET state = 'held', hold = 'restored', epoch = epoch + 1, lease_until = NULL,
+            worker = NULL, changed_at = $1,
+            reason = 'the database was restored from a backup: look at the network whether it is out, then decide'
+         WHERE state NOT IN ('sent', 'failed', 'expired', 'cancelled')",
+    )
+    .bind(micros(now))
+    .execute(&mut **tx)
+    .await?
+    .rows_affected();
+    sqlx::query("UPDATE lanes SET delivery_id = NULL").execute(&mut **tx).await?;
+    sqlx::query(
+        "INSERT INTO installation (name, value) VALUES ('restored_at', $1)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )
+    .bind(now.to_string())
+    .execute(&mut **tx)
+    .await?;
+    audit::write(tx, now, who, "restore", "all", json!({ "held": held })).await?;
+    Ok(held)
 }
 
 async fn existing(tx: &mut Tx, id: DeliveryId) -> Result<Work, StoreError> {

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod alerts;
 pub mod attempts;
 pub mod audit;
+pub mod backup;
 pub(in crate::store) mod bulk;
 pub mod contacts;
 pub mod conversations;

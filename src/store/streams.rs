@@ -175,11 +175,13 @@ impl Store {
     pub async fn poll_account_now(&self, account: AccountId) -> Result<(), StoreError> {
         let now = self.clock();
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE streams SET next_poll_at = $1 WHERE account_id = $2 AND retired_at IS NULL AND next_poll_at > $1")
-            .bind(micros(now))
-            .bind(account.to_string())
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "UPDATE streams SET next_poll_at = $1 WHERE account_id = $2 AND retired_at IS NULL AND next_poll_at > $1",
+        )
+        .bind(micros(now))
+        .bind(account.to_string())
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await
     }
 }
@@ -228,11 +230,12 @@ async fn state_gaps(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let stream = lease.id.to_string();
-    let open: Option<String> =
-        sqlx::query_scalar("SELECT id FROM gaps WHERE stream_id = $1 AND state = 'filling' ORDER BY created_at LIMIT 1")
-            .bind(stream.as_str())
-            .fetch_optional(&mut **tx)
-            .await?;
+    let open: Option<String> = sqlx::query_scalar(
+        "SELECT id FROM gaps WHERE stream_id = $1 AND state = 'filling' ORDER BY created_at LIMIT 1",
+    )
+    .bind(stream.as_str())
+    .fetch_optional(&mut **tx)
+    .await?;
     match (open, progress.filling) {
         (None, None) => {}
         (None, Some(gap)) => insert_gap(tx, &stream, gap, "filling", now).await?,
@@ -325,7 +328,10 @@ fn later(now: Timestamp, by: Duration) -> Timestamp {
 }
 
 fn taken_over(lease: &StreamLease) -> StoreError {
-    StoreError::Conflict(format!("stream {} is polled by somebody else now; what this poll brought is dropped", lease.id))
+    StoreError::Conflict(format!(
+        "stream {} is polled by somebody else now; what this poll brought is dropped",
+        lease.id
+    ))
 }
 
 #[cfg(test)]

@@ -137,8 +137,7 @@ impl Brake {
             guesses.remove(&oldest);
         }
         for (key, free) in keys(name, address) {
-            let guesses =
-                guesses.entry(key).or_insert(Guesses { wrong: 0, last: now, wait: Duration::ZERO });
+            let guesses = guesses.entry(key).or_insert(Guesses { wrong: 0, last: now, wait: Duration::ZERO });
             guesses.wrong = guesses.wrong.saturating_add(1);
             guesses.last = now;
             guesses.wait = match guesses.wrong.checked_sub(free) {

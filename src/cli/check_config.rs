@@ -1,0 +1,81 @@
+//! `muhatap check-config`: every account, without touching a network unless asked to.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muhatap_connectors::{MemorySession, connect};
+
+use crate::config::{AccountConfig, Config};
+
+/// How long one account may take to answer with --online.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Checks the configuration: every key, every secret's place, every account's settings.
+///
+/// Example: muhatap check-config --config muhatap.toml --online
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// Also asks each network who the credentials belong to
+    #[arg(long)]
+    online: bool,
+}
+
+pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> {
+    let source = config.source.as_ref().map_or("built-in defaults".to_owned(), |path| path.display().to_string());
+    println!("{source}: every key is known and readable");
+    println!("database {}, queue {}", without_password(&config.database.url), without_password(&config.queue.url));
+    if config.accounts.is_empty() {
+        println!("no account yet: add [[accounts]] to the file; config/muhatap.toml has an example of each network");
+    }
+    let mut failed = 0;
+    for account in &config.accounts {
+        match check(account, args.online).await {
+            Ok(found) => println!("account {:?} on {}: {found}", account.name, account.network.0.as_str()),
+            Err(error) => {
+                failed += 1;
+                eprintln!("{error}");
+            }
+        }
+    }
+    for (what, secret) in [
+        ("alerts.email.smtp_url", config.alerts.email.as_ref().map(|email| &email.smtp_url)),
+        ("alerts.webhook.secret", config.alerts.webhook.as_ref().and_then(|webhook| webhook.secret.as_ref())),
+    ] {
+        if let Some(Err(error)) = secret.map(|secret| secret.read(what)) {
+            failed += 1;
+            eprintln!("{error}");
+        }
+    }
+    // A wrong configuration, as for every other command.
+    Ok(if failed > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+async fn check(account: &AccountConfig, online: bool) -> Result<String, String> {
+    let named = |error: &dyn std::fmt::Display| format!("account {:?}: {error}", account.name);
+    let secret = account.secret().map_err(|error| error.to_string())?;
+    let settings = account.settings(secret, Arc::new(MemorySession::default()));
+    let connector = connect(&settings).map_err(|error| named(&error))?;
+    let streams: Vec<String> = connector.streams().iter().map(|stream| stream.name()).collect();
+    let listens = format!("listens to {}", streams.join(", "));
+    if !online {
+        return Ok(listens);
+    }
+    match tokio::time::timeout(PATIENCE, connector.who_am_i()).await {
+        Ok(Ok(profile)) => Ok(format!("is {}; {listens}", profile.handle)),
+        Ok(Err(error)) => Err(named(&error)),
+        Err(_) => Err(named(&format!("no answer within {} s", PATIENCE.as_secs()))),
+    }
+}
+
+/// A URL as it may be shown.
+fn without_password(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() => {
+            let _ = parsed.set_password(Some("…"));
+            parsed.to_string()
+        }
+        _ => url.to_owned(),
+    }
+}
