@@ -5,6 +5,7 @@ mod support;
 mod alerts;
 mod analyze;
 mod api;
+mod backup;
 mod browser;
 mod cli;
 mod config;
