@@ -106,7 +106,8 @@ words! {
     Action { Publish = "publish", Delete = "delete" }
     Health { New = "new", Ok = "ok", Failing = "failing", Unauthorized = "unauthorized" }
     Role { Admin = "admin", Agent = "agent", Viewer = "viewer" }
-    Scope { Read = "read", Write = "write" }
+    /// What an API token may do; each includes the ones before it.
+    Scope { Read = "read", Write = "write", Admin = "admin" }
 }
 
 impl DeliveryState {

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use crate::analyze::Reason as ReasonView;
+use crate::analyze::{Intent, Language, Sentiment};
 use crate::model::{
     AccountId, Action, AuthorId, BrandId, ContactId, ConversationId, ConversationState, DeliveryId, DeliveryState,
     Health, IntentLabel, MentionId, Network, NoteId, SentimentLabel, StreamId, UserId,
@@ -92,10 +94,10 @@ pub struct MentionRow {
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
     pub received_at: Timestamp,
-    pub language: LanguageView,
-    pub sentiment: SentimentView,
+    pub language: Language,
+    pub sentiment: Sentiment,
     /// The main one first.
-    pub intents: Vec<IntentView>,
+    pub intents: Vec<Intent>,
     /// Folded surface forms.
     pub tokens: Vec<String>,
 }
@@ -153,35 +155,6 @@ pub struct AuthorView {
 pub struct ContactRef {
     pub id: ContactId,
     pub name: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct LanguageView {
-    /// BCP 47; `und` where it cannot be told.
-    pub code: String,
-    pub confidence: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct SentimentView {
-    pub label: SentimentLabel,
-    /// From -1 to 1.
-    pub score: f64,
-    pub confidence: f64,
-    /// The words that drove the score.
-    pub because: Vec<ReasonView>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ReasonView {
-    pub text: String,
-    pub weight: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct IntentView {
-    pub label: IntentLabel,
-    pub confidence: f64,
 }
 
 /// A conversation with everything said in it, oldest first.

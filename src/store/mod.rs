@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod alerts;
+pub mod answers;
 pub mod attempts;
 pub mod audit;
 pub mod backup;

@@ -1,5 +1,6 @@
 //! The console and the JSON API.
 
+pub mod api;
 pub mod auth;
 pub mod credentials;
 pub mod error;

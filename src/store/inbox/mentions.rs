@@ -13,8 +13,8 @@ use super::super::rows::Cells;
 use super::super::search::words;
 use super::super::{Store, StoreError, micros};
 use super::{
-    AccountRef, Assignee, AuthorView, ContactRef, ConversationHead, DEFAULT_PAGE, InboxCounts, IntentView,
-    LARGEST_PAGE, LanguageView, MOST_COUNTED, MentionFilter, MentionRow, SentimentView, UserRef,
+    AccountRef, Assignee, AuthorView, ContactRef, ConversationHead, DEFAULT_PAGE, InboxCounts, Intent, LARGEST_PAGE,
+    Language, MOST_COUNTED, MentionFilter, MentionRow, Sentiment, UserRef,
 };
 use crate::model::{ConversationState, MentionId, UserId};
 
@@ -338,14 +338,14 @@ pub(super) fn mention_from(row: &AnyRow, now: i64) -> Result<MentionRow, StoreEr
         edited_at: row.maybe_time("edited_at")?,
         deleted_at: row.maybe_time("deleted_at")?,
         received_at: row.time("received_at")?,
-        language: LanguageView { code: row.text("language")?, confidence: row.float("language_confidence")? },
-        sentiment: SentimentView {
+        language: Language { code: row.text("language")?, confidence: row.float("language_confidence")? },
+        sentiment: Sentiment {
             label: row.word("sentiment")?,
             score: row.float("sentiment_score")?,
             confidence: row.float("sentiment_confidence")?,
             because: row.json("reasons")?,
         },
-        intents: row.json::<Vec<IntentView>>("intents")?,
+        intents: row.json::<Vec<Intent>>("intents")?,
         tokens: row.json("tokens")?,
     })
 }
