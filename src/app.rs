@@ -15,6 +15,7 @@ use crate::config::{AccountConfig, Config, ConfigError};
 use crate::live::Live;
 use crate::model::AccountId;
 use crate::policy::Policies;
+use crate::queue::{Dispatcher, MemoryDispatcher};
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::accounts::{Account, NewAccount};
 use crate::store::{Store, StoreError};
@@ -26,6 +27,7 @@ pub struct App {
     pub analyzer: Arc<Analyzer>,
     pub connectors: Connectors,
     pub policies: Policies,
+    pub dispatcher: Arc<dyn Dispatcher>,
     pub live: Live,
     pub shutdown: CancellationToken,
     /// Names this process among the workers.
@@ -52,6 +54,10 @@ impl App {
         let app = App {
             analyzer: Arc::new(Analyzer::new(&DictionaryPaths::under(&config.dictionaries_dir()))),
             connectors: Connectors::new(store.clone(), secrets.clone(), config.delivery.call_timeout),
+            dispatcher: {
+                let store = store.clone();
+                Arc::new(MemoryDispatcher::new(move || store.clock()))
+            },
             policies: Policies::open(config.delivery.policy_dir.as_deref())?,
             live: Live::default(),
             shutdown: CancellationToken::new(),

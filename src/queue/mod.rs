@@ -4,6 +4,9 @@
 //! SQL, a lost hint is added again by the sweep, and one that is handed out twice dies at the delivery's
 //! compare-and-set. Nothing here carries a text.
 
+pub mod local;
+pub mod shard;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,6 +14,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::model::{AccountId, Class, DeliveryId};
+
+pub use local::MemoryDispatcher;
 
 /// A delivery as the dispatcher sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +101,7 @@ pub struct QueueError(pub String);
 /// Orders deliveries over lanes, classes, accounts and workers.
 #[async_trait]
 pub trait Dispatcher: Send + Sync {
-    /// Adds hints, at most 500 at once. One already there takes the new class and due time, unless it is being sent.
+    /// Adds hints, at most 500 at once. One already there takes the new class and due time.
     async fn add(&self, hints: &[Hint]) -> Result<(), QueueError>;
 
     /// Takes back what is done, wakes what is due, reaps leases that ran out, and hands out lanes: lower class first,
