@@ -1,1 +1,175 @@
-//! Hands due deliveries to the queue; the reaper and recovery.
+//! Hands deliveries to the dispatcher: what changed every half second, everything of the next quarter hour every minute.
+//! One process at a time is the reaper. The database is the truth; whatever is missed here is found again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use crate::app::App;
+use crate::deliver::{Sender, probe_due};
+use crate::live::Wake;
+use crate::queue::{Hint, QueueError};
+use crate::store::StoreError;
+use crate::store::sweep::Swept;
+
+/// Only what is due within this is in the dispatcher.
+const WINDOW: SignedDuration = SignedDuration::from_mins(15);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOAD_EVERY: Duration = Duration::from_secs(60);
+const REAP_EVERY: Duration = Duration::from_secs(1);
+/// A change becomes visible when its transaction ends, a little after its own time.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(2);
+/// Now and then a longer look back, for a transaction that waited long for its turn.
+const LONG_OVERLAP: SignedDuration = SignedDuration::from_secs(20);
+const LONG_LOOK_EVERY: Duration = Duration::from_secs(5);
+const PAGE: i64 = 500;
+const REAPER: &str = "reaper";
+const REAPER_LEASE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// Sweeps, reaps and probes until `app.shutdown`.
+pub async fn run(app: Arc<App>) {
+    let sender = match Sender::open(app.clone()) {
+        Ok(sender) => Arc::new(sender),
+        Err(error) => {
+            error!(%error, "the outbox cannot start: the journal's folder cannot be made; make data_dir writable");
+            return;
+        }
+    };
+    let mut mark = app.store.clock() - LONG_OVERLAP;
+    let (mut load, mut reap, mut long_look) =
+        (Every::new(LOAD_EVERY), Every::new(REAP_EVERY), Every::new(LONG_LOOK_EVERY));
+    while !app.shutdown.is_cancelled() {
+        let now = app.store.clock();
+        let round = async {
+            let overlap = if long_look.has_come() { LONG_OVERLAP } else { OVERLAP };
+            sweep(&app, mark - overlap, now).await?;
+            if load.has_come() {
+                self::load(&app, now).await?;
+            }
+            if reap.has_come() {
+                tend(&app, &sender, now).await?;
+            }
+            Ok::<(), OutboxError>(())
+        };
+        match round.await {
+            Ok(()) => mark = now,
+            // The mark stays, so that nothing between is missed.
+            Err(error) => warn!(%error, "a round of the outbox failed, the next one follows"),
+        }
+        tokio::select! {
+            () = app.shutdown.cancelled() => {}
+            () = app.live.wait(Wake::Outbox, LOOK_EVERY) => {}
+        }
+    }
+    if let Err(error) = app.store.give_back(REAPER, &app.worker).await {
+        warn!(%error, "the reaper's lease could not be given back; it ends by itself");
+    }
+}
+
+/// Tells the dispatcher of every delivery that changed at or after `since`.
+pub async fn sweep(app: &App, since: Timestamp, now: Timestamp) -> Result<usize, OutboxError> {
+    let mut after = None;
+    let mut count = 0;
+    loop {
+        let page = app.store.changed_deliveries(since, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(count) };
+        after = Some((last.changed_at, last.id));
+        let (add, drop): (Vec<_>, Vec<_>) =
+            page.iter().partition(|swept| swept.is_workable() && swept.next_at <= now + WINDOW);
+        app.dispatcher.add(&hints(app, &add)).await?;
+        for swept in drop.iter().filter(|swept| !swept.is_in_hand()) {
+            app.dispatcher.move_(swept.id, None).await?;
+        }
+        count += page.len();
+        if page.len() < PAGE as usize {
+            return Ok(count);
+        }
+    }
+}
+
+/// Gives the dispatcher everything that is due within its window: at the start, every minute, and whenever it has
+/// forgotten what it knew.
+pub async fn load(app: &App, now: Timestamp) -> Result<usize, OutboxError> {
+    let mut after = None;
+    let mut count = 0;
+    loop {
+        let page = app.store.workable_deliveries(now + WINDOW, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(count) };
+        after = Some((last.next_at, last.id));
+        app.dispatcher.add(&hints(app, &page.iter().collect::<Vec<_>>())).await?;
+        count += page.len();
+        if page.len() < PAGE as usize {
+            return Ok(count);
+        }
+    }
+}
+
+/// What one process does for all, and what each does for the accounts it finds waiting.
+pub async fn tend(app: &App, sender: &Arc<Sender>, now: Timestamp) -> Result<(), OutboxError> {
+    sender.replay(now).await?;
+    if app.store.lease(REAPER, &app.worker, REAPER_LEASE, now).await? {
+        let reaped = app.store.reap(app.config.delivery.settle, now).await?;
+        if !reaped.is_empty() {
+            info!(
+                unclear = reaped.unclear,
+                dropped = reaped.dropped,
+                held = reaped.held,
+                expired = reaped.expired,
+                lifted = reaped.lifted,
+                reopened = reaped.reopened,
+                "deliveries moved on"
+            );
+            app.live.wake(Wake::Outbox);
+            app.live.wake(Wake::Events);
+        }
+        metrics::gauge!(crate::telemetry::OUTBOX_DUE).set(app.store.due_count(now).await? as f64);
+    }
+    probe_due(sender, now).await?;
+    Ok(())
+}
+
+fn hints(app: &App, swept: &[&Swept]) -> Vec<Hint> {
+    swept
+        .iter()
+        .map(|swept| Hint {
+            id: swept.id,
+            account: swept.account_id,
+            lane: swept.lane.clone(),
+            class: swept.class,
+            due: swept.next_at,
+            seq: swept.seq,
+            pace: app.policies.pace(swept.network),
+        })
+        .collect()
+}
+
+/// Something that comes round, the first time at once.
+struct Every {
+    period: Duration,
+    last: Option<Instant>,
+}
+
+impl Every {
+    fn new(period: Duration) -> Self {
+        Self { period, last: None }
+    }
+
+    fn has_come(&mut self) -> bool {
+        let come = self.last.is_none_or(|last| last.elapsed() >= self.period);
+        if come {
+            self.last = Some(Instant::now());
+        }
+        come
+    }
+}

@@ -105,8 +105,8 @@ pub enum Outcome {
     PutBack { reason: Option<String> },
     /// The network or its rules say no.
     Failed { reason: String },
-    /// Waits for a person, or for its account to be reconnected.
-    Held { hold: Hold, reason: String },
+    /// Waits for a person, or for its account to be reconnected and `again` to come.
+    Held { hold: Hold, reason: String, again: Timestamp },
     /// Perhaps sent: the network is asked at `at`.
     Verifying { at: Timestamp, reason: String },
     /// A read-back did not find it; a second one follows at `at`.
@@ -117,6 +117,25 @@ pub enum Outcome {
     Requeued,
     /// Nobody can tell: a person decides.
     Unknown { reason: String },
+}
+
+impl Outcome {
+    /// The word in metrics and logs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Sent { found: false, .. } => "sent",
+            Self::Sent { found: true, .. } => "found",
+            Self::Retry { .. } => "retry",
+            Self::PutBack { .. } => "put_back",
+            Self::Failed { .. } => "failed",
+            Self::Held { .. } => "held",
+            Self::Verifying { .. } => "unclear",
+            Self::Absent { .. } => "absent_once",
+            Self::Unread { .. } => "unread",
+            Self::Requeued => "absent",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
 }
 
 /// Why a delivery is held.
@@ -321,6 +340,25 @@ impl Store {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Puts any other journalled outcome into the row, if it still is as the worker had it.
+    pub async fn replay(
+        &self,
+        id: DeliveryId,
+        state: DeliveryState,
+        epoch: i64,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let Some(work) = work(&mut tx, id).await? else { return Ok(false) };
+        if (work.state, work.epoch) != (state, epoch) {
+            return Ok(false);
+        }
+        let applied = apply(&mut tx, &work, outcome, now).await?;
+        tx.commit().await?;
+        Ok(applied)
     }
 
     /// Puts a journalled success into the row, whatever became of it since: the network's own proof is the truth. False:
@@ -622,11 +660,11 @@ pub(in crate::store) async fn apply(
         Outcome::Failed { reason } => {
             (DeliveryState::Failed, "failed", Some(reason), To { reason: Some(reason), ..To::default() })
         }
-        Outcome::Held { hold, reason } => (
+        Outcome::Held { hold, reason, again } => (
             DeliveryState::Held,
             "held",
             Some(reason),
-            To { hold: Some(hold.as_str()), reason: Some(reason), next_at: Some(now), ..To::default() },
+            To { hold: Some(hold.as_str()), reason: Some(reason), next_at: Some(*again), ..To::default() },
         ),
         Outcome::Verifying { at, reason } => (
             DeliveryState::Verifying,

@@ -34,6 +34,11 @@ impl Swept {
     pub fn is_workable(&self) -> bool {
         matches!(self.state, DeliveryState::Queued | DeliveryState::Retry | DeliveryState::Verifying)
     }
+
+    /// Whether a worker has it right now: what becomes of its hint is that worker's to say.
+    pub fn is_in_hand(&self) -> bool {
+        matches!(self.state, DeliveryState::Preparing | DeliveryState::Sending)
+    }
 }
 
 /// What one round of the reaper moved.

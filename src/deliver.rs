@@ -1,1 +1,0 @@
-//! Sends one delivery: prepare, compare-and-set to sending, deadline, call, outcome.

@@ -1,0 +1,265 @@
+//! One attempt: prepare, compare-and-set to `sending`, deadline, the one call that counts, outcome.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use muhatap_connectors::{Certainty, ConnectorError, Prepared, Publisher, Receipt};
+use rand::RngExt;
+use tracing::{info, warn};
+
+use super::{Ended, Moment, Sender};
+use crate::app::AppError;
+use crate::model::{Action, DeliveryState, Health};
+use crate::policy::Facts;
+use crate::queue::Gate;
+use crate::store::StoreError;
+use crate::store::attempts::{Hold, Outcome, Work};
+
+/// Of its lease, so much must be left beyond the call's timeout when the call starts.
+const DEADLINE_RESERVE: Duration = Duration::from_secs(2);
+/// Uploads and the network's own processing of them may take this long.
+const PREPARE_AT_MOST: Duration = Duration::from_secs(15 * 60);
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(15 * 60);
+/// A network that asks for a longer pause is asked again after a day.
+const LONGEST_GATE: Duration = Duration::from_secs(24 * 3600);
+/// A setting that cannot work is tried again after this, in case it was mended.
+const SETTINGS_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// How the one call ended.
+pub(super) enum Call {
+    Answered(Result<Receipt, ConnectorError>),
+    TimedOut,
+    Panicked,
+}
+
+impl Sender {
+    /// Sends a delivery that this worker prepares (`work.state` is `preparing`).
+    pub(super) async fn attempt(&self, work: Work, moment: Moment) -> Result<Ended, StoreError> {
+        let connector = match self.connector(work.account_id).await {
+            Ok(connector) => connector,
+            Err(error) => return self.record(&work, no_connector(error, moment.now()), moment).await,
+        };
+        let Some(publisher) = connector.publisher() else {
+            let reason = format!("nothing can be published on {}", work.network.as_str());
+            return self.record(&work, Outcome::Failed { reason }, moment).await;
+        };
+        if let Some(refused) = self.refused(&work, publisher, moment.now()) {
+            return self.record(&work, refused, moment).await;
+        }
+        let prepared = match work.action {
+            Action::Publish => {
+                let message = work.outgoing();
+                let prepare = publisher.prepare(&message, work.prepared.clone());
+                let prepare = AssertUnwindSafe(tokio::time::timeout(PREPARE_AT_MOST, prepare)).catch_unwind();
+                match self.while_leased(&work, moment, prepare).await {
+                    Some(Ok(Ok(Ok(prepared)))) => prepared,
+                    Some(Ok(Ok(Err(error)))) => {
+                        let outcome = self.not_prepared(&work, error, moment).await;
+                        return self.record(&work, outcome, moment).await;
+                    }
+                    Some(Ok(Err(_))) => {
+                        let reason = "preparing it took too long".to_owned();
+                        return self.record(&work, retry(&work, reason, moment.now()), moment).await;
+                    }
+                    Some(Err(_)) => {
+                        let reason = "preparing it ended in a mistake of ours (see the log)".to_owned();
+                        return self.record(&work, retry(&work, reason, moment.now()), moment).await;
+                    }
+                    // Cancelled or moved by a person, or the process ends: nothing was called.
+                    None => return self.record(&work, Outcome::PutBack { reason: None }, moment).await,
+                }
+            }
+            Action::Delete => Prepared::default(),
+        };
+        self.call(work, publisher, prepared, moment).await
+    }
+
+    /// From the compare-and-set on: also how a verified absence is sent again with the same key.
+    pub(super) async fn call(
+        &self,
+        before: Work,
+        publisher: &dyn Publisher,
+        prepared: Prepared,
+        moment: Moment,
+    ) -> Result<Ended, StoreError> {
+        let timeout = self.call_timeout(&before);
+        let margin = self.app.config.delivery.lease_margin;
+        // The lease in the database begins no earlier than this.
+        let marked = Instant::now();
+        let mut work = before.clone();
+        let worker = &self.app.worker;
+        if !self.app.store.begin_sending(&mut work, &prepared, worker, timeout + margin, moment.now()).await? {
+            let outcome = match before.state {
+                DeliveryState::Verifying => {
+                    let reason = "it waits until its account may send, to be sent again under the same key".to_owned();
+                    Outcome::Verifying { at: moment.now() + super::DATABASE_AWAY * 2, reason }
+                }
+                _ => Outcome::PutBack { reason: None },
+            };
+            return self.record(&before, outcome, moment).await;
+        }
+        // A worker that was frozen or waited for its commit must not call when its lease is nearly over: somebody else
+        // would look for a message that appears only afterwards.
+        if marked.elapsed() > margin.saturating_sub(DEADLINE_RESERVE.min(margin / 2)) {
+            warn!("the deadline for the call has passed, it was not started");
+            self.app.store.not_called(&work, &before, "its turn came too late for the call", moment.now()).await?;
+            return Ok(Ended { rest: Some(moment.now()), ..Ended::default() });
+        }
+        let late = moment.now().duration_since(work.due_at).as_secs_f64().max(0.0);
+        metrics::histogram!(crate::telemetry::DELIVERY_LATENESS, "network" => work.network.as_str()).record(late);
+        let called = Instant::now();
+        let call = the_call(&work, publisher, &prepared, timeout).await;
+        let outcome = self.outcome(&work, call, publisher.certainty(), moment).await;
+        info!(
+            outcome = outcome.as_str(),
+            duration_ms = u64::try_from(called.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "delivery called"
+        );
+        let unclear = matches!(outcome, Outcome::Verifying { .. } | Outcome::Unknown { .. });
+        let ended = self.record(&work, outcome, moment).await?;
+        if unclear {
+            // Most often the network is well, and the account open again at once.
+            self.probe(work.account_id, 0, moment.now()).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Asks the rules again: they, the text's limit or the answered message may have changed since it was queued.
+    fn refused(&self, work: &Work, publisher: &dyn Publisher, now: Timestamp) -> Option<Outcome> {
+        if work.action == Action::Delete {
+            return None;
+        }
+        let failed = |reason| Some(Outcome::Failed { reason });
+        let Some(policy) = self.app.policies.of(work.network) else {
+            return failed(format!("nothing can be published on {}", work.network.as_str()));
+        };
+        let length = publisher.measure(&work.outgoing());
+        let facts = Facts { text: &work.text, length, answers: work.answers, at: now };
+        policy.check(&facts).err().and_then(|refusal| failed(format!("{refusal} (rule {})", refusal.rule)))
+    }
+
+    /// Preparing is repeatable: whatever went wrong, nothing was sent.
+    async fn not_prepared(&self, work: &Work, error: ConnectorError, moment: Moment) -> Outcome {
+        let error = match error {
+            ConnectorError::Unconfirmed(error) | ConnectorError::Malformed(error) => ConnectorError::Unavailable(error),
+            error => error,
+        };
+        self.outcome(work, Call::Answered(Err(error)), Certainty::None, moment).await
+    }
+
+    /// The one place that says what the end of a call means. Certainly not sent, sent, or perhaps sent.
+    async fn outcome(&self, work: &Work, call: Call, certainty: Certainty, moment: Moment) -> Outcome {
+        let now = moment.now();
+        let error = match call {
+            Call::Answered(Ok(receipt)) if !receipt.remote_id.is_empty() => {
+                return Outcome::Sent { receipt, found: false };
+            }
+            Call::Answered(Ok(_)) => return self.unclear(work, "the answer named no message", certainty, now).await,
+            Call::TimedOut => return self.unclear(work, "the network did not answer in time", certainty, now).await,
+            Call::Panicked => {
+                return self.unclear(work, "a mistake of ours during the call (see the log)", certainty, now).await;
+            }
+            Call::Answered(Err(error)) => error,
+        };
+        let reason = error.to_string();
+        match error {
+            ConnectorError::Rejected(reason) => Outcome::Failed { reason: format!("refused by the network: {reason}") },
+            ConnectorError::Unavailable(_) => retry(work, reason, now),
+            ConnectorError::RateLimited(wait) => {
+                let until = now + wait.clamp(Duration::from_secs(1), LONGEST_GATE);
+                self.gate(work, until, &reason).await;
+                Outcome::Retry { at: within(work, until), reason }
+            }
+            ConnectorError::Unauthorized(_) => {
+                // The outcome matters more than these notes: a database that is away must not lose it.
+                let noted = self.app.store.set_health(work.account_id, Health::Unauthorized, Some(&reason)).await;
+                warn_of("the account could not be marked as refused", noted);
+                self.app.live.wake(crate::live::Wake::Streams);
+                let reason = format!("{reason}: reconnect the account, then it goes on by itself");
+                Outcome::Held { hold: Hold::Account, reason, again: now }
+            }
+            ConnectorError::Settings(reason) => {
+                Outcome::Held { hold: Hold::Account, reason, again: now + SETTINGS_AGAIN }
+            }
+            ConnectorError::Unconfirmed(_) | ConnectorError::Malformed(_) => {
+                self.unclear(work, &reason, certainty, now).await
+            }
+        }
+    }
+
+    /// Perhaps sent. The account sends nothing more until the network answers a harmless call, so that an outage does
+    /// not use up its queue.
+    async fn unclear(&self, work: &Work, reason: &str, certainty: Certainty, now: Timestamp) -> Outcome {
+        let closed = self.app.store.close_account(work.account_id, now).await;
+        warn_of("the account could not be closed after an unclear end", closed);
+        match (work.action, certainty) {
+            // Deleting what is already gone succeeds, so it can be repeated.
+            (Action::Delete, _) => retry(work, reason.to_owned(), now),
+            (Action::Publish, Certainty::None) => Outcome::Unknown {
+                reason: format!("{reason}, and {} cannot be asked: look at the account", work.network.as_str()),
+            },
+            (Action::Publish, _) => {
+                Outcome::Verifying { at: now + self.app.config.delivery.settle, reason: reason.to_owned() }
+            }
+        }
+    }
+
+    /// Nothing on the account before `until`: in the queue, and in the database, so that a restart does not forget it.
+    async fn gate(&self, work: &Work, until: Timestamp, reason: &str) {
+        let gated = self.app.store.gate_account(work.account_id, until, reason).await;
+        warn_of("the account could not be closed in the database", gated);
+        let gated = self.app.dispatcher.gate(&Gate::Account(work.account_id), Some(until)).await;
+        warn_of("the account could not be closed in the queue", gated);
+    }
+}
+
+fn warn_of<E: std::fmt::Display>(what: &str, result: Result<(), E>) {
+    if let Err(error) = result {
+        warn!(%error, "{what}");
+    }
+}
+
+/// The one call, bounded; a panic in a connector is an unclear end like any other.
+async fn the_call(work: &Work, publisher: &dyn Publisher, prepared: &Prepared, timeout: Duration) -> Call {
+    let message = work.outgoing();
+    let call = async {
+        match (work.action, &work.target) {
+            (Action::Publish, _) => publisher.publish(&message, prepared).await,
+            (Action::Delete, Some(target)) => publisher.delete(target).await.map(|()| target.clone()),
+            (Action::Delete, None) => Err(ConnectorError::Rejected("it is not known what to delete".into())),
+        }
+    };
+    match tokio::time::timeout(timeout, AssertUnwindSafe(call).catch_unwind()).await {
+        Ok(Ok(answer)) => Call::Answered(answer),
+        Ok(Err(_)) => Call::Panicked,
+        Err(_) => Call::TimedOut,
+    }
+}
+
+fn no_connector(error: AppError, now: Timestamp) -> Outcome {
+    match error {
+        AppError::Store(error) => Outcome::Retry { at: now + super::DATABASE_AWAY, reason: error.to_string() },
+        error => Outcome::Held { hold: Hold::Account, reason: error.to_string(), again: now + SETTINGS_AGAIN },
+    }
+}
+
+/// Certainly not sent: again after a while that grows with every call, and with how late it is.
+pub(super) fn retry(work: &Work, reason: String, now: Timestamp) -> Outcome {
+    let late: Duration = now.duration_since(work.due_at).try_into().unwrap_or_default();
+    let tries = FIRST_RETRY.saturating_mul(2u32.saturating_pow(work.attempts.saturating_sub(1).min(16)));
+    let longest = tries.max(late / 4).clamp(FIRST_RETRY, LONGEST_RETRY);
+    Outcome::Retry { at: within(work, now + jitter(longest)), reason }
+}
+
+/// Anything up to `longest`, so that what failed together does not come back together.
+pub(super) fn jitter(longest: Duration) -> Duration {
+    longest.mul_f64(rand::rng().random_range(0.05..1.0))
+}
+
+/// No later than when it expires: then it is told so.
+fn within(work: &Work, at: Timestamp) -> Timestamp {
+    work.expires_at.map_or(at, |expires_at| at.min(expires_at))
+}

@@ -1,0 +1,294 @@
+//! Sends deliveries: takes lanes from the dispatcher, as many at once as it may, and works on each once.
+
+mod attempt;
+mod journal;
+mod probe;
+mod verify;
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use muhatap_connectors::Connector;
+use tokio::task::JoinSet;
+use tracing::{Instrument, debug, error, info_span, warn};
+
+use crate::app::{App, AppError};
+use crate::model::{AccountId, DeliveryId};
+use crate::outbox;
+use crate::queue::{Claim, Done, Gate, Want};
+use crate::store::StoreError;
+use crate::store::attempts::{Outcome, Turn, Work};
+
+pub use journal::Journal;
+pub use probe::probe_due;
+
+/// Deliveries one process works on at the same time.
+const AT_ONCE: usize = 64;
+/// How long a lane is this process's in the dispatcher; prolonged at each third.
+const LANE_LEASE: Duration = Duration::from_secs(60);
+/// The lease of preparing and verifying; prolonged at each third.
+const WORK_LEASE: Duration = Duration::from_secs(30);
+/// When the database does not answer, the lane is looked at again after this.
+const DATABASE_AWAY: Duration = Duration::from_secs(1);
+/// What is in hand at the end of the process may take this long.
+const LAST_CALLS: Duration = Duration::from_secs(8);
+
+/// What became of one look at a lane, for the dispatcher.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ended {
+    /// Deliveries that need nobody's attention for now.
+    pub finished: Vec<DeliveryId>,
+    /// The lane rests until then.
+    pub rest: Option<Timestamp>,
+    /// The account may not send until then.
+    pub closed: Option<Timestamp>,
+    /// What was written down about the delivery, if one was worked on.
+    pub outcome: Option<Outcome>,
+}
+
+/// A point in the database's time that moves on with the monotonic clock.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    at: Timestamp,
+    taken: Instant,
+}
+
+impl Moment {
+    fn new(at: Timestamp) -> Self {
+        Self { at, taken: Instant::now() }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.at + self.taken.elapsed()
+    }
+}
+
+/// Works on deliveries until `app.shutdown`, then lets what is in hand end.
+pub async fn run(app: Arc<App>) {
+    let sender = match Sender::open(app.clone()) {
+        Ok(sender) => Arc::new(sender),
+        Err(error) => {
+            error!(%error, "nothing can be sent: the journal's folder cannot be made; make data_dir writable and start again");
+            return;
+        }
+    };
+    let mut running: JoinSet<(Claim, Ended)> = JoinSet::new();
+    let mut leases: HashMap<String, u64> = HashMap::new();
+    let mut done: Vec<Done> = Vec::new();
+    let mut generation = None;
+    let mut renew = tokio::time::interval(LANE_LEASE / 3);
+    while !app.shutdown.is_cancelled() {
+        let want = Want {
+            worker: app.worker.clone(),
+            claims: AT_ONCE.saturating_sub(running.len()),
+            lease: LANE_LEASE,
+            done: std::mem::take(&mut done),
+        };
+        let acknowledged = want.done.clone();
+        let next = match app.dispatcher.step(want).await {
+            Ok(step) => {
+                if generation.replace(step.generation) != Some(step.generation)
+                    && let Err(error) = outbox::load(&app, app.store.clock()).await
+                {
+                    // Tried again with the next step.
+                    warn!(%error, "deliveries could not be loaded from the database");
+                    generation = None;
+                    tokio::time::sleep(DATABASE_AWAY).await;
+                }
+                for claim in step.claims {
+                    leases.insert(claim.lane.clone(), claim.nonce);
+                    running.spawn(sender.clone().work(claim));
+                }
+                step.next
+            }
+            Err(error) => {
+                warn!(%error, "the queue does not answer, it is asked again");
+                done = acknowledged;
+                Some(app.store.clock() + DATABASE_AWAY)
+            }
+        };
+        let full = running.len() >= AT_ONCE;
+        tokio::select! {
+            () = app.shutdown.cancelled() => {}
+            Some(ended) = running.join_next() => match ended {
+                Ok((claim, ended)) => {
+                    leases.remove(&claim.lane);
+                    done.push(close(&app, claim, ended).await);
+                }
+                // Its lane opens again when its lease runs out.
+                Err(error) => error!(%error, "a sender ended in a panic"),
+            },
+            () = app.dispatcher.wait(next), if !full => {}
+            _ = renew.tick() => {
+                let held: Vec<_> = leases.iter().map(|(lane, nonce)| (lane.clone(), *nonce)).collect();
+                if let Err(error) = app.dispatcher.extend(&held, LANE_LEASE).await {
+                    warn!(%error, "leases of lanes could not be prolonged");
+                }
+            }
+        }
+    }
+    let last = async { while running.join_next().await.is_some() {} };
+    if tokio::time::timeout(LAST_CALLS, last).await.is_err() {
+        warn!(count = running.len(), "calls were still out at the end; the network is asked about them");
+    }
+}
+
+async fn close(app: &App, claim: Claim, ended: Ended) -> Done {
+    if let Some(until) = ended.closed
+        && let Err(error) = app.dispatcher.gate(&Gate::Account(claim.account), Some(until)).await
+    {
+        warn!(%error, "an account could not be closed in the queue; the database closes it as well");
+    }
+    Done { lane: claim.lane, nonce: claim.nonce, finished: ended.finished, rest: ended.rest }
+}
+
+/// Sends one delivery at a time; the same in every mode.
+pub struct Sender {
+    app: Arc<App>,
+    journal: Journal,
+}
+
+impl Sender {
+    pub fn open(app: Arc<App>) -> std::io::Result<Sender> {
+        let journal = Journal::open(&app.config.data_dir())?;
+        Ok(Sender { app, journal })
+    }
+
+    async fn work(self: Arc<Self>, claim: Claim) -> (Claim, Ended) {
+        let now = self.app.store.clock();
+        let turn = AssertUnwindSafe(self.turn(&claim.lane, now)).catch_unwind().await;
+        let ended = match turn {
+            Ok(Ok(mut ended)) => {
+                // Nothing of the lane is due by the database: the hint was stale.
+                if ended == Ended::default() {
+                    ended.finished.push(claim.id);
+                }
+                ended
+            }
+            Ok(Err(error)) => {
+                warn!(account.id = %claim.account, %error, "the database did not answer a sender, it tries again");
+                Ended { rest: Some(now + DATABASE_AWAY), ..Ended::default() }
+            }
+            Err(_) => {
+                error!(delivery.id = %claim.id, "a sender panicked; its lease decides what happens to the delivery");
+                Ended { rest: Some(now + DATABASE_AWAY), ..Ended::default() }
+            }
+        };
+        (claim, ended)
+    }
+
+    /// One look at a lane at `now` by the database's clock: sends its first due delivery, or asks the network about the
+    /// one whose end is unclear.
+    pub async fn turn(&self, lane: &str, now: Timestamp) -> Result<Ended, StoreError> {
+        let moment = Moment::new(now);
+        match self.app.store.take(lane, &self.app.worker, WORK_LEASE, now).await? {
+            Turn::Nothing => Ok(Ended::default()),
+            Turn::Rest(until) => Ok(Ended { rest: Some(until), ..Ended::default() }),
+            Turn::Closed(until) => Ok(Ended { closed: Some(until), ..Ended::default() }),
+            Turn::Send(work) => {
+                let span = info_span!(
+                    "deliver", delivery.id = %work.id, account.id = %work.account_id, network = work.network.as_str(),
+                    attempt = work.attempts + 1
+                );
+                self.attempt(*work, moment).instrument(span).await
+            }
+            Turn::Verify(work) => {
+                let span = info_span!(
+                    "verify", delivery.id = %work.id, account.id = %work.account_id, network = work.network.as_str()
+                );
+                self.verify(*work, moment).instrument(span).await
+            }
+        }
+    }
+
+    /// Writes down how it ended. When the database is away, the journal keeps it until it is back.
+    async fn record(&self, work: &Work, outcome: Outcome, moment: Moment) -> Result<Ended, StoreError> {
+        let now = moment.now();
+        let mut ended = Ended { outcome: Some(outcome.clone()), ..Ended::default() };
+        match self.app.store.finish(work, &outcome, now).await {
+            Ok(true) => {}
+            Ok(false) => {
+                debug!("the delivery is another worker's by now");
+                return Ok(Ended { rest: Some(now), ..Ended::default() });
+            }
+            Err(error) => {
+                match self.journal.write(work, &outcome) {
+                    Ok(()) => warn!(%error, "the database is away; the outcome is in the journal"),
+                    Err(journal) => error!(
+                        %error, %journal,
+                        "neither database nor journal takes the outcome; the network will be asked for it"
+                    ),
+                }
+                return Ok(Ended { rest: Some(now + DATABASE_AWAY), ..ended });
+            }
+        }
+        self.app.live.wake(crate::live::Wake::Events);
+        let pause = self.app.policies.of(work.network).map_or(Duration::ZERO, |policy| policy.lane_rest());
+        ended.rest = match &outcome {
+            Outcome::Retry { at, .. }
+            | Outcome::Verifying { at, .. }
+            | Outcome::Absent { at }
+            | Outcome::Unread { at, .. } => Some(*at),
+            _ if work.last_called_at.is_some() && !pause.is_zero() => Some(now + pause),
+            _ => None,
+        };
+        match &outcome {
+            // The hint stays for the next try.
+            Outcome::Retry { .. }
+            | Outcome::PutBack { .. }
+            | Outcome::Requeued
+            | Outcome::Verifying { .. }
+            | Outcome::Absent { .. }
+            | Outcome::Unread { .. } => {}
+            _ => ended.finished.push(work.id),
+        }
+        let word = outcome.as_str();
+        metrics::counter!(crate::telemetry::DELIVERIES, "network" => work.network.as_str(), "outcome" => word)
+            .increment(1);
+        match &outcome {
+            Outcome::Failed { reason } => warn!(reason, "delivery refused, it is not tried again"),
+            Outcome::Unknown { reason } => error!(reason, "unclear whether the delivery is out: a person decides"),
+            Outcome::Held { reason, .. } => error!(reason, "delivery held: a person is needed"),
+            _ => debug!(outcome = word, "delivery worked on"),
+        }
+        Ok(ended)
+    }
+
+    /// Puts what the journal keeps into the database. Answers how many are still in it.
+    pub async fn replay(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.journal.replay(&self.app.store, now).await
+    }
+
+    async fn connector(&self, account: AccountId) -> Result<Arc<dyn Connector>, AppError> {
+        self.app.connectors.get(account).await
+    }
+
+    /// The bound of the one call that counts.
+    fn call_timeout(&self, work: &Work) -> Duration {
+        let own = self.app.config.delivery.call_timeout;
+        self.app.policies.of(work.network).map_or(own, |policy| policy.call_timeout().min(own))
+    }
+
+    /// Waits for `future` while the delivery's lease is prolonged at each third. `None`: the delivery is no longer this
+    /// worker's, or the process ends; the future is dropped.
+    async fn while_leased<T>(&self, work: &Work, moment: Moment, future: impl Future<Output = T>) -> Option<T> {
+        tokio::pin!(future);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut future => return Some(answer),
+                () = self.app.shutdown.cancelled() => return None,
+                () = tokio::time::sleep(WORK_LEASE / 3) => {
+                    // A database that does not answer now may do so before the lease ends.
+                    if let Ok(false) = self.app.store.renew(work, WORK_LEASE, moment.now()).await {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+}

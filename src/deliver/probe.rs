@@ -1,0 +1,64 @@
+//! After an unclear end an account sends nothing until the network answers a harmless call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use super::Sender;
+use super::attempt::jitter;
+use crate::app::AppError;
+use crate::live::Wake;
+use crate::model::AccountId;
+use crate::queue::Gate;
+use crate::store::StoreError;
+
+const ANSWER_AT_MOST: Duration = Duration::from_secs(15);
+/// Nobody else asks for the same account while this one does.
+const LEASE: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl Sender {
+    /// Asks who the account is; opens it for sending when that is answered.
+    pub(super) async fn probe(&self, account: AccountId, failed: u32, now: Timestamp) -> Result<bool, StoreError> {
+        let answer = async {
+            let connector = self.connector(account).await.map_err(|error| match error {
+                AppError::Store(error) => error.to_string(),
+                error => error.to_string(),
+            })?;
+            match tokio::time::timeout(ANSWER_AT_MOST, connector.who_am_i()).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err("it does not answer in time".to_owned()),
+            }
+        };
+        match answer.await {
+            Ok(()) => {
+                self.app.store.open_account(account).await?;
+                info!(account.id = %account, "the network answers, the account sends again");
+                if let Err(error) = self.app.dispatcher.gate(&Gate::Account(account), None).await {
+                    warn!(%error, "the account could not be opened in the queue; it opens there by itself");
+                }
+                self.app.live.wake(Wake::Outbox);
+                Ok(true)
+            }
+            Err(reason) => {
+                let longest = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(failed.min(8))).min(LONGEST_PAUSE);
+                self.app.store.probe_again(account, now + jitter(longest)).await?;
+                warn!(account.id = %account, reason, "the network does not answer, the account waits");
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// Asks for every account whose harmless call is due. Answers how many were opened.
+pub async fn probe_due(sender: &Arc<Sender>, now: Timestamp) -> Result<usize, StoreError> {
+    let mut opened = 0;
+    while let Some((account, failed)) = sender.app.store.take_probe(LEASE, now).await? {
+        opened += usize::from(sender.probe(account, failed, now).await?);
+    }
+    Ok(opened)
+}

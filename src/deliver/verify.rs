@@ -1,0 +1,166 @@
+//! After an unclear end: asks the network whether the message is out. Sent when it is found, sent again only where that
+//! cannot double it, a person's decision where nobody can tell.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use muhatap_connectors::{Certainty, ConnectorError, Prepared, Publisher, Receipt};
+use tracing::{error, info};
+
+use super::attempt::{jitter, retry};
+use super::{Ended, Moment, Sender};
+use crate::model::{Action, Health};
+use crate::store::StoreError;
+use crate::store::attempts::{Outcome, Work};
+
+/// A network's clock may be behind ours by so much.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(2);
+const READ_AT_MOST: Duration = Duration::from_secs(60);
+const FIRST_REREAD: Duration = Duration::from_secs(5);
+const LONGEST_REREAD: Duration = Duration::from_secs(5 * 60);
+
+/// What the network said of a message.
+enum Seen {
+    Here(Receipt),
+    NotHere,
+    /// What was found is another delivery's: this one may or may not be there too.
+    Ambiguous,
+}
+
+impl Sender {
+    /// Settles a delivery that this worker verifies.
+    pub(super) async fn verify(&self, work: Work, moment: Moment) -> Result<Ended, StoreError> {
+        if work.action == Action::Delete {
+            // Deleting what is already gone succeeds.
+            let again = retry(&work, "unclear whether it was deleted: it is deleted again".into(), moment.now());
+            return self.record(&work, again, moment).await;
+        }
+        let connector = match self.connector(work.account_id).await {
+            Ok(connector) => connector,
+            Err(error) => return self.unread(&work, error.to_string(), moment).await,
+        };
+        let Some(publisher) = connector.publisher() else {
+            let reason = format!("{} cannot be asked: look at the account", work.network.as_str());
+            return self.record(&work, Outcome::Unknown { reason }, moment).await;
+        };
+        let certainty = publisher.certainty();
+        if certainty == Certainty::None {
+            let reason = format!(
+                "unclear whether it is out, and {} cannot be asked: look at the account",
+                work.network.as_str()
+            );
+            return self.record(&work, Outcome::Unknown { reason }, moment).await;
+        }
+        let seen = match self.while_leased(&work, moment, self.look(&work, publisher)).await {
+            Some(Ok(seen)) => seen,
+            Some(Err(Look::Store(error))) => return Err(error),
+            Some(Err(Look::Network(error))) => return self.not_read(&work, error, moment).await,
+            // The process ends, or it is another worker's: whoever has it looks again.
+            None => {
+                let reason = "the network is asked again".to_owned();
+                return self.record(&work, Outcome::Verifying { at: moment.now(), reason }, moment).await;
+            }
+        };
+        // The network answers: what waited for that may go on.
+        self.app.store.open_account(work.account_id).await?;
+        let now = moment.now();
+        match (seen, certainty) {
+            (Seen::Here(receipt), _) => {
+                info!("found on the network");
+                self.record(&work, Outcome::Sent { receipt, found: true }, moment).await
+            }
+            // The network drops a second one with the same key, so sending again cannot double it.
+            (_, Certainty::Key { life }) if !work.cancel_wanted && self.key_lives(&work, life, now) => {
+                let prepared = work.prepared.clone().unwrap_or_default();
+                self.call(work, publisher, prepared, moment).await
+            }
+            (Seen::Ambiguous, _) => {
+                let reason = "the network shows the same text from another delivery: look whether it is there twice";
+                self.record(&work, Outcome::Unknown { reason: reason.into() }, moment).await
+            }
+            (Seen::NotHere, _) => {
+                let gap = self.app.config.delivery.read_back_gap;
+                let proved = work.absent_since.is_some_and(|first| first + gap <= now);
+                let outcome = match proved {
+                    true => Outcome::Requeued,
+                    false => Outcome::Absent { at: work.absent_since.unwrap_or(now) + gap },
+                };
+                self.record(&work, outcome, moment).await
+            }
+        }
+    }
+
+    /// Whether a call that starts now ends well before the network forgets the key. Half of its documented life, since
+    /// a cache may drop it earlier.
+    fn key_lives(&self, work: &Work, life: Duration, now: Timestamp) -> bool {
+        let first = work.first_called_at.unwrap_or(work.created_at);
+        now + self.call_timeout(work) < first + life / 2
+    }
+
+    async fn look(&self, work: &Work, publisher: &dyn Publisher) -> Result<Seen, Look> {
+        let first = work.first_called_at.unwrap_or(work.created_at);
+        let since = first - CLOCKS_DIFFER;
+        let Some(receipt) = find(publisher, work, since).await? else { return Ok(Seen::NotHere) };
+        let owner = self.app.store.owner_of(work, &receipt.remote_id).await.map_err(Look::Store)?;
+        let Some((_, sent_at)) = owner else { return Ok(Seen::Here(receipt)) };
+        // The same text went out before this one was called: look only at what came after it.
+        let Some(after) = sent_at.filter(|sent_at| *sent_at < first) else { return Ok(Seen::Ambiguous) };
+        match find(publisher, work, after.max(since)).await? {
+            None => Ok(Seen::NotHere),
+            Some(receipt) => {
+                let owner = self.app.store.owner_of(work, &receipt.remote_id).await.map_err(Look::Store)?;
+                Ok(if owner.is_some() { Seen::Ambiguous } else { Seen::Here(receipt) })
+            }
+        }
+    }
+
+    /// The read-back failed: it stays to be verified, without a limit, and people hear of it.
+    async fn not_read(&self, work: &Work, error: ConnectorError, moment: Moment) -> Result<Ended, StoreError> {
+        let reason = error.to_string();
+        match error {
+            ConnectorError::Rejected(_) => {
+                let reason = format!("{reason}: {} cannot tell whether it is out", work.network.as_str());
+                self.record(work, Outcome::Unknown { reason }, moment).await
+            }
+            ConnectorError::RateLimited(wait) => {
+                let at = moment.now() + wait.clamp(FIRST_REREAD, Duration::from_secs(24 * 3600));
+                self.record(work, Outcome::Unread { at, reason }, moment).await
+            }
+            ConnectorError::Unauthorized(_) => {
+                self.app.store.set_health(work.account_id, Health::Unauthorized, Some(&reason)).await?;
+                self.unread(work, reason, moment).await
+            }
+            _ => self.unread(work, reason, moment).await,
+        }
+    }
+
+    async fn unread(&self, work: &Work, reason: String, moment: Moment) -> Result<Ended, StoreError> {
+        error!(
+            failures = work.read_failures + 1,
+            "the network cannot be asked whether a delivery is out, it is asked again"
+        );
+        let longest = FIRST_REREAD.saturating_mul(2u32.saturating_pow(work.read_failures.min(8))).min(LONGEST_REREAD);
+        let at = moment.now() + jitter(longest);
+        self.record(work, Outcome::Unread { at, reason }, moment).await
+    }
+}
+
+/// Why a look gave nothing.
+enum Look {
+    Network(ConnectorError),
+    Store(StoreError),
+}
+
+async fn find(publisher: &dyn Publisher, work: &Work, since: Timestamp) -> Result<Option<Receipt>, Look> {
+    let message = work.outgoing();
+    let none = Prepared::default();
+    let find = publisher.find(&message, work.prepared.as_ref().unwrap_or(&none), since);
+    let unavailable = |what: &str| Look::Network(ConnectorError::Unavailable(what.into()));
+    match tokio::time::timeout(READ_AT_MOST, AssertUnwindSafe(find).catch_unwind()).await {
+        Ok(Ok(answer)) => answer.map_err(Look::Network),
+        Ok(Err(_)) => Err(unavailable("a mistake of ours while reading back (see the log)")),
+        Err(_) => Err(unavailable("the network did not answer in time")),
+    }
+}
