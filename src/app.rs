@@ -16,6 +16,7 @@ use crate::live::Live;
 use crate::model::AccountId;
 use crate::policy::Policies;
 use crate::queue::{Dispatcher, MemoryDispatcher};
+use crate::pulse::Pulse;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::accounts::{Account, NewAccount};
 use crate::store::{Store, StoreError};
@@ -29,6 +30,8 @@ pub struct App {
     pub policies: Policies,
     pub dispatcher: Arc<dyn Dispatcher>,
     pub live: Live,
+    /// Which loops run in this process, for `/readyz`.
+    pub pulse: Pulse,
     pub shutdown: CancellationToken,
     /// Names this process among the workers.
     pub worker: String,
@@ -60,6 +63,7 @@ impl App {
             },
             policies: Policies::open(config.delivery.policy_dir.as_deref())?,
             live: Live::default(),
+            pulse: Pulse::default(),
             shutdown: CancellationToken::new(),
             worker: format!("{}-{:08x}", std::process::id(), rand::random::<u32>()),
             config,

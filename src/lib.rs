@@ -21,6 +21,7 @@ pub mod live;
 pub mod model;
 pub mod outbox;
 pub mod policy;
+pub mod pulse;
 pub mod queue;
 pub mod secrets;
 pub mod store;

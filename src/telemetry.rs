@@ -2,6 +2,8 @@
 //!
 //! Logs carry ids, networks and outcomes; never tokens, message text, handles or names.
 
+use std::sync::OnceLock;
+
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
@@ -43,15 +45,19 @@ pub fn log(config: &LogConfig) -> Result<(), String> {
     started.map_err(|error| format!("logging was set up already: {error}"))
 }
 
-/// Starts counting; the handle renders what `/metrics` answers.
+/// Starts counting, once for the process; the handle renders what `/metrics` answers.
 pub fn metrics() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(start_counting).clone()
+}
+
+fn start_counting() -> PrometheusHandle {
     let recorder = PrometheusBuilder::new()
         .set_buckets(&[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 600.0])
         .expect("the list of buckets is not empty")
         .build_recorder();
     let handle = recorder.handle();
-    // A second recorder in one process (tests) keeps its own counts unseen; the first goes on.
-    let _ = metrics::set_global_recorder(recorder);
+    metrics::set_global_recorder(recorder).expect("nothing else in this program counts");
     describe_counter!(MENTIONS, Unit::Count, "mentions stored");
     describe_counter!(UNPARSED, Unit::Count, "items kept raw because they could not be read");
     describe_counter!(DELIVERIES, Unit::Count, "ends of delivery attempts");

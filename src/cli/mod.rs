@@ -8,6 +8,8 @@ pub mod check_config;
 pub mod completions;
 pub mod migrate;
 pub mod progress;
+pub mod token;
+pub mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ pub enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Migrate(migrate::Args),
+    User(user::Args),
+    Token(token::Args),
     Completions(completions::Args),
 }
 
@@ -57,6 +61,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Backup(args) => backup::backup(args, config).await,
         Command::Restore(args) => backup::restore(args, config).await,
         Command::Migrate(args) => migrate::run(args, config).await,
+        Command::User(args) => user::run(args, config).await,
+        Command::Token(args) => token::run(args, config).await,
         Command::Completions(args) => completions::run(args),
     }
 }
