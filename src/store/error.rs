@@ -39,8 +39,8 @@ impl StoreError {
         let Self::Database(error) = self else { return false };
         match error {
             sqlx::Error::Database(error) => match error.code().as_deref() {
-                // SQLite: too big, constraint and its kinds, mismatch, range.
-                Some("18" | "19" | "20" | "25" | "275" | "787" | "1299" | "1555" | "2067") => true,
+                // SQLite: too big, constraint, mismatch, range; the low byte of an extended code is the plain one.
+                Some(code) if code.parse().is_ok_and(|code: u32| matches!(code & 0xff, 18 | 19 | 20 | 25)) => true,
                 // PostgreSQL: data exceptions, integrity violations, program limits.
                 Some(code) if code.len() == 5 => ["22", "23", "54"].iter().any(|class| code.starts_with(class)),
                 _ => false,

@@ -34,9 +34,23 @@ pub struct StreamLease {
 pub enum PollFailure {
     /// Counts, and the pause doubles with each one in a row.
     Failed { reason: String },
+    /// Counts, and is tried again seldom: only a person can change it.
+    Refused { reason: String, wait: Duration },
     /// The network said how long; does not count.
     Wait { reason: String, wait: Duration },
 }
+
+impl PollFailure {
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Failed { reason } | Self::Refused { reason, .. } | Self::Wait { reason, .. } => reason,
+        }
+    }
+}
+
+/// A state of all accounts' settings; two that are equal need no second look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountsMark(i64, i64, i64);
 
 impl Store {
     /// Makes the account's streams those that its connector names: a new one starts at the beginning with a cursor of its
@@ -135,12 +149,34 @@ impl Store {
         row.maybe_time("at")
     }
 
+    /// Changes whenever an account is added or its settings change: what to compare before reading them all.
+    pub async fn accounts_mark(&self) -> Result<AccountsMark, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS accounts, COUNT(paused_at) AS paused, COALESCE(MAX(changed_at), 0) AS changed_at FROM accounts",
+        )
+        .fetch_one(self.pool())
+        .await?;
+        Ok(AccountsMark(row.number("accounts")?, row.number("paused")?, row.number("changed_at")?))
+    }
+
+    /// How many of the account's streams failed at their last poll.
+    pub async fn failing_streams(&self, account: AccountId) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT COUNT(*) FROM streams WHERE account_id = $1 AND failures > 0 AND retired_at IS NULL",
+        )
+        .bind(account.to_string())
+        .fetch_one(self.pool())
+        .await?)
+    }
+
     /// Gives a stream back after a poll that failed, to be polled again later. The other streams of the account go on.
     pub async fn fail_poll(&self, lease: &StreamLease, failure: &PollFailure) -> Result<(), StoreError> {
         let now = self.clock();
-        let (reason, count, pause) = match failure {
-            PollFailure::Failed { reason } => (reason, 1, backoff(lease.failures + 1, lease.poll_every)),
-            PollFailure::Wait { reason, wait } => (reason, 0, (*wait).clamp(Duration::from_secs(1), LONGEST_WAIT)),
+        let bounded = |wait: Duration| wait.clamp(Duration::from_secs(1), LONGEST_WAIT);
+        let (count, pause) = match failure {
+            PollFailure::Failed { .. } => (1, backoff(lease.failures + 1, lease.poll_every)),
+            PollFailure::Refused { wait, .. } => (1, bounded(*wait)),
+            PollFailure::Wait { wait, .. } => (0, bounded(*wait)),
         };
         let mut tx = self.begin().await?;
         let changed = sqlx::query(
@@ -148,7 +184,7 @@ impl Store {
              WHERE id = $4 AND epoch = $5",
         )
         .bind(count)
-        .bind(reason.as_str())
+        .bind(failure.reason())
         .bind(micros(later(now, pause)))
         .bind(lease.id.to_string())
         .bind(lease.epoch)

@@ -1,5 +1,6 @@
 //! What tests stand on: fresh databases, and waiting for a condition.
 
+pub mod messages;
 mod postgres;
 pub mod redis;
 
@@ -8,6 +9,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use muhatap::store::Store;
+use sqlx::Connection;
 use tempfile::TempDir;
 
 /// The two databases every store promise is tested on: `#[values(Backend::Sqlite, Backend::Postgres)]`.
@@ -37,6 +39,12 @@ impl Database {
     /// A folder that is removed with this value.
     pub fn dir(&self) -> &std::path::Path {
         self.dir.path()
+    }
+
+    /// One number, asked of the database past the store.
+    pub async fn number(&self, sql: &'static str) -> i64 {
+        let mut connection = sqlx::AnyConnection::connect(&self.url).await.expect("the database answers");
+        sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("the question is sound")
     }
 
     pub async fn store(&self) -> Store {

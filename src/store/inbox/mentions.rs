@@ -302,7 +302,7 @@ impl Store {
         let at: Vec<String> = values.iter().map(|value| probe.bind(value.clone())).collect();
         let most = probe.number(FEW + 1);
         probe.text =
-            format!("SELECT COUNT(*) AS rows FROM (SELECT 1 AS one FROM ({}) ids LIMIT {most}) some", ids(&at));
+            format!("SELECT COUNT(*) AS rows FROM (SELECT 1 AS one FROM ({}) ids LIMIT {most}) AS page", ids(&at));
         let rows = probe.query().fetch_one(self.pool()).await?.number("rows")?;
         let at: Vec<String> = values.into_iter().map(|value| statement.bind(value)).collect();
         Ok(Set { column, ids: ids(&at), few: rows <= FEW })

@@ -245,7 +245,7 @@ CREATE TABLE mentions (
     UNIQUE (network, remote_id)
 );
 CREATE INDEX mentions_account ON mentions (account_id, published_at);
-CREATE INDEX mentions_published ON mentions (published_at, id);
+CREATE INDEX mentions_published ON mentions (published_at, id, language, sentiment, intent);
 CREATE INDEX mentions_conversation ON mentions (conversation_id, published_at);
 CREATE INDEX mentions_author ON mentions (author_id, published_at);
 
