@@ -20,6 +20,10 @@ install() {
     (cd "$folder" && PATH="$node/bin:$PATH" npm_config_nodedir=$node npm install --no-audit --no-fund --no-package-lock \
         "@atproto/dev-env@$dev_env") >"$folder/install.log" 2>&1 \
         || { tail -20 "$folder/install.log" >&2; fail "could not install the Bluesky network, see $folder/install.log"; }
+    # Some versions of npm leave the compiling to be asked for.
+    [ -f "$folder/node_modules/better-sqlite3/build/Release/better_sqlite3.node" ] \
+        || (cd "$folder" && PATH="$node/bin:$PATH" npm_config_nodedir=$node npm rebuild better-sqlite3) >>"$folder/install.log" 2>&1 \
+        || { tail -20 "$folder/install.log" >&2; fail "could not compile better-sqlite3, see $folder/install.log"; }
     echo "$wanted" >"$folder/installed"
 }
 

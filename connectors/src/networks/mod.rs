@@ -75,6 +75,7 @@ pub struct AccountSettings {
 pub fn connect(account: &AccountSettings) -> Result<Box<dyn Connector>, ConnectorError> {
     Ok(match account.network {
         Network::Bluesky => Box::new(bluesky::Bluesky::new(account)?),
+        Network::Matrix => Box::new(matrix::Matrix::new(account)?),
         Network::Mastodon => Box::new(mastodon::Mastodon::new(account)?),
         Network::Telegram => Box::new(telegram::Telegram::new(account)?),
         network => {

@@ -2,8 +2,8 @@
 //! failure.
 
 mod bluesky;
+mod matrix;
 
-use std::future::Future;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -49,7 +49,7 @@ fn outgoing(text: &str, reply_to: Option<&Incoming>) -> Outgoing {
 }
 
 /// Asks again until there is an answer: what one server takes, another shows a moment later.
-async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(answer) = ask().await {

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# `make peers`: starts the real networks, runs everything that speaks to them, and stops them unless they ran before
+# (or PEERS_KEEP is set).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+kept=${PEERS_KEEP:-}
+tests/peers/start.sh running && kept=1
+[ -n "$kept" ] || trap 'tests/peers/start.sh stop' EXIT
+tests/peers/start.sh
+cargo test --locked -p muhatap-connectors --test peers
+cargo test --locked -p muhatap --test peers
