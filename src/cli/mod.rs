@@ -6,8 +6,12 @@
 pub mod backup;
 pub mod check_config;
 pub mod completions;
+pub mod deliveries;
 pub mod migrate;
+pub mod moment;
+pub mod post;
 pub mod progress;
+pub mod reply;
 pub mod token;
 pub mod user;
 
@@ -35,6 +39,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Deliveries(deliveries::Args),
+    Post(post::Args),
+    Reply(reply::Args),
     CheckConfig(check_config::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
@@ -57,6 +64,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
     let config = Config::load(cli.config.as_deref())?;
     crate::telemetry::log(&config.log).map_err(UsageError)?;
     match cli.command {
+        Command::Deliveries(args) => deliveries::run(args, config).await,
+        Command::Post(args) => post::run(args, config).await,
+        Command::Reply(args) => reply::run(args, config).await,
         Command::CheckConfig(args) => check_config::run(args, config).await,
         Command::Backup(args) => backup::backup(args, config).await,
         Command::Restore(args) => backup::restore(args, config).await,
