@@ -78,8 +78,12 @@ pub fn connect(account: &AccountSettings) -> Result<Box<dyn Connector>, Connecto
         Network::Matrix => Box::new(matrix::Matrix::new(account)?),
         Network::Mastodon => Box::new(mastodon::Mastodon::new(account)?),
         Network::Telegram => Box::new(telegram::Telegram::new(account)?),
-        network => {
-            return Err(ConnectorError::Settings(format!("{} cannot be connected yet", network.as_str())));
+        Network::Rss => Box::new(feed::Feed::new(account)?),
+        Network::File => {
+            return Err(ConnectorError::Settings(format!(
+                "account {}: a file is read once, by `muhatap import mentions`; it is not an account to connect",
+                account.name
+            )));
         }
     })
 }
