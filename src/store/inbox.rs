@@ -198,6 +198,8 @@ impl Message {
 /// A message of ours that is on the network.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct OutgoingRow {
+    /// The message's id on its network; missing while the network has not shown it to us yet.
+    pub remote_id: Option<String>,
     /// Missing where it was written in the network's own app.
     pub delivery_id: Option<DeliveryId>,
     /// Who wrote it here: a user's name, or the word stored for a token or the command line.

@@ -21,6 +21,7 @@ pub mod events;
 pub mod inbox;
 pub mod mentions;
 mod open;
+pub mod people;
 pub(in crate::store) mod rows;
 pub mod search;
 pub mod streams;

@@ -171,6 +171,28 @@ impl Locale {
         }
     }
 
+    /// `Kasım 2026`
+    pub fn month_and_year(&self, date: Date) -> String {
+        format!("{} {}", self.t(month(date.month())), date.year())
+    }
+
+    pub fn weekday_name(&self, date: Date) -> &'static str {
+        self.t(weekday(date.weekday()))
+    }
+
+    /// `Pzt`, `Mon`
+    pub fn weekday_short(&self, date: Date) -> &'static str {
+        self.t(match date.weekday() {
+            Weekday::Monday => Text::Mon,
+            Weekday::Tuesday => Text::Tue,
+            Weekday::Wednesday => Text::Wed,
+            Weekday::Thursday => Text::Thu,
+            Weekday::Friday => Text::Fri,
+            Weekday::Saturday => Text::Sat,
+            Weekday::Sunday => Text::Sun,
+        })
+    }
+
     /// `21 Kas 2026`
     pub fn short_date(&self, date: Date) -> String {
         let month: String = self.t(month(date.month())).chars().take(3).collect();
@@ -238,6 +260,12 @@ impl Locale {
         let at =
             |date: Date| date.at(hour, 0, 0, 0).to_zoned(self.timezone.clone()).map(|zoned| zoned.timestamp()).ok();
         at(today).filter(|at| *at > self.now).or_else(|| at(today.saturating_add(1.day()))).unwrap_or(self.now)
+    }
+
+    /// `hour` o'clock tomorrow.
+    pub fn tomorrow_at(&self, hour: i8) -> Timestamp {
+        let tomorrow = self.today().saturating_add(1.day());
+        tomorrow.at(hour, 0, 0, 0).to_zoned(self.timezone.clone()).map_or(self.now, |zoned| zoned.timestamp())
     }
 
     /// `hour` o'clock of the next day that is a `wanted` weekday.

@@ -1,10 +1,95 @@
 //! The console and the JSON API.
 
+pub mod accounts;
 pub mod api;
+pub mod assets;
 pub mod auth;
+pub mod calendar;
+pub mod chart;
+pub mod composer;
+pub mod contacts;
+pub mod conversation;
 pub mod credentials;
+pub mod deliveries;
 pub mod error;
 pub mod health;
+pub mod highlight;
+pub mod icons;
+pub mod inbox;
+pub mod layout;
+pub mod live;
 pub mod locale;
+pub mod parts;
+pub mod person;
 pub mod security;
+pub mod sentiment;
 pub mod texts;
+pub mod thread;
+pub mod users;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use muhatap_connectors::Network;
+use tokio::net::TcpListener;
+
+use crate::app::App;
+use auth::Viewer;
+use error::Problem;
+use locale::Locale;
+
+/// Whether anything can be written on this network at all.
+pub fn can_publish(network: Network) -> bool {
+    !matches!(network, Network::Rss | Network::File)
+}
+
+/// The console, the API and what operators look at, under one roof.
+pub fn router(app: Arc<App>) -> Router {
+    let pages = Router::new()
+        .merge(inbox::router())
+        .merge(conversation::router())
+        .merge(person::router())
+        .merge(calendar::router())
+        .merge(deliveries::router())
+        .merge(sentiment::router())
+        .merge(accounts::router())
+        .merge(contacts::router())
+        .merge(users::router())
+        .merge(live::router())
+        .merge(assets::router())
+        .fallback(|| async { Problem::not_found("there is no such page") })
+        .layer(from_fn_with_state(Arc::clone(&app), problems_as_pages))
+        .layer(from_fn_with_state(Arc::clone(&app), auth::guard));
+    Router::new()
+        .merge(pages.with_state(Arc::clone(&app)))
+        .merge(health::router(Arc::clone(&app)))
+        .route_service("/api/{*rest}", api::router(app).into_service())
+}
+
+/// Serves the console until the worker ends; open pages do not hold it up.
+pub async fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<()> {
+    let shutdown = app.shutdown.clone();
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(async move { shutdown.cancelled().await }).await
+}
+
+/// Gives people a page where programs get problem details.
+async fn problems_as_pages(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let wants_page = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    let viewer = request.extensions().get::<Viewer>().cloned();
+    let response = next.run(request).await;
+    let (Some(problem), Some(viewer), true) = (response.extensions().get::<Problem>(), viewer, wants_page) else {
+        return response;
+    };
+    let locale = Locale { language: viewer.language, timezone: viewer.timezone, now: app.store.clock() };
+    (problem.status_code(), layout::problem_page(&locale, problem)).into_response()
+}

@@ -99,6 +99,13 @@ texts! {
     Friday: "Cuma", "Friday";
     Saturday: "Cumartesi", "Saturday";
     Sunday: "Pazar", "Sunday";
+    Mon: "Pzt", "Mon";
+    Tue: "Sal", "Tue";
+    Wed: "Çar", "Wed";
+    Thu: "Per", "Thu";
+    Fri: "Cum", "Fri";
+    Sat: "Cmt", "Sat";
+    Sun: "Paz", "Sun";
 
     // Words of the product.
     Negative: "Olumsuz", "Negative";
@@ -163,6 +170,9 @@ texts! {
     NothingYetBody: "Hesaplar dinleniyor. İlk mesaj geldiği anda burada belirir; sayfayı yenilemeniz gerekmez.", "The accounts are being listened to. The first mention shows up here the moment it arrives; no need to reload.";
     NothingMatchesTitle: "Bu süzgeçlere uyan mesaj yok", "Nothing matches these filters";
     NothingMatchesBody: "Süzgeçlerden birini gevşetin ya da hepsini temizleyin.", "Loosen one of the filters, or clear them all.";
+    NothingHereTitle: "Burada bir şey yok", "Nothing here";
+    NothingHereBody: "Bu bölümde şu an mesaj yok.", "No mention is in this part right now.";
+    RemoveFilter: "süzgecini kaldır", "remove this filter";
     AllDoneTitle: "Hepsi tamam", "All done";
     AllDoneBody: "Yanıt bekleyen mesaj kalmadı. Yeni biri yazınca burada görünür.", "Nobody is waiting for an answer. A new mention will show up here.";
     ShowAll: "Tüm mesajları göster", "Show all mentions";
@@ -230,6 +240,11 @@ texts! {
     AnotherReplyTitle: "Bu konuşmaya az önce başka bir yanıt yazıldı", "Another reply to this conversation was written meanwhile";
     AnotherReplyBy: "{0}, {1}:", "{0}, {1}:";
     AnotherReplyAsk: "Yine de sizinkini göndermek istiyor musunuz?", "Do you still want to send yours?";
+    Refused: "Bu yanıt gönderilemez", "This reply cannot be sent";
+    WriterLocal: "bu bilgisayardaki kullanıcı", "the person at this machine";
+    WriterCommandLine: "komut satırı", "the command line";
+    WriterProgram: "bir program", "a program";
+    LinkWord: "Bağlantı", "Link";
     SendAnyway: "Yine de gönder", "Send anyway";
     EditFirst: "Önce düzenle", "Edit first";
     PersonalDataTitle: "Bu yanıtta kişisel veri var gibi görünüyor", "This reply seems to hold personal data";
@@ -276,6 +291,8 @@ texts! {
     WrittenInApp: "ağın kendi uygulamasında yazıldı", "written in the network’s own app";
     ByPerson: "yazan {0}", "by {0}";
     DeletedOurs: "Ağdan silindi.", "Deleted on the network.";
+    ProblemTitle: "Olmadı", "That did not work";
+    BackToInbox: "Gelen kutusuna dön", "Back to the inbox";
     NotFoundTitle: "Bulunamadı", "Not found";
 
     // Schedule.
@@ -379,6 +396,12 @@ texts! {
     NoDeliveriesTitle: "Henüz bir gönderi yok", "No delivery yet";
     NoDeliveriesBody: "Bir mesaja yanıt verdiğinizde ya da gönderi planladığınızda adım adım burada izlersiniz.", "When you answer a mention or schedule a post, you follow it here step by step.";
     NoDeliveriesMatchTitle: "Bu süzgeçlere uyan gönderi yok", "No delivery matches these filters";
+    UnderWay: "Yolda", "Under way";
+    Ended: "Sonuçlananlar", "Ended";
+    EveryState: "Her durum", "Every state";
+    Decide: "Karar ver", "Decide";
+    ShowConversation: "Konuşmayı göster", "Show the conversation";
+    TakesBack: "Geri aldığı", "Takes back";
     NeedsYou: "Sizi bekleyenler", "Needs you";
     Alerts: "Uyarılar", "Alerts";
     AlertCount: "{0} açık uyarı", "{0} open alert|{0} open alerts";
@@ -414,6 +437,7 @@ texts! {
     VersusBefore: "önceki döneme göre {0}", "{0} against the period before";
     NoBefore: "önceki dönemde mesaj yok", "no mentions in the period before";
     SameAsBefore: "önceki dönemle aynı", "the same as the period before";
+    Points: "{0} puan", "{0} points";
     BusiestHour: "En yoğun saat", "Busiest hour";
     BusiestDay: "En yoğun gün", "Busiest day";
     Volume: "Mesaj sayısı", "Mentions";
@@ -462,6 +486,7 @@ texts! {
     UnauthorizedHelp: "Ağ bu hesabın anahtarını kabul etmiyor. Ağda yeni bir anahtar alın, muhatap.toml dosyasındaki kaynağa (ortam değişkeni ya da dosya) koyun, sonra “muhatap check-config --online” ile deneyin. Bekleyen gönderiler kaybolmaz.", "The network refuses this account’s token. Get a new one on the network, put it where muhatap.toml points (environment variable or file), then try it with “muhatap check-config --online”. Waiting deliveries are not lost.";
     FailingHelp: "Bir süredir yanıt alınamıyor; kendiliğinden yeniden deneniyor.", "It has not answered for a while; it is being retried on its own.";
     GatedUntil: "Gönderim {0} zamanına kadar bekliyor: {1}", "Sending waits until {0}: {1}";
+    Unparsed: "{0} öğe okunamadı, ham hâliyle saklandı", "{0} item could not be read and is kept raw|{0} items could not be read and are kept raw";
     OpenProfile: "Profili aç", "Open the profile";
 
     // Contacts.

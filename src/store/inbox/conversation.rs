@@ -31,7 +31,7 @@ impl Store {
             messages.push(Message::Incoming(mention_from(&mention, now)?));
         }
         let outgoing = sqlx::query(
-            "SELECT o.delivery_id, o.account_id, ac.name AS account_name, o.text, o.url, o.published_at, o.deleted_at,
+            "SELECT o.remote_id, o.delivery_id, o.account_id, ac.name AS account_name, o.text, o.url, o.published_at, o.deleted_at,
                     COALESCE(u.name, r.author) AS written_by
              FROM outgoing o JOIN accounts ac ON ac.id = o.account_id
              LEFT JOIN deliveries d ON d.id = o.delivery_id
@@ -45,6 +45,7 @@ impl Store {
         .await?;
         for row in &outgoing {
             messages.push(Message::Outgoing(OutgoingRow {
+                remote_id: Some(row.text("remote_id")?),
                 delivery_id: row.maybe_word("delivery_id")?,
                 written_by: row.maybe_text("written_by")?,
                 account: account_from(row)?,
@@ -109,6 +110,7 @@ fn written_from(row: &AnyRow) -> Result<Message, StoreError> {
     let state: DeliveryState = row.word("state")?;
     if state == DeliveryState::Sent {
         return Ok(Message::Outgoing(OutgoingRow {
+            remote_id: None,
             delivery_id: Some(row.word("id")?),
             written_by: row.maybe_text("written_by")?,
             account: account_from(row)?,
