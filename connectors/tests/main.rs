@@ -7,4 +7,5 @@ mod file;
 mod http;
 mod mastodon;
 mod matrix;
+mod support;
 mod telegram;
