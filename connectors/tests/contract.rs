@@ -140,7 +140,7 @@ impl Subject for Mastodon {
     }
 
     fn reply_data(&self, url: &Url) -> Value {
-        json!({ "host": url.host_str(), "id": "100001", "acct": "ayse@ornek.example", "visibility": "public" })
+        json!({ "server": url.authority(), "id": "100001", "acct": "ayse@ornek.example", "visibility": "public" })
     }
 }
 

@@ -82,7 +82,7 @@ struct Plan {
 /// [`crate::Incoming::reply_data`] of a status.
 #[derive(Deserialize)]
 struct Answered {
-    host: String,
+    server: String,
     id: String,
     acct: String,
     visibility: Visibility,
@@ -111,6 +111,11 @@ impl Mastodon {
 
     fn host(&self) -> &str {
         self.client.base().host_str().unwrap_or_default()
+    }
+
+    /// Our server's name among all servers, its port included: ids of statuses are its own.
+    fn server(&self) -> &str {
+        self.client.base().authority().rsplit('@').next().unwrap_or_default()
     }
 
     fn authorized(&self, call: Call) -> Call {
@@ -194,7 +199,7 @@ impl Mastodon {
 
     /// The id on our own server of the status to be answered.
     async fn id_to_answer(&self, reply_to: &ReplyTo) -> Result<String, ConnectorError> {
-        if let Some(answered) = answered(reply_to).filter(|answered| answered.host == self.host()) {
+        if let Some(answered) = answered(reply_to).filter(|answered| answered.server == self.server()) {
             return Ok(answered.id);
         }
         // Seen by an account on another server: ids differ from server to server, the address does not.

@@ -85,7 +85,7 @@ impl Account {
 impl Status {
     /// The message this status is. A stranger's server dates its statuses itself: a date that cannot be is replaced by
     /// `seen`, when our own server had it.
-    pub fn incoming(self, me: &Me, host: &str, seen: Option<Timestamp>) -> Result<Incoming, String> {
+    pub fn incoming(self, me: &Me, server: &str, seen: Option<Timestamp>) -> Result<Incoming, String> {
         if self.id.is_empty() || self.id.len() > MAX_ID || self.uri.is_empty() {
             return Err("the status has no usable id".to_owned());
         }
@@ -104,7 +104,7 @@ impl Status {
             false => Kind::Post,
         };
         let reply_data = json!({
-            "host": host,
+            "server": server,
             "id": self.id,
             "acct": self.account.acct,
             "visibility": visibility,

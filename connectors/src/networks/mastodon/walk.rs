@@ -348,7 +348,7 @@ impl Mastodon {
         if status.reblog.is_some() {
             return Ok(None);
         }
-        status.incoming(me, self.host(), seen).map(Some)
+        status.incoming(me, self.server(), seen).map(Some)
     }
 
     /// Reads some of the watched statuses again. A failure costs nothing but time: they stay watched.
@@ -384,7 +384,7 @@ impl Mastodon {
 
     fn status(&self, me: &Me, raw: &RawValue) -> Option<Incoming> {
         let status: Status = serde_json::from_str(raw.get()).ok()?;
-        status.incoming(me, self.host(), None).ok()
+        status.incoming(me, self.server(), None).ok()
     }
 
     /// The statuses among `ids` that are there, and those that certainly are not.
