@@ -1,6 +1,12 @@
 //! Understands a text: language, tokens, sentiment and intents, with the words that drove them. CPU only, no I/O.
 
-pub mod language;
+mod emoji;
+mod intents;
+mod language;
+mod lexicon;
+mod segment;
+mod sentiment;
+mod suffixes;
 pub mod tokens;
 
 use std::path::PathBuf;
@@ -8,6 +14,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use self::intents::Cues;
+use self::language::{Detector, Script};
+use self::lexicon::{EmojiWeights, Endings, Lexicon, Mood};
+use self::segment::Words;
+use self::tokens::{TokenKind, Tokenizer};
 use crate::model::{IntentLabel, SentimentLabel};
 
 /// What was understood of one text; serializes as `muhatap analyze` prints it.
@@ -80,27 +91,83 @@ impl DictionaryPaths {
     }
 }
 
+/// More of a text than this is not read: no network lets people write that much, and time stays bounded.
+const LONGEST_TEXT: usize = 100_000;
+
 /// Understands texts; made once and shared by every thread.
 #[derive(Debug)]
 pub struct Analyzer {
-    #[expect(dead_code, reason = "opened by the segmentation of Japanese, Chinese and Korean")]
-    dictionaries: DictionaryPaths,
+    tokenizer: Tokenizer,
+    detector: Detector,
+    turkish: Lexicon<Mood>,
+    english: Lexicon<Mood>,
+    emoji: EmojiWeights,
+    cues: Cues,
+    japanese: Words,
+    chinese: Words,
+    korean: Words,
 }
 
 impl Analyzer {
     /// Never fails: a missing dictionary is warned of once, when the first text needs it.
     pub fn new(dictionaries: &DictionaryPaths) -> Self {
-        Self { dictionaries: dictionaries.clone() }
+        let ours = "a word list of our own, read by a test";
+        Self {
+            tokenizer: Tokenizer::default(),
+            detector: Detector::parse(include_str!("../../config/lexicon/languages.tsv")).expect(ours),
+            turkish: Lexicon::parse(include_str!("../../config/lexicon/tr.tsv"), Endings::Turkish).expect(ours),
+            english: Lexicon::parse(include_str!("../../config/lexicon/en.tsv"), Endings::English).expect(ours),
+            emoji: EmojiWeights::parse(include_str!("../../config/lexicon/emoji.tsv")).expect(ours),
+            cues: Cues::parse(include_str!("../../config/lexicon/intents.tsv")).expect(ours),
+            japanese: Words::new("ja", dictionaries.japanese.clone()),
+            chinese: Words::new("zh", dictionaries.chinese.clone()),
+            korean: Words::new("ko", dictionaries.korean.clone()),
+        }
     }
 
     /// Bounded in time and memory for any text.
     pub fn analyze(&self, text: &str) -> Analysis {
-        let code = if text.contains(['ı', 'ş', 'ğ', 'İ']) { "tr" } else { "und" };
-        Analysis {
-            language: Language { code: code.to_owned(), confidence: 0.1 },
-            sentiment: Sentiment { label: SentimentLabel::Neutral, score: 0.0, confidence: 0.1, because: Vec::new() },
-            intents: vec![Intent { label: IntentLabel::Other, confidence: 0.1 }],
-            tokens: tokens::fold_case(text, code).split_whitespace().map(str::to_owned).collect(),
+        let read = text.char_indices().nth(LONGEST_TEXT).map_or(text, |(end, _)| &text[..end]);
+        let text = &*tokens::compose(read);
+        let by_script = language::script(text);
+        let words = match &by_script {
+            Script::Settled(language) => self.words_of(&language.code),
+            _ => None,
+        };
+        let split = words.filter(|words| words.is_there()).map(|words| move |part| words.of(part).unwrap_or_default());
+        let tokens = match &split {
+            Some(split) => self.tokenizer.tokens(text, Some(split)),
+            None => self.tokenizer.tokens(text, None),
+        };
+        let language = match by_script {
+            Script::Settled(language) => language,
+            Script::Latin => self.detector.latin(text, &tokens, &self.turkish, &self.english),
+            Script::Cyrillic => language::cyrillic(text),
+            Script::None => Language { code: language::UNKNOWN.to_owned(), confidence: 0.0 },
+        };
+        let moods = match language.code.as_str() {
+            "tr" => sentiment::Words::Turkish(&self.turkish),
+            "en" => sentiment::Words::English(&self.english),
+            _ => sentiment::Words::None,
+        };
+        let sentiment = sentiment::score(text, &tokens, moods, &self.emoji, language.confidence);
+        let intents = self.cues.intents(text, &tokens, &language.code, &sentiment);
+        let tokens = tokens.iter().filter(|token| token.kind != TokenKind::Mark);
+        let tokens = tokens.map(|token| tokens::lower_case(token.surface, &language.code)).collect();
+        Analysis { language, sentiment, intents, tokens }
+    }
+
+    fn words_of(&self, language: &str) -> Option<&Words> {
+        match language {
+            "ja" => Some(&self.japanese),
+            "zh" => Some(&self.chinese),
+            "ko" => Some(&self.korean),
+            _ => None,
         }
     }
+}
+
+fn two_decimals(number: f64) -> f64 {
+    // Adding zero makes of -0 a 0, which is what people expect to read.
+    (number * 100.0).round() / 100.0 + 0.0
 }

@@ -1,36 +1,116 @@
 //! Cuts a text into its words and folds them: Unicode normal form, casing by language, letters for search.
 
+use std::borrow::Cow;
+
 use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+use icu_segmenter::{WordSegmenter, WordSegmenterBorrowed};
+
+use super::emoji;
+
+/// What a piece of a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    Word,
+    Number,
+    /// `@handle`, also `@user@server`.
+    Mention,
+    Hashtag,
+    Link,
+    /// One emoji, however many code points it is made of, or an emoticon such as `:(`.
+    Emoji,
+    /// Punctuation and the end of a line: ends a clause, is not among the tokens of an analysis.
+    Mark,
+}
+
+/// A piece of a text, as it stands there and folded for look-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token<'t> {
+    pub kind: TokenKind,
+    pub surface: &'t str,
+    /// Where it starts in the text, in bytes.
+    pub start: usize,
+    /// [`search_fold`] of the surface: the same however Turkish letters were typed.
+    pub key: String,
+}
+
+impl Token<'_> {
+    /// Where it ends in the text, in bytes.
+    pub fn end(&self) -> usize {
+        self.start + self.surface.len()
+    }
+
+    /// A word, a number or the word of a hashtag: what the word lists know.
+    pub fn is_word(&self) -> bool {
+        matches!(self.kind, TokenKind::Word | TokenKind::Number | TokenKind::Hashtag)
+    }
+}
+
+/// The text in Unicode normal form C, in which letters with dots and accents are one character where they can be.
+pub fn compose(text: &str) -> Cow<'_, str> {
+    ComposingNormalizerBorrowed::new_nfc().normalize(text)
+}
 
 /// Lower case by the rules of `language` (BCP 47): `IŞIK` is `ışık` in Turkish, `TITANIC` is `titanic` elsewhere.
 pub fn fold_case(text: &str, language: &str) -> String {
-    let composed = ComposingNormalizerBorrowed::new_nfc().normalize(text);
-    if composed.is_ascii() && !is_turkic(language) {
-        return composed.to_ascii_lowercase();
+    lower_case(&compose(text), language)
+}
+
+/// As [`fold_case`], of a text that is composed already.
+pub fn lower_case(composed: &str, language: &str) -> String {
+    let turkic = matches!(language, "tr" | "az");
+    let simple = |character: char| {
+        character.is_ascii() || matches!(character, 'ç' | 'ğ' | 'ı' | 'ö' | 'ş' | 'ü' | 'Ç' | 'Ğ' | 'Ö' | 'Ş' | 'Ü')
+    };
+    if composed.chars().all(simple) {
+        return composed
+            .chars()
+            .map(|character| match character {
+                'I' if turkic => 'ı',
+                'Ç' => 'ç',
+                'Ğ' => 'ğ',
+                'Ö' => 'ö',
+                'Ş' => 'ş',
+                'Ü' => 'ü',
+                _ => character.to_ascii_lowercase(),
+            })
+            .collect();
     }
-    let rules = if is_turkic(language) { "tr" } else { "und" };
-    let locale = rules.parse().expect("a language tag of our own");
-    CaseMapper::new().lowercase_to_string(&composed, &locale).into_owned()
+    let locale = if turkic { "tr" } else { "und" }.parse().expect("a language tag of our own");
+    CaseMapper::new().lowercase_to_string(composed, &locale).into_owned()
 }
 
 /// Folds a text and a search word alike, so that `ISIK`, `ışık` and `isik` find each other: lower case, no dots, no accents.
 pub fn search_fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
-    if text.is_ascii() {
-        folded.push_str(text);
-        folded.make_ascii_lowercase();
+    let mut rest = text;
+    // Letters of ASCII and Turkish, nearly every text of our users, need no tables.
+    while let Some(character) = rest.chars().next() {
+        folded.push(match character {
+            'ı' | 'İ' => 'i',
+            'ş' | 'Ş' => 's',
+            'ğ' | 'Ğ' => 'g',
+            'ç' | 'Ç' => 'c',
+            'ö' | 'Ö' => 'o',
+            'ü' | 'Ü' => 'u',
+            _ if character.is_ascii() => character.to_ascii_lowercase(),
+            _ => break,
+        });
+        rest = &rest[character.len_utf8()..];
+    }
+    if rest.is_empty() {
         return folded;
     }
     // Decomposed, an accent is a character of its own and falls away; what has no decomposition is named below.
-    for character in DecomposingNormalizerBorrowed::new_nfd().normalize(text).chars() {
+    for character in DecomposingNormalizerBorrowed::new_nfd().normalize(rest).chars() {
         match character {
-            'ı' | 'I' => folded.push('i'),
+            'ı' => folded.push('i'),
             'ß' => folded.push_str("ss"),
             'æ' | 'Æ' => folded.push_str("ae"),
             'ø' | 'Ø' => folded.push('o'),
             'ł' | 'Ł' => folded.push('l'),
             'đ' | 'Đ' => folded.push('d'),
+            '\u{2019}' | '\u{2018}' => folded.push('\''),
             _ if is_accent(character) => {}
             _ if character.is_ascii() => folded.push(character.to_ascii_lowercase()),
             _ => folded.extend(character.to_lowercase()),
@@ -38,14 +118,9 @@ pub fn search_fold(text: &str) -> String {
     }
     // Hangul and other letters that came apart go together again.
     match ComposingNormalizerBorrowed::new_nfc().normalize(&folded) {
-        std::borrow::Cow::Borrowed(_) => folded,
-        std::borrow::Cow::Owned(composed) => composed,
+        Cow::Borrowed(_) => folded,
+        Cow::Owned(composed) => composed,
     }
-}
-
-/// Languages whose dotted and dotless i are two letters.
-fn is_turkic(language: &str) -> bool {
-    matches!(language, "tr" | "az")
 }
 
 /// Combining marks of Latin, Greek and Cyrillic; those of other scripts are letters there.
@@ -53,15 +128,184 @@ fn is_accent(character: char) -> bool {
     matches!(character, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}')
 }
 
+/// Finds words between what only people on networks write: links, handles, hashtags, emoji.
+#[derive(Debug, Clone, Copy)]
+pub struct Tokenizer {
+    words: WordSegmenterBorrowed<'static>,
+}
+
+impl Default for Tokenizer {
+    fn default() -> Self {
+        // Dictionaries rather than neural models for Thai, Khmer, Lao and Burmese: several times as fast.
+        Self { words: WordSegmenter::new_dictionary(Default::default()) }
+    }
+}
+
+impl Tokenizer {
+    /// The pieces of a composed text in their order. `split` cuts plain text into words instead of the Unicode rules.
+    pub fn tokens<'t>(&self, text: &'t str, split: Option<&dyn Fn(&'t str) -> Vec<&'t str>>) -> Vec<Token<'t>> {
+        let mut tokens = Vec::with_capacity(text.len() / 6 + 1);
+        let mut plain_from = 0;
+        let mut at = 0;
+        let mut after_space = true;
+        while let Some(character) = text[at..].chars().next() {
+            let rest = &text[at..];
+            let special = special_at(rest, character, after_space);
+            match special {
+                Some((kind, length)) => {
+                    self.plain(text, plain_from, at, split, &mut tokens);
+                    tokens.push(token(kind, text, at, at + length));
+                    at += length;
+                    plain_from = at;
+                    after_space = true;
+                }
+                None => {
+                    after_space = !character.is_alphanumeric() && character != '_';
+                    at += character.len_utf8();
+                }
+            }
+        }
+        self.plain(text, plain_from, text.len(), split, &mut tokens);
+        tokens
+    }
+
+    fn plain<'t>(
+        &self,
+        text: &'t str,
+        from: usize,
+        until: usize,
+        split: Option<&dyn Fn(&'t str) -> Vec<&'t str>>,
+        tokens: &mut Vec<Token<'t>>,
+    ) {
+        let part = &text[from..until];
+        if part.trim().is_empty() {
+            if part.contains('\n') {
+                tokens.push(token(TokenKind::Mark, text, from, until));
+            }
+            return;
+        }
+        if let Some(split) = split {
+            let mut at = from;
+            for word in split(part) {
+                let Some(found) = text[at..until].find(word) else { continue };
+                at += found;
+                self.word(text, at, at + word.len(), tokens);
+                at += word.len();
+            }
+            return;
+        }
+        let mut start = from;
+        for end in self.words.segment_str(part).map(|end| from + end).filter(|end| *end > from) {
+            self.word(text, start, end, tokens);
+            start = end;
+        }
+    }
+
+    fn word<'t>(&self, text: &'t str, start: usize, end: usize, tokens: &mut Vec<Token<'t>>) {
+        let surface = &text[start..end];
+        let Some(first) = surface.chars().next() else { return };
+        if first.is_whitespace() {
+            if surface.contains('\n') {
+                tokens.push(token(TokenKind::Mark, text, start, end));
+            }
+            return;
+        }
+        if !surface.chars().any(char::is_alphanumeric) {
+            // A lone joiner or accent is nothing anybody wrote on purpose.
+            if first.is_ascii_punctuation() || "…“”‘’«»–—¿¡、。！？・「」،؟؛।".contains(first)
+            {
+                tokens.push(token(TokenKind::Mark, text, start, end));
+            }
+            return;
+        }
+        if surface.chars().all(|character| character.is_numeric() || matches!(character, '.' | ',' | '\'' | '_')) {
+            tokens.push(token(TokenKind::Number, text, start, end));
+            return;
+        }
+        // Unicode keeps "geldi.teşekkürler" together for the sake of abbreviations; people forget the space far more often.
+        let mut from = start;
+        for (offset, separator) in surface.char_indices().filter(|(_, character)| matches!(character, '.' | ':' | '·'))
+        {
+            if start + offset > from {
+                tokens.push(token(TokenKind::Word, text, from, start + offset));
+            }
+            from = start + offset + separator.len_utf8();
+            tokens.push(token(TokenKind::Mark, text, start + offset, from));
+        }
+        if end > from {
+            tokens.push(token(TokenKind::Word, text, from, end));
+        }
+    }
+}
+
+fn token(kind: TokenKind, text: &str, start: usize, end: usize) -> Token<'_> {
+    let surface = &text[start..end];
+    let key = match kind {
+        TokenKind::Mark => String::new(),
+        TokenKind::Emoji => emoji::plain(surface),
+        TokenKind::Hashtag => search_fold(surface.trim_start_matches(['#', '＃'])),
+        _ => search_fold(surface),
+    };
+    Token { kind, surface, start, key }
+}
+
+/// The special piece that starts here, and its length in bytes.
+fn special_at(rest: &str, first: char, after_space: bool) -> Option<(TokenKind, usize)> {
+    if let Some(length) = emoji::emoji_at(rest) {
+        return Some((TokenKind::Emoji, length));
+    }
+    if !after_space {
+        return None;
+    }
+    match first {
+        '@' | '＠' => {
+            let name = |character: char| character.is_alphanumeric() || matches!(character, '_' | '.' | '-' | '@');
+            let length = run(rest, first.len_utf8(), name);
+            let handle = rest[..length].trim_end_matches(['.', '-', '@']);
+            (handle.len() > first.len_utf8()).then_some((TokenKind::Mention, handle.len()))
+        }
+        '#' | '＃' => {
+            let name = |character: char| character.is_alphanumeric() || character == '_' || is_accent(character);
+            let length = run(rest, first.len_utf8(), name);
+            (length > first.len_utf8()).then_some((TokenKind::Hashtag, length))
+        }
+        'h' | 'H' | 'w' | 'W' => {
+            let starts = |prefix: &str| rest.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+            if !(starts("http://") || starts("https://") || starts("www.")) {
+                return None;
+            }
+            let length = run(rest, 0, |character| !character.is_whitespace() && !matches!(character, '<' | '>' | '"'));
+            let link = rest[..length].trim_end_matches(['.', ',', '!', '?', ';', ':', ')', ']', '\'', '…']);
+            Some((TokenKind::Link, link.len()))
+        }
+        _ => emoji::emoticon_at(rest).map(|length| (TokenKind::Emoji, length)),
+    }
+}
+
+/// The length in bytes of `rest` up to where `belongs` first says no, from `from` on.
+fn run(rest: &str, from: usize, belongs: impl Fn(char) -> bool) -> usize {
+    rest[from..].find(|character| !belongs(character)).map_or(rest.len(), |end| from + end)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn surfaces(text: &str) -> Vec<(&str, TokenKind)> {
+        let tokens = Tokenizer::default().tokens(text, None);
+        tokens
+            .into_iter()
+            .map(|token| (token.surface, token.kind))
+            .filter(|(_, kind)| *kind != TokenKind::Mark)
+            .collect()
+    }
 
     #[test]
     fn casing_follows_the_language() {
         assert_eq!(fold_case("IŞIK İSTANBUL", "tr"), "ışık istanbul");
         assert_eq!(fold_case("TITANIC", "en"), "titanic");
         assert_eq!(fold_case("DIŞ I\u{307}STANBUL", "tr"), "dış istanbul");
+        assert_eq!(fold_case("TITANIC É", "tr"), "tıtanıc é");
     }
 
     #[test]
@@ -71,6 +315,30 @@ mod tests {
         }
         assert_eq!(search_fold("ÇĞÖŞÜ çğöşü"), "cgosu cgosu");
         assert_eq!(search_fold("İ"), "i");
+        assert_eq!(search_fold("I\u{307}yi e\u{301}"), "iyi e");
         assert_eq!(search_fold("한국어 हिन्दी"), "한국어 हिन्दी");
+    }
+
+    #[test]
+    fn what_people_write_on_networks_stays_whole() {
+        use TokenKind::*;
+        assert_eq!(
+            surfaces("@destek@ornek.social kargom #KargomNerede 3.500 TL, bkz. https://x.example/a?b=1. 👨‍👩‍👧‍👦🇹🇷 :("),
+            [
+                ("@destek@ornek.social", Mention),
+                ("kargom", Word),
+                ("#KargomNerede", Hashtag),
+                ("3.500", Number),
+                ("TL", Word),
+                ("bkz", Word),
+                ("https://x.example/a?b=1", Link),
+                ("👨‍👩‍👧‍👦", Emoji),
+                ("🇹🇷", Emoji),
+                (":(", Emoji),
+            ]
+        );
+        assert_eq!(surfaces("geldi.teşekkürler"), [("geldi", Word), ("teşekkürler", Word)]);
+        assert_eq!(surfaces("Ankara'da didn’t"), [("Ankara'da", Word), ("didn’t", Word)]);
+        assert_eq!(surfaces("saat 10:30"), [("saat", Word), ("10", Number), ("30", Number)]);
     }
 }

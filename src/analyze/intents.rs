@@ -1,0 +1,161 @@
+//! Tells what the writer wants, by rules: phrases, question marks and particles, polite imperatives, the mood.
+
+use super::lexicon::{Endings, Lexicon};
+use super::tokens::{Token, TokenKind};
+use super::{Intent, Sentiment, two_decimals};
+use crate::model::IntentLabel;
+
+/// Evidence from which on an intent is named.
+const ENOUGH: f64 = 0.6;
+
+/// What a phrase says about what the writer wants.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cue {
+    label: IntentLabel,
+    weight: f64,
+}
+
+/// Phrases of Turkish and English.
+#[derive(Debug)]
+pub struct Cues {
+    turkish: Lexicon<Cue>,
+    english: Lexicon<Cue>,
+}
+
+impl Cues {
+    /// Reads the list: language, intent, weight, words.
+    pub fn parse(list: &str) -> Result<Self, String> {
+        let mut cues = Self { turkish: Lexicon::new(Endings::Turkish), english: Lexicon::new(Endings::English) };
+        for (number, line) in list.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+            let wrong = |reason: &str| format!("line {}: {reason}: {line:?}", number + 1);
+            let fields: Vec<&str> = line.split('\t').collect();
+            let &[language, label, weight, words] = fields.as_slice() else { return Err(wrong("not four fields")) };
+            let label = label.parse().map_err(|error: String| wrong(&error))?;
+            let weight = weight.parse().map_err(|_| wrong("the weight is no number"))?;
+            match language {
+                "tr" => cues.turkish.add(words, Cue { label, weight }),
+                "en" => cues.english.add(words, Cue { label, weight }),
+                _ => return Err(wrong("neither tr nor en")),
+            }
+        }
+        Ok(cues)
+    }
+
+    /// What the writer wants, the main thing first; `other` when nothing says.
+    pub fn intents(&self, text: &str, tokens: &[Token<'_>], language: &str, sentiment: &Sentiment) -> Vec<Intent> {
+        let mut evidence = Evidence::default();
+        match language {
+            "tr" => {
+                self.phrases(&self.turkish, tokens, &mut evidence);
+                turkish_grammar(tokens, &mut evidence);
+            }
+            "en" => self.phrases(&self.english, tokens, &mut evidence),
+            _ => {}
+        }
+        if text.contains(['?', '？', '؟', '¿']) {
+            evidence.add(IntentLabel::Question, 0.9);
+        }
+        if matches!(language, "tr" | "en") {
+            if sentiment.score < -0.18 {
+                evidence.add(IntentLabel::Complaint, 0.3 + 0.9 * -sentiment.score);
+            } else if sentiment.score > 0.3 {
+                evidence.add(IntentLabel::Praise, 0.2 + 0.7 * sentiment.score);
+            }
+        } else if sentiment.score < -0.3 {
+            evidence.add(IntentLabel::Complaint, 0.6);
+        }
+        spam_marks(tokens, &mut evidence);
+        evidence.into_intents(tokens.iter().filter(|token| token.kind != TokenKind::Mark).count())
+    }
+
+    fn phrases(&self, lexicon: &Lexicon<Cue>, tokens: &[Token<'_>], evidence: &mut Evidence) {
+        let mut at = 0;
+        while at < tokens.len() {
+            match tokens[at].is_word().then(|| lexicon.find(tokens, at)).flatten() {
+                Some(found) => {
+                    let Cue { label, weight } = found.value;
+                    // "Teşekkür etmiyorum", "önermem" are no praise.
+                    if !(found.ending.negated && label != IntentLabel::Complaint) {
+                        evidence.add(label, weight);
+                    }
+                    at += found.tokens;
+                }
+                None => at += 1,
+            }
+        }
+    }
+}
+
+/// Question particles, and the polite request "-r mısınız".
+fn turkish_grammar(tokens: &[Token<'_>], evidence: &mut Evidence) {
+    for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == TokenKind::Word) {
+        let particle = matches!(
+            token.key.as_str(),
+            "mi" | "mu" | "midir" | "mudur" | "miydi" | "muydu" | "miyiz" | "miyim" | "muyuz" | "muyum"
+        );
+        let to_you = matches!(token.key.as_str(), "misiniz" | "musunuz" | "misin" | "musun");
+        if !(particle || to_you) {
+            continue;
+        }
+        let before = index.checked_sub(1).map_or("", |before| tokens[before].key.as_str());
+        if to_you && before.ends_with('r') {
+            evidence.add(IntentLabel::Request, 1.2);
+        } else {
+            evidence.add(IntentLabel::Question, 1.0);
+        }
+    }
+}
+
+/// Many links or hashtags around few words.
+fn spam_marks(tokens: &[Token<'_>], evidence: &mut Evidence) {
+    let count = |kind: TokenKind| tokens.iter().filter(|token| token.kind == kind).count() as f64;
+    let (links, hashtags, words) = (count(TokenKind::Link), count(TokenKind::Hashtag), count(TokenKind::Word));
+    if links > 0.0 && evidence.of(IntentLabel::Spam) > 0.0 {
+        evidence.add(IntentLabel::Spam, 0.6);
+    }
+    if links >= 3.0 || (links > 0.0 && words == 0.0) {
+        evidence.add(IntentLabel::Spam, 0.7);
+    }
+    if hashtags >= 5.0 && hashtags > 0.4 * words {
+        evidence.add(IntentLabel::Spam, 0.7);
+    }
+}
+
+/// Evidence for each intent.
+#[derive(Debug, Default)]
+struct Evidence([f64; IntentLabel::ALL.len()]);
+
+impl Evidence {
+    fn add(&mut self, label: IntentLabel, weight: f64) {
+        // Each further hint says less than the one before.
+        let so_far = &mut self.0[label as usize];
+        *so_far += weight / (1.0 + *so_far);
+    }
+
+    fn of(&self, label: IntentLabel) -> f64 {
+        self.0[label as usize]
+    }
+
+    fn into_intents(mut self, pieces: usize) -> Vec<Intent> {
+        // A complaint that thanks in closing is no praise; a praise with a "but" may be both.
+        if self.of(IntentLabel::Complaint) > self.of(IntentLabel::Praise) {
+            self.0[IntentLabel::Praise as usize] -= 0.5;
+        }
+        // A question that asks for the price is first of all a wish to buy.
+        if self.of(IntentLabel::Purchase) >= ENOUGH {
+            self.0[IntentLabel::Question as usize] =
+                self.of(IntentLabel::Question).min(self.of(IntentLabel::Purchase) - 0.05);
+        }
+        let named = IntentLabel::ALL.iter().copied().filter(|label| self.of(*label) >= ENOUGH);
+        let mut intents: Vec<Intent> = named
+            .map(|label| Intent { label, confidence: two_decimals(0.95 - 0.75 * (-0.7 * self.of(label)).exp()) })
+            .collect();
+        intents.sort_by(|one, other| self.of(other.label).total_cmp(&self.of(one.label)));
+        if intents.is_empty() {
+            let most = self.0.iter().copied().fold(0.0, f64::max);
+            let confidence = if pieces == 0 { 0.3 } else { two_decimals(0.6 - 0.4 * most) };
+            intents.push(Intent { label: IntentLabel::Other, confidence });
+        }
+        intents
+    }
+}

@@ -1,0 +1,301 @@
+//! Scores the mood of a text from word lists, with negation and emphasis, and names the words that make the score.
+
+use super::lexicon::{EmojiWeights, Found, Lexicon, Mood};
+use super::suffixes;
+use super::tokens::{Token, TokenKind};
+use super::{Reason, Sentiment, two_decimals};
+use crate::model::SentimentLabel;
+
+/// A sum of weights of this size is half of the way to -1 or 1.
+const HALF_WAY: f64 = 0.5;
+/// Scores from this on have a label of their own.
+const POSITIVE_FROM: f64 = 0.3;
+const NEGATIVE_FROM: f64 = -0.18;
+/// What a person can read; the strongest are kept and make the score.
+const REASONS: usize = 48;
+/// How far an English negation reaches.
+const REACH: usize = 3;
+
+/// The score of a sum of weights: steeper near 0, never quite 1.
+pub fn score_of(sum: f64) -> f64 {
+    (sum / (HALF_WAY + sum.abs()) * 10_000.0).round() / 10_000.0
+}
+
+/// Whose words a text is read with.
+#[derive(Debug, Clone, Copy)]
+pub enum Words<'l> {
+    Turkish(&'l Lexicon<Mood>),
+    English(&'l Lexicon<Mood>),
+    /// No list for this language: emoji alone.
+    None,
+}
+
+/// A stretch of tokens and its weight.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    from: usize,
+    until: usize,
+    weight: f64,
+}
+
+/// The mood of a composed text. `certainty` is that of the language the words were looked up in.
+pub fn score(text: &str, tokens: &[Token<'_>], words: Words<'_>, emoji: &EmojiWeights, certainty: f64) -> Sentiment {
+    let mut spans = spans(tokens, words, emoji);
+    if !matches!(words, Words::None) {
+        weigh_contrast(tokens, &mut spans);
+    }
+    let because = reasons(text, tokens, &spans);
+    let sum: f64 = because.iter().map(|reason| reason.weight).sum();
+    let score = score_of(sum);
+    let label = if score >= POSITIVE_FROM {
+        SentimentLabel::Positive
+    } else if score <= NEGATIVE_FROM {
+        SentimentLabel::Negative
+    } else {
+        SentimentLabel::Neutral
+    };
+    Sentiment { label, score, confidence: confidence(label, score, &because, words, certainty), because }
+}
+
+fn spans(tokens: &[Token<'_>], words: Words<'_>, emoji: &EmojiWeights) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        let token = &tokens[at];
+        if let Some(weight) = emoji.weight(token) {
+            spans.push(Span { from: at, until: at + 1, weight });
+        }
+        let free_from = spans.last().map_or(0, |span| span.until);
+        let found = match words {
+            Words::Turkish(lexicon) | Words::English(lexicon) if token.is_word() => lexicon.find(tokens, at),
+            _ => None,
+        };
+        let Some(found) = found else {
+            at += 1;
+            continue;
+        };
+        let span = match words {
+            Words::English(_) => english_span(tokens, at, free_from, found),
+            _ => turkish_span(tokens, at, free_from, found),
+        };
+        at = span.until;
+        if span.weight != 0.0 {
+            spans.push(span);
+        }
+    }
+    spans
+}
+
+/// Turkish negates after the word: "güzel değil", "sorun yok", "memnun olmadım"; `değil` once more turns it back.
+fn turkish_span(tokens: &[Token<'_>], at: usize, free_from: usize, found: Found<Mood>) -> Span {
+    let Mood { weight: plain, negated } = found.value;
+    let mut turned = found.ending.negated || found.ending.without;
+    let mut weight = if turned { negated } else { plain };
+    let mut until = at + found.tokens;
+    for _ in 0..2 {
+        let Some(negator) = turkish_negator(tokens, until) else { break };
+        // What is turned back is weaker than what was never turned.
+        weight = if turned { 0.5 * plain } else { negated };
+        turned = !turned;
+        until = negator + 1;
+    }
+    // "Hızlı mı?" asks, it does not praise.
+    if weight > 0.0 && tokens.get(until).is_some_and(is_question_particle) {
+        weight *= 0.25;
+    }
+    let (from, emphasis) = emphasis_before(tokens, at, free_from, |key| match key {
+        "cok" | "asiri" | "baya" | "bayagi" | "gercekten" | "cidden" | "inanilmaz" | "fazlasiyla" | "epey" | "tam"
+        | "tamamen" | "hic" | "oylesine" | "oldukca" | "son" | "en" | "ne" | "bu" | "kadar" | "resmen" | "acayip"
+        | "asla" | "kesinlikle" | "komple" => Some(1.25),
+        "biraz" | "az" | "kismen" | "birazcik" | "nispeten" | "pek" | "azicik" => Some(0.7),
+        _ => None,
+    });
+    Span { from, until, weight: weight * emphasis * if found.elongated { 1.2 } else { 1.0 } }
+}
+
+/// The token that negates what ends before `at`, at most one small word further on.
+fn turkish_negator(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    let small = |token: &Token<'_>| {
+        matches!(token.key.as_str(), "da" | "de" | "bir" | "hic" | "pek" | "sey" | "bile" | "falan" | "asla")
+    };
+    let mut next = at;
+    while next < at + 2 && tokens.get(next).is_some_and(small) {
+        next += 1;
+    }
+    let token = tokens.get(next).filter(|token| token.kind == TokenKind::Word)?;
+    let negates = ["degil", "yok"]
+        .iter()
+        .any(|word| token.key.strip_prefix(word).is_some_and(|rest| suffixes::of_noun(rest).is_some()))
+        || is_negated_light_verb(&token.key);
+    // "Güzel değil mi?" says that it is.
+    let tag = tokens.get(next + 1).is_some_and(is_question_particle);
+    (negates && !tag).then_some(next)
+}
+
+/// `olmadı`, `etmiyorum`, `kalmadık`, `bulmadım`: verbs that only carry the noun before them.
+fn is_negated_light_verb(key: &str) -> bool {
+    const LIGHT: [&str; 12] =
+        ["ol", "et", "kal", "bul", "gor", "hisset", "yasa", "yap", "sagla", "duy", "cik", "goster"];
+    LIGHT.iter().any(|stem| key.strip_prefix(stem).and_then(suffixes::of_verb).is_some_and(|ending| ending.negated))
+}
+
+fn is_question_particle(token: &Token<'_>) -> bool {
+    let key = token.key.as_str();
+    token.kind == TokenKind::Word
+        && (matches!(key, "mi" | "mu" | "midir" | "mudur" | "miydi" | "muydu" | "miyiz" | "muyuz" | "miyim" | "muyum")
+            || matches!(key, "misin" | "musun" | "misiniz" | "musunuz" | "miymis" | "muymus"))
+}
+
+/// English negates before the word: "not good", "never works", "didn't really help".
+fn english_span(tokens: &[Token<'_>], at: usize, free_from: usize, found: Found<Mood>) -> Span {
+    let (mut from, emphasis) = emphasis_before(tokens, at, free_from, |key| match key {
+        "very" | "so" | "really" | "extremely" | "absolutely" | "totally" | "completely" | "super" | "incredibly"
+        | "such" | "too" | "truly" | "utterly" | "insanely" | "damn" | "bloody" | "fucking" | "beyond" | "most"
+        | "highly" | "particularly" => Some(1.25),
+        "bit" | "slightly" | "somewhat" | "fairly" | "kinda" | "rather" | "little" | "quite" => Some(0.75),
+        _ => None,
+    });
+    let Mood { weight: plain, negated } = found.value;
+    let mut weight = plain;
+    let reach = at.saturating_sub(REACH).max(free_from);
+    let before = (reach..at).rev().take_while(|index| tokens[*index].kind == TokenKind::Word);
+    let mut negations = 0;
+    for index in before {
+        let key = tokens[index].key.as_str();
+        if matches!(key, "but" | "just" | "only") {
+            break;
+        }
+        if is_english_negation(key) {
+            negations += 1;
+            from = from.min(index);
+        }
+    }
+    if negations > 0 {
+        weight = if negations % 2 == 1 { negated } else { 0.5 * plain };
+    }
+    Span { from, until: at + found.tokens, weight: weight * emphasis * if found.elongated { 1.2 } else { 1.0 } }
+}
+
+fn is_english_negation(key: &str) -> bool {
+    key.ends_with("n't")
+        || matches!(
+            key,
+            "not"
+                | "no"
+                | "never"
+                | "without"
+                | "cannot"
+                | "hardly"
+                | "barely"
+                | "nobody"
+                | "nothing"
+                | "none"
+                | "neither"
+                | "nor"
+        )
+        || matches!(
+            key,
+            "dont"
+                | "doesnt"
+                | "didnt"
+                | "cant"
+                | "wont"
+                | "isnt"
+                | "wasnt"
+                | "arent"
+                | "couldnt"
+                | "wouldnt"
+                | "havent"
+                | "hasnt"
+                | "aint"
+        )
+}
+
+/// Where the emphasis right before a word starts, and how much stronger it makes the word.
+fn emphasis_before(
+    tokens: &[Token<'_>],
+    at: usize,
+    free_from: usize,
+    strength: impl Fn(&str) -> Option<f64>,
+) -> (usize, f64) {
+    let mut from = at;
+    let mut emphasis: f64 = 1.0;
+    while from > free_from && at - from < 2 {
+        let token = &tokens[from - 1];
+        let Some(times) = strength(&token.key).filter(|_| token.kind == TokenKind::Word) else { break };
+        emphasis = (emphasis * times).clamp(0.5, 1.5);
+        from -= 1;
+    }
+    (from, emphasis)
+}
+
+/// What comes before "but" in a sentence weighs less than what comes after it.
+fn weigh_contrast(tokens: &[Token<'_>], spans: &mut [Span]) {
+    let mut sentence = 0;
+    let mut clause_of: Vec<(usize, usize)> = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        match token.kind {
+            TokenKind::Mark if token.surface.contains(['.', '!', '?', '\n']) => sentence = index + 1,
+            TokenKind::Word
+                if matches!(token.key.as_str(), "ama" | "fakat" | "ancak" | "lakin" | "but" | "however")
+                    && index > sentence =>
+            {
+                clause_of.push((sentence, index));
+            }
+            _ => {}
+        }
+    }
+    for span in spans {
+        if clause_of.iter().any(|(from, until)| (*from..*until).contains(&span.from)) {
+            span.weight *= 0.65;
+        }
+    }
+}
+
+/// The words with their weights, the strongest first; the same words in several places are named once.
+fn reasons(text: &str, tokens: &[Token<'_>], spans: &[Span]) -> Vec<Reason> {
+    let mut reasons: Vec<(Reason, u32)> = Vec::new();
+    let mut places: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    for span in spans {
+        let words = &text[tokens[span.from].start..tokens[span.until - 1].end()];
+        match places.get(words) {
+            Some(place) => {
+                // The tenth 😡 says less than the first.
+                let (reason, times) = &mut reasons[*place];
+                *times += 1;
+                reason.weight += span.weight / f64::from(*times).powi(2);
+            }
+            None => {
+                places.insert(words, reasons.len());
+                reasons.push((Reason { text: words.to_owned(), weight: span.weight }, 1));
+            }
+        }
+    }
+    let mut reasons: Vec<Reason> = reasons.into_iter().map(|(reason, _)| reason).collect();
+    for reason in &mut reasons {
+        reason.weight = two_decimals(reason.weight);
+    }
+    reasons.retain(|reason| reason.weight != 0.0);
+    reasons.sort_by(|one, other| other.weight.abs().total_cmp(&one.weight.abs()));
+    reasons.truncate(REASONS);
+    reasons
+}
+
+/// How often such a score is right, by what was measured on labelled texts.
+fn confidence(label: SentimentLabel, score: f64, because: &[Reason], words: Words<'_>, certainty: f64) -> f64 {
+    if matches!(words, Words::None) {
+        // Nobody read the words; an emoji is a hint.
+        return two_decimals(if because.is_empty() { 0.2 } else { 0.25 + 0.25 * score.abs() });
+    }
+    let against: f64 =
+        because.iter().filter(|reason| (reason.weight > 0.0) != (score > 0.0)).map(|reason| reason.weight.abs()).sum();
+    let all: f64 = because.iter().map(|reason| reason.weight.abs()).sum::<f64>().max(0.01);
+    let agreement = 1.0 - against / all;
+    let confidence = match label {
+        SentimentLabel::Neutral if because.is_empty() => 0.5,
+        SentimentLabel::Neutral => 0.4,
+        SentimentLabel::Negative => 0.45 + 0.4 * score.abs() * agreement,
+        SentimentLabel::Positive => 0.4 + 0.42 * score.abs() * agreement,
+    };
+    two_decimals(confidence * (0.6 + 0.4 * certainty))
+}
