@@ -8,7 +8,7 @@ use super::tokens::{Token, TokenKind};
 pub const UNKNOWN: &str = "und";
 
 /// Evidence below this is none.
-const ENOUGH: f64 = 0.75;
+const ENOUGH: f64 = 0.55;
 /// A lead over the next language from which on whatlang is not asked.
 const CLEAR_LEAD: f64 = 1.4;
 /// More words than this do not make it surer.
@@ -21,6 +21,12 @@ const TURKISH_ENDINGS: [&str; 66] = [
     "lari", "leri", "larin", "lerin", "lardan", "lerden", "larda", "lerde", "inde", "unda", "inda", "unde", "inden",
     "undan", "indan", "daki", "deki", "nin", "nun", "siniz", "sunuz", "imiz", "umuz", "iniz", "unuz", "ligi", "lugu",
     "siz", "suz", "dim", "dum", "tim", "tum", "dik", "mis", "mus", "ince", "erek", "arak", "dir",
+];
+
+/// Endings that Turkish words share with some other languages.
+const WEAK_TURKISH_ENDINGS: [&str; 30] = [
+    "imin", "umun", "ime", "ima", "ume", "uma", "ini", "unu", "ine", "ina", "una", "siz", "yim", "yiz", "lik", "luk",
+    "cik", "lu", "ken", "dan", "den", "tan", "nda", "nde", "sin", "sun", "yor", "yla", "rim", "ksin",
 ];
 
 /// Endings of English words.
@@ -134,6 +140,9 @@ impl Detector {
             }
             if word.len() >= 5 && TURKISH_ENDINGS.iter().any(|ending| word.ends_with(ending)) {
                 evidence[tr] += 0.6;
+                evidence[az] += 0.2;
+            } else if word.len() >= 5 && WEAK_TURKISH_ENDINGS.iter().any(|ending| word.ends_with(ending)) {
+                evidence[tr] += 0.3;
                 evidence[az] += 0.2;
             }
             if word.len() >= 4

@@ -157,7 +157,7 @@ impl<V: Copy> Lexicon<V> {
         }
         let last = tokens.get(next).filter(|token| token.is_word())?;
         let rest = last.key.strip_prefix(&*phrase.last)?;
-        let ending = self.ending(&phrase.entry, rest)?;
+        let ending = self.ending(&phrase.entry, &phrase.last, rest)?;
         Some(found(&phrase.entry, next + 1 - at, ending, false))
     }
 
@@ -185,7 +185,7 @@ impl<V: Copy> Lexicon<V> {
                         .letters
                         .as_ref()
                         .is_none_or(|letters| lower_case(token.surface, "tr").starts_with(letters));
-                    if let Some(ending) = self.ending(entry, &key[end..]).filter(|_| written) {
+                    if let Some(ending) = self.ending(entry, &key[..end], &key[end..]).filter(|_| written) {
                         return Some((entry, ending));
                     }
                 }
@@ -215,7 +215,7 @@ impl<V: Copy> Lexicon<V> {
         None
     }
 
-    fn ending(&self, entry: &Entry<V>, rest: &str) -> Option<Ending> {
+    fn ending(&self, entry: &Entry<V>, stem: &str, rest: &str) -> Option<Ending> {
         // Turkish writes endings of names after an apostrophe.
         let rest = if self.english { rest } else { rest.trim_start_matches('\'') };
         let vowel_next = rest.starts_with(['a', 'e', 'i', 'u']);
@@ -223,13 +223,13 @@ impl<V: Copy> Lexicon<V> {
             Kind::Exact => rest.is_empty().then(Ending::default),
             Kind::Prefix => Some(Ending::default()),
             _ if self.english => suffixes::of_english(rest).then(Ending::default),
-            Kind::Noun => suffixes::of_noun(rest),
-            Kind::Verb => suffixes::of_verb(rest),
-            Kind::SoftenedNoun => vowel_next.then(|| suffixes::of_noun(rest)).flatten(),
+            Kind::Noun => suffixes::of_noun(stem, rest),
+            Kind::Verb => suffixes::of_verb(stem, rest),
+            Kind::SoftenedNoun => vowel_next.then(|| suffixes::of_noun(stem, rest)).flatten(),
             Kind::NarrowedVerb => ["iyor", "uyor", "iyo", "uyo"]
                 .iter()
                 .any(|ending| rest.starts_with(ending))
-                .then(|| suffixes::of_verb(rest))
+                .then(|| suffixes::of_verb(stem, rest))
                 .flatten(),
         }
     }

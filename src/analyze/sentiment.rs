@@ -18,7 +18,8 @@ const REACH: usize = 3;
 
 /// The score of a sum of weights: steeper near 0, never quite 1.
 pub fn score_of(sum: f64) -> f64 {
-    (sum / (HALF_WAY + sum.abs()) * 10_000.0).round() / 10_000.0
+    // Adding zero makes of -0 a 0, which is what people expect to read.
+    (sum / (HALF_WAY + sum.abs()) * 10_000.0).round() / 10_000.0 + 0.0
 }
 
 /// Whose words a text is read with.
@@ -94,6 +95,10 @@ fn turkish_span(tokens: &[Token<'_>], at: usize, free_from: usize, found: Found<
     let mut until = at + found.tokens;
     for _ in 0..2 {
         let Some(negator) = turkish_negator(tokens, until) else { break };
+        // "Kargo değil" corrects, it does not complain that there is none.
+        if plain == 0.0 && tokens[negator].key.starts_with("degil") {
+            break;
+        }
         // What is turned back is weaker than what was never turned.
         weight = if turned { 0.5 * plain } else { negated };
         turned = !turned;
@@ -125,7 +130,8 @@ fn turkish_negator(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let token = tokens.get(next).filter(|token| token.kind == TokenKind::Word)?;
     let negates = ["degil", "yok"]
         .iter()
-        .any(|word| token.key.strip_prefix(word).is_some_and(|rest| suffixes::of_noun(rest).is_some()))
+        .any(|word| token.key.strip_prefix(word).is_some_and(|rest| suffixes::of_noun(word, rest).is_some()))
+        || matches!(token.key.as_str(), "diyemem" | "diyemeyiz" | "denemez" | "denilemez" | "sayilmaz")
         || is_negated_light_verb(&token.key);
     // "Güzel değil mi?" says that it is.
     let tag = tokens.get(next + 1).is_some_and(is_question_particle);
@@ -136,7 +142,9 @@ fn turkish_negator(tokens: &[Token<'_>], at: usize) -> Option<usize> {
 fn is_negated_light_verb(key: &str) -> bool {
     const LIGHT: [&str; 12] =
         ["ol", "et", "kal", "bul", "gor", "hisset", "yasa", "yap", "sagla", "duy", "cik", "goster"];
-    LIGHT.iter().any(|stem| key.strip_prefix(stem).and_then(suffixes::of_verb).is_some_and(|ending| ending.negated))
+    LIGHT.iter().any(|stem| {
+        key.strip_prefix(stem).and_then(|rest| suffixes::of_verb(stem, rest)).is_some_and(|ending| ending.negated)
+    })
 }
 
 fn is_question_particle(token: &Token<'_>) -> bool {

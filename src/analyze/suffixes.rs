@@ -14,7 +14,14 @@ pub struct Ending {
 /// Where in a word the reading is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
+    /// A noun's stem, before anything else.
     Noun,
+    /// After `-ler/-lar`.
+    Plural,
+    /// After `-im`, `-iniz`, `-leri`.
+    Owned,
+    /// After `-de`, `-den`, `-i`.
+    Case,
     Verb,
     /// After `-me/-ma` as negation.
     Negated,
@@ -35,14 +42,29 @@ macro_rules! arcs {
     ($($to:ident $says:ident: $($ending:literal)*;)*) => { &[$($(($ending, At::$to, $says)),*),*] };
 }
 
-const NOUN: &[Arc] = arcs! {
-    Noun PLAIN: "ler" "lar" "imiz" "umuz" "iniz" "unuz" "miz" "muz" "niz" "nuz" "im" "um" "in" "un" "si" "su" "nin" "nun" "nde" "nda"
-        "nden" "ndan" "den" "dan" "ten" "tan" "de" "da" "te" "ta" "yle" "yla" "le" "la" "ne" "na" "ni" "nu" "ye" "ya" "yi" "yu"
-        "lik" "luk" "lig" "lug" "li" "lu" "ci" "cu" "ce" "ca" "cik" "cig" "ki" "i" "u" "e" "a" "m" "n";
-    Person PLAIN: "ydi" "ydu" "di" "du" "ti" "tu" "ymis" "ymus" "mis" "mus" "yse" "ysa" "se" "sa" "siniz" "sunuz" "sin" "sun"
-        "yim" "yum" "yiz" "yuz" "iz" "uz" "dir" "dur" "tir" "tur" "yken" "ken" "mi" "mu";
+const DERIVED: &[Arc] = arcs! {
+    Noun PLAIN: "lik" "luk" "lig" "lug" "li" "lu" "ci" "cu" "cik" "cig" "ce" "ca" "cesine" "casina";
+    Plural PLAIN: "ler" "lar";
     Verb PLAIN: "les" "las" "len" "lan" "lestir" "lastir" "lendir" "landir";
     Noun WITHOUT: "siz" "suz";
+};
+
+const OWNED: &[Arc] = arcs! {
+    Owned PLAIN: "imiz" "umuz" "iniz" "unuz" "miz" "muz" "niz" "nuz" "im" "um" "in" "un" "si" "su" "i" "u" "m" "n";
+};
+
+const CASES: &[Arc] = arcs! {
+    Case PLAIN: "nin" "nun" "nde" "nda" "nden" "ndan" "den" "dan" "ten" "tan" "de" "da" "te" "ta" "yle" "yla" "le" "la" "ne" "na" "ni" "nu"
+        "ye" "ya" "yi" "yu" "in" "un" "i" "u" "e" "a" "nce" "nca";
+};
+
+const AFTER_CASE: &[Arc] = arcs! {
+    Plural PLAIN: "ki";
+};
+
+const BEING: &[Arc] = arcs! {
+    Person PLAIN: "ydi" "ydu" "di" "du" "ti" "tu" "ymis" "ymus" "mis" "mus" "yse" "ysa" "se" "sa" "siniz" "sunuz" "sin" "sun" "im" "um"
+        "yim" "yum" "yiz" "yuz" "iz" "uz" "dir" "dur" "tir" "tur" "yken" "ken" "mi" "mu";
 };
 
 const VERB: &[Arc] = arcs! {
@@ -62,8 +84,8 @@ const VERB: &[Arc] = arcs! {
 };
 
 const NEGATED: &[Arc] = arcs! {
-    Person PLAIN: "di" "du" "mis" "mus" "yecek" "yacak" "yeceg" "yacag" "cek" "cak" "se" "sa" "meli" "mali" "dik" "dig";
-    Noun PLAIN: "yen" "yan" "mek" "mak" "meg" "mag" "me" "ma" "yis";
+    Person PLAIN: "di" "du" "mis" "mus" "yecek" "yacak" "yeceg" "yacag" "cek" "cak" "se" "sa" "meli" "mali" "dik";
+    Noun PLAIN: "dig" "yen" "yan" "mek" "mak" "meg" "mag" "me" "ma" "yis";
     End PLAIN: "yip" "yince" "yinca" "yerek" "yarak" "sin" "sinler" "sinlar" "yin" "yiniz" "den" "dan" "yiz" "yelim" "yalim" "yeyim" "yayim";
     Verb PLAIN: "yebil" "yabil";
 };
@@ -71,41 +93,83 @@ const NEGATED: &[Arc] = arcs! {
 const PERSON: &[Arc] = arcs! {
     Person PLAIN: "siniz" "sunuz" "sin" "sun" "siz" "suz" "niz" "nuz" "lar" "ler" "ydi" "ydu" "di" "du" "ti" "tu" "ymis" "ymus" "mis" "mus"
         "yse" "ysa" "se" "sa" "dir" "dur" "tir" "tur" "yken" "ken" "mi" "mu" "im" "um" "iz" "uz" "m" "n" "k";
-    Noun PLAIN: "ini" "unu" "ine" "una" "ina" "inda" "leri" "lari" "i" "u" "e" "a" "imiz" "iniz" "inden" "indan";
+    Owned PLAIN: "i" "u" "imiz" "iniz" "leri" "lari";
+    Case PLAIN: "e" "a";
 };
 
-/// Reads `rest` as the endings of a Turkish noun or adjective.
-pub fn of_noun(rest: &str) -> Option<Ending> {
+/// Reads what follows `stem` in `word` as the endings of a Turkish noun or adjective.
+pub fn of_noun(stem: &str, rest: &str) -> Option<Ending> {
+    read(stem, rest, At::Noun)
+}
+
+/// Reads what follows `stem` as the endings of a Turkish verb; a bare stem is an imperative.
+pub fn of_verb(stem: &str, rest: &str) -> Option<Ending> {
+    read(stem, rest, At::Verb)
+}
+
+fn read(stem: &str, rest: &str, at: At) -> Option<Ending> {
     // No word has more endings; a made-up one must not cost more than a word.
-    (rest.len() <= 24).then(|| read(rest, At::Noun, Ending::default(), 8)).flatten()
+    let last = stem.bytes().last()?;
+    (rest.len() <= 24).then(|| read_on(last, rest, at, Ending::default(), 8)).flatten()
 }
 
-/// Reads `rest` as the endings of a Turkish verb; a bare stem is an imperative.
-pub fn of_verb(rest: &str) -> Option<Ending> {
-    (rest.len() <= 24).then(|| read(rest, At::Verb, Ending::default(), 8)).flatten()
-}
-
-fn read(rest: &str, at: At, so_far: Ending, depth: u8) -> Option<Ending> {
+fn read_on(last: u8, rest: &str, at: At, so_far: Ending, depth: u8) -> Option<Ending> {
     if rest.is_empty() {
         return Some(so_far);
     }
-    let arcs = match at {
-        At::Noun => NOUN,
-        At::Verb => VERB,
-        At::Negated => NEGATED,
-        At::Person => PERSON,
+    let arcs: &[&[Arc]] = match at {
+        At::Noun => &[DERIVED, OWNED, CASES, BEING],
+        At::Plural => &[OWNED, CASES, BEING],
+        At::Owned => &[CASES, BEING],
+        At::Case => &[AFTER_CASE, BEING],
+        At::Verb => &[VERB],
+        At::Negated => &[NEGATED],
+        At::Person => &[PERSON],
         At::End => return None,
     };
     if depth == 0 {
         return None;
     }
-    // `-me` alone is a noun far more often than "do not": "bekleme salonu".
-    let bare_noun = |to: At, tail: &str| to == At::Negated && tail.is_empty();
-    arcs.iter().find_map(|(ending, to, says)| {
-        let tail = rest.strip_prefix(ending).filter(|tail| !bare_noun(*to, tail))?;
+    arcs.iter().copied().flatten().find_map(|(ending, to, says)| {
+        let tail = rest.strip_prefix(ending)?;
+        // `-me` alone is a noun far more often than "do not": "bekleme salonu".
+        if (*to == At::Negated && tail.is_empty()) || !sounds(last, ending, at) {
+            return None;
+        }
         let says = Ending { negated: so_far.negated || says.negated, without: so_far.without || says.without };
-        read(tail, *to, says, depth - 1)
+        read_on(ending.bytes().last()?, tail, *to, says, depth - 1)
     })
+}
+
+/// Two vowels do not meet, and what only bridges vowels needs one before it.
+fn sounds(last: u8, ending: &str, at: At) -> bool {
+    let vowel = |letter: u8| matches!(letter, b'a' | b'e' | b'i' | b'o' | b'u');
+    let first = ending.as_bytes()[0];
+    if vowel(first) {
+        return !vowel(last);
+    }
+    let bridge = matches!(
+        ending,
+        "m" | "n" | "si" | "su" | "niz" | "nuz" | "miz" | "muz" | "nin" | "nun" | "nde" | "nda" | "nden" | "ndan"
+    ) || matches!(
+        ending,
+        "ne" | "na"
+            | "ni"
+            | "nu"
+            | "nce"
+            | "nca"
+            | "yle"
+            | "yla"
+            | "ye"
+            | "ya"
+            | "yi"
+            | "yu"
+            | "yim"
+            | "yum"
+            | "yiz"
+            | "yuz"
+    ) || matches!(ending, "ydi" | "ydu" | "ymis" | "ymus" | "yse" | "ysa" | "yken");
+    !bridge || vowel(last) || !matches!(at, At::Noun | At::Plural | At::Owned)
 }
 
 /// Whether `rest` can follow an English word.
@@ -135,7 +199,7 @@ mod tests {
             ("ver", "vermiyorsunuz"),
             ("ver", "vermeyince"),
         ] {
-            assert_eq!(of_verb(word.strip_prefix(stem).unwrap()), Some(NOT), "{word}");
+            assert_eq!(of_verb(stem, word.strip_prefix(stem).unwrap()), Some(NOT), "{word}");
         }
         for (stem, word) in [
             ("gel", "geldi"),
@@ -148,7 +212,7 @@ mod tests {
             ("sev", "sevdiklerime"),
             ("begen", "begenilen"),
         ] {
-            assert_eq!(of_verb(word.strip_prefix(stem).unwrap()), Some(PLAIN), "{word}");
+            assert_eq!(of_verb(stem, word.strip_prefix(stem).unwrap()), Some(PLAIN), "{word}");
         }
     }
 
@@ -157,10 +221,12 @@ mod tests {
         for (stem, word) in
             [("guzel", "guzeldi"), ("sorun", "sorunlarimiz"), ("rezalet", "rezaletsiniz"), ("kotu", "kotulesti")]
         {
-            assert_eq!(of_noun(word.strip_prefix(stem).unwrap()), Some(PLAIN), "{word}");
+            assert_eq!(of_noun(stem, word.strip_prefix(stem).unwrap()), Some(PLAIN), "{word}");
         }
-        assert_eq!(of_noun("siz"), Some(WITHOUT));
-        assert_eq!(of_noun("sizlik"), Some(WITHOUT));
-        assert_eq!(of_noun("gah"), None);
+        assert_eq!(of_noun("kalite", "siz"), Some(WITHOUT));
+        assert_eq!(of_noun("kalite", "sizlik"), Some(WITHOUT));
+        for (stem, word) in [("guzel", "guzelgah"), ("zam", "zaman"), ("katil", "katilimci"), ("pes", "pesine")] {
+            assert_eq!(of_noun(stem, word.strip_prefix(stem).unwrap()).is_some(), word == "pesine", "{word}");
+        }
     }
 }
