@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::chance::Dice;
 use crate::clock::shifted;
-use crate::timeline::{Draft, Network, Person, PersonKind, Visibility};
+use crate::timeline::{Draft, Network, Person, PersonId, PersonKind, Visibility};
 use crate::world::{Event, World};
 
 /// The mentions, one file per theme.
@@ -36,11 +36,13 @@ const THEMES: &[(&str, &str)] = &[
     ("yemek", include_str!("../data/yemek.jsonl")),
 ];
 const CAST: &str = include_str!("../data/cast.jsonl");
+const ANSWERS: &str = include_str!("../data/answers.jsonl");
 const FOLLOW_UPS: &str = include_str!("../data/follow_ups.jsonl");
 
 /// Its mentions of the past day come within two hours, so that the charts of the demo have something to show.
 const STORM: &str = "internet";
 const TOPIC_PLAN: u64 = 4 << 32;
+const TOPIC_LATER: u64 = 5 << 32;
 const HOUR: i64 = 3_600_000_000;
 const MINUTE: i64 = 60_000_000;
 /// How lively each hour of the day is in Turkey (UTC+3 all year).
@@ -129,6 +131,7 @@ pub struct Crowd {
     cast: Vec<Member>,
     lines: Vec<(&'static str, Line)>,
     follow_ups: Vec<FollowUp>,
+    answers: Vec<FollowUp>,
 }
 
 impl Crowd {
@@ -138,7 +141,8 @@ impl Crowd {
         for (theme, text) in THEMES {
             lines.extend(parse::<Line>(theme, text)?.into_iter().map(|line| (*theme, line)));
         }
-        Ok(Self { cast: parse("cast", CAST)?, lines, follow_ups: parse("follow_ups", FOLLOW_UPS)? })
+        let (follow_ups, answers) = (parse("follow_ups", FOLLOW_UPS)?, parse("answers", ANSWERS)?);
+        Ok(Self { cast: parse("cast", CAST)?, lines, follow_ups, answers })
     }
 
     pub fn cast(&self) -> &[Member] {
@@ -151,8 +155,26 @@ impl Crowd {
     }
 
     pub(crate) fn follow_up(&self, english: bool, dice: &mut Dice) -> Option<String> {
-        let fitting: Vec<&FollowUp> = self.follow_ups.iter().filter(|one| one.english == english).collect();
-        fitting.get(dice.below(fitting.len())).map(|one| one.text.clone())
+        one_of(&self.follow_ups, english, dice)
+    }
+
+    /// What one of our accounts answered to some of the conversations that went on before the start.
+    fn answer(
+        &self,
+        world: &World,
+        author: PersonId,
+        line: &Line,
+        dice: &mut Dice,
+    ) -> Option<(Duration, PersonId, String)> {
+        if line.then.is_empty() || dice.unit() > 0.6 {
+            return None;
+        }
+        let people = world.timeline.people();
+        let named = |person: &Person| person.is_ours() && line.text.contains(&format!("@{}", person.handle));
+        let account = people.iter().position(named)?;
+        let english = people[author].language.as_deref() == Some("en");
+        let text = one_of(&self.answers, english, dice)?;
+        Some((Duration::from_secs(300 + dice.below(2_400) as u64), account, text))
     }
 
     /// Lets the crowd into the world: the backlog is there at once, the rest comes by itself.
@@ -176,7 +198,8 @@ impl Crowd {
                 visibility: if line.direct { Visibility::Direct } else { Visibility::Public },
                 ..Draft::default()
             };
-            let mut dice = Dice::new(world.seed, TOPIC_PLAN + 1 + at.as_microsecond() as u64);
+            let mut dice = Dice::new(world.seed, TOPIC_LATER + at.as_microsecond() as u64);
+            let answer = if live { None } else { self.answer(world, author, line, &mut dice) };
             // What takes hours in the backlog takes minutes while somebody is watching.
             let unit = if live { MINUTE } else { 40 * MINUTE };
             let mut later = |least: i64, spread: usize| {
@@ -189,6 +212,7 @@ impl Crowd {
                 edit: line.edit.clone().map(|text| (later(1, 2), text)),
                 delete: line.gone.then(|| later(2, 5)),
                 again: line.again.clone().map(|text| (later(2, 4), text)),
+                answer,
             };
             world.schedule(at, event);
         }
@@ -219,6 +243,11 @@ impl Crowd {
         }
         planned
     }
+}
+
+fn one_of(texts: &[FollowUp], english: bool, dice: &mut Dice) -> Option<String> {
+    let fitting: Vec<&FollowUp> = texts.iter().filter(|one| one.english == english).collect();
+    fitting.get(dice.below(fitting.len())).map(|one| one.text.clone())
 }
 
 /// A moment of the past `reach`, more often in lively hours.

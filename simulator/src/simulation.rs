@@ -255,7 +255,7 @@ impl Simulation {
                 plain(StatusCode::OK, "")
             }
             What::AcceptThenHang => {
-                self.apply(dialect, account, call, work, fault);
+                self.apply_unremembered(dialect, account, call, work, fault);
                 std::future::pending().await
             }
             What::AcceptThenReset => {
@@ -275,8 +275,9 @@ impl Simulation {
                 plain(StatusCode::OK, "{\"id\": \"1097")
             }
             What::AcceptThenHold => {
-                let response = self.apply(dialect, account, call, work, fault);
+                let (response, made) = self.apply_unremembered(dialect, account, call, work, fault);
                 self.hold(account, call, true).await;
+                self.remember(made);
                 response
             }
             What::Duplicate | What::Reorder | What::Edit | What::Delete | What::ExpireToken => {
@@ -294,13 +295,25 @@ impl Simulation {
         work: Work,
         fault: Option<(usize, What)>,
     ) -> Response {
+        let (response, made) = self.apply_unremembered(dialect, account, call, work, fault);
+        self.remember(made);
+        response
+    }
+
+    /// The same, before a server that is late with keys has stored the call's key.
+    fn apply_unremembered(
+        &self,
+        dialect: Dialect,
+        account: PersonId,
+        call: Call,
+        work: Work,
+        fault: Option<(usize, What)>,
+    ) -> (Response, Option<PostId>) {
         let now = self.now();
         let mut world = self.settled();
         let mut reply = work(&mut world, now);
-        log_call(&mut world, dialect, account, call, reply.status, fault, reply.made);
-        if let (Some(made), false) = (reply.made, matches!(fault, Some((_, What::AcceptThenHang)))) {
-            world.remember_key(made, now);
-        }
+        let made = reply.made;
+        log_call(&mut world, dialect, account, call, reply.status, fault, made);
         if let Some((_, what @ (What::Duplicate | What::Reorder))) = fault
             && let Some(pointer) = reply.list
             && let Some(Value::Array(items)) = reply.body.pointer_mut(pointer)
@@ -309,7 +322,14 @@ impl Simulation {
         }
         drop(world);
         self.tell();
-        self.dress(dialect, account, reply)
+        (self.dress(dialect, account, reply), made)
+    }
+
+    fn remember(&self, made: Option<PostId>) {
+        if let Some(made) = made {
+            let now = self.now();
+            self.lock().remember_key(made, now);
+        }
     }
 
     fn apply_late(

@@ -12,7 +12,7 @@ use crate::chance::{Dice, draw};
 use crate::clock::shifted;
 use crate::crowd::Crowd;
 use crate::faults::{Call, Engine, Keys, Rule, Script, What};
-use crate::timeline::{Draft, Network, PersonId, PostId, Timeline};
+use crate::timeline::{Draft, Network, Person, PersonId, PostId, Timeline};
 
 /// Topics of draws, so that one kind of event never moves another's.
 const TOPIC_DISTURB: u64 = 1 << 32;
@@ -30,6 +30,8 @@ pub(crate) enum Event {
         delete: Option<Duration>,
         /// What the author adds below their own post.
         again: Option<(Duration, String)>,
+        /// What one of our accounts answered in the network's own app.
+        answer: Option<(Duration, PersonId, String)>,
     },
     Edit(PostId, String),
     Delete(PostId),
@@ -40,7 +42,7 @@ pub(crate) enum Event {
 impl Event {
     /// A post with nothing after it.
     pub(crate) fn post(author: PersonId, draft: Draft) -> Self {
-        Self::Post { author, draft, then: Vec::new(), edit: None, delete: None, again: None }
+        Self::Post { author, draft, then: Vec::new(), edit: None, delete: None, again: None, answer: None }
     }
 }
 
@@ -119,6 +121,11 @@ impl World {
 
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
+    }
+
+    /// Adds a person, or gives the one who has the handle already.
+    pub fn add_person(&mut self, person: Person) -> PersonId {
+        self.timeline.add_person(person)
     }
 
     /// One line for each call and each event, without the machine's time: two runs with the same seed, script and calls
@@ -216,7 +223,7 @@ impl World {
 
     fn happen(&mut self, at: Timestamp, event: Event) {
         match event {
-            Event::Post { author, draft, then, edit, delete, again } => {
+            Event::Post { author, draft, then, edit, delete, again, answer } => {
                 let (visibility, language) = (draft.visibility, draft.language.clone());
                 let id = self.post(author, draft, at);
                 if !then.is_empty() {
@@ -227,6 +234,11 @@ impl World {
                 }
                 if let Some(after) = delete {
                     self.schedule(shifted(at, after.as_micros() as i64), Event::Delete(id));
+                }
+                if let Some((after, account, text)) = answer {
+                    let text = format!("@{} {text}", self.timeline.person(author).handle);
+                    let draft = Draft { text, reply_to: Some(id), visibility, ..Draft::default() };
+                    self.schedule(shifted(at, after.as_micros() as i64), Event::post(account, draft));
                 }
                 if let Some((after, text)) = again {
                     let draft = Draft { text, reply_to: Some(id), visibility, language, ..Draft::default() };
@@ -416,7 +428,7 @@ impl World {
             language: question.language.clone(),
             ..Draft::default()
         };
-        let event = Event::Post { author, draft, then, edit: None, delete: None, again: None };
+        let event = Event::Post { author, draft, then, edit: None, delete: None, again: None, answer: None };
         self.schedule(shifted(now, wait), event);
     }
 

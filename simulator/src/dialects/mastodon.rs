@@ -259,9 +259,18 @@ impl Asked {
 
     fn search(&self, world: &World, now: Timestamp) -> Reply {
         let kind = self.parameters.text("type");
-        let wanted: Vec<String> = words(&self.parameters.text("q").unwrap_or_default());
+        let query = self.parameters.text("q").unwrap_or_default();
+        let wanted: Vec<String> = words(&query);
         let mut statuses = Vec::new();
-        if kind.as_deref().is_none_or(|kind| kind == "statuses") && !wanted.is_empty() {
+        if query.starts_with("https://") || query.starts_with("http://") {
+            // An address is looked up, not searched for.
+            let visible = world.timeline.posts().iter().filter(|post| world.timeline.is_visible(post, self.account));
+            let mut found = visible.filter(|post| {
+                post.network == Network::Mastodon
+                    && (uri(&world.timeline, post) == query || url(&self.base, &world.timeline, post) == query)
+            });
+            statuses.extend(found.next().map(|post| self.status_json(world, post)));
+        } else if kind.as_deref().is_none_or(|kind| kind == "statuses") && !wanted.is_empty() {
             let found: Vec<&Post> = self
                 .searchable(world, now)
                 .filter(|post| {
