@@ -12,6 +12,7 @@ pub mod moment;
 pub mod post;
 pub mod progress;
 pub mod reply;
+pub mod simulate;
 pub mod token;
 pub mod user;
 
@@ -43,6 +44,7 @@ pub enum Command {
     Post(post::Args),
     Reply(reply::Args),
     CheckConfig(check_config::Args),
+    Simulate(simulate::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Migrate(migrate::Args),
@@ -68,6 +70,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Post(args) => post::run(args, config).await,
         Command::Reply(args) => reply::run(args, config).await,
         Command::CheckConfig(args) => check_config::run(args, config).await,
+        Command::Simulate(args) => simulate::run(args).await,
         Command::Backup(args) => backup::backup(args, config).await,
         Command::Restore(args) => backup::restore(args, config).await,
         Command::Migrate(args) => migrate::run(args, config).await,
@@ -75,4 +78,15 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Token(args) => token::run(args, config).await,
         Command::Completions(args) => completions::run(args),
     }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub async fn ended_by_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }
