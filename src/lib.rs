@@ -27,3 +27,4 @@ pub mod secrets;
 pub mod store;
 pub mod telemetry;
 pub mod web;
+pub mod worker;

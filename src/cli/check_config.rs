@@ -39,6 +39,7 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
             }
         }
     }
+    crate::policy::Policies::open(config.delivery.policy_dir.as_deref())?;
     for (what, secret) in [
         ("alerts.email.smtp_url", config.alerts.email.as_ref().map(|email| &email.smtp_url)),
         ("alerts.webhook.secret", config.alerts.webhook.as_ref().and_then(|webhook| webhook.secret.as_ref())),

@@ -13,6 +13,7 @@ pub mod post;
 pub mod progress;
 pub mod reply;
 pub mod simulate;
+pub mod run;
 pub mod token;
 pub mod user;
 
@@ -43,6 +44,7 @@ pub enum Command {
     Deliveries(deliveries::Args),
     Post(post::Args),
     Reply(reply::Args),
+    Run(run::Args),
     CheckConfig(check_config::Args),
     Simulate(simulate::Args),
     Backup(backup::BackupArgs),
@@ -69,6 +71,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Deliveries(args) => deliveries::run(args, config).await,
         Command::Post(args) => post::run(args, config).await,
         Command::Reply(args) => reply::run(args, config).await,
+        Command::Run(args) => run::run(args, config).await,
         Command::CheckConfig(args) => check_config::run(args, config).await,
         Command::Simulate(args) => simulate::run(args).await,
         Command::Backup(args) => backup::backup(args, config).await,
