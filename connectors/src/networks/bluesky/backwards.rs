@@ -147,7 +147,7 @@ pub(super) async fn poll(
         let page = match list.page(Some(&fill.back)).await {
             // A list that does not go back any further says so by refusing its own cursor.
             Err(ConnectorError::Rejected(reason)) => {
-                lost.extend(lost_gap(position.floor(), fill.from, &reason));
+                lost.extend(lost_gap(position.read_to, fill.from, &reason));
                 position.read_to = Some(fill.top).max(position.read_to);
                 break;
             }
@@ -165,8 +165,8 @@ pub(super) async fn poll(
                 position.fill = Some(Fill { from, back, pages: fill.pages + 1, ..fill });
             }
             end => {
-                if end.is_none() && list.ends_early() && position.floor().is_some_and(|floor| from > floor) {
-                    lost.extend(lost_gap(position.floor(), from, "the network lists no older results"));
+                if end.is_none() && list.ends_early() && position.read_to.is_some_and(|read_to| from > read_to) {
+                    lost.extend(lost_gap(position.read_to, from, "the network lists no older results"));
                 }
                 position.read_to = Some(fill.top).max(position.read_to);
             }
