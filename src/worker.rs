@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::app::{App, AppError};
-use crate::{deliver, listen, outbox};
+use crate::{deliver, listen, outbox, web};
 
 /// How long the loops may take to end what is in hand.
 const FAREWELL: Duration = Duration::from_secs(9);
@@ -95,7 +95,13 @@ pub async fn run(app: Arc<App>, roles: &[Role], console: Option<TcpListener>) ->
         loops.spawn(keep(app.clone(), "events", |app: Arc<App>| {
             endless(async move { app.live.follow(&app.store, app.shutdown.clone()).await })
         }));
-        drop(listener);
+        let app = app.clone();
+        loops.spawn(async move {
+            if let Err(error) = web::serve(app.clone(), listener).await {
+                error!(%error, "the console ended: this process stops");
+                app.shutdown.cancel();
+            }
+        });
     }
     info!(worker = %app.worker, roles = %roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(","), "started");
     app.shutdown.cancelled().await;
