@@ -68,13 +68,14 @@ pub trait Publisher: Send + Sync {
     /// The one call that counts.
     async fn publish(&self, message: &Outgoing, prepared: &Prepared) -> Result<Receipt, ConnectorError>;
 
-    /// Looks for `message` among our own posts made since `since`. `None` is a proof of absence as of this read, never
-    /// a failure to read.
+    /// Looks for `message` among our own posts made since `since`, passing over those in `taken` (`remote_id`s that belong
+    /// to other deliveries of the same text). `None` is a proof of absence as of this read, never a failure to read.
     async fn find(
         &self,
         message: &Outgoing,
         prepared: &Prepared,
         since: Timestamp,
+        taken: &[String],
     ) -> Result<Option<Receipt>, ConnectorError>;
 
     /// Deletes an own message. Deleting what is already gone succeeds.

@@ -543,11 +543,16 @@ async fn our_own_posts_are_read_back_by_author_text_and_target() {
     let prepared = publisher.prepare(&message, None).await.expect("prepared");
     let find = async |message: &Outgoing, since: &str| {
         let prepared = publisher.prepare(message, None).await.expect("prepared");
-        publisher.find(message, &prepared, since.parse().expect("a time")).await.expect("a read")
+        publisher.find(message, &prepared, since.parse().expect("a time"), &[]).await.expect("a read")
     };
-    let found =
-        publisher.find(&message, &prepared, "2026-11-20T11:00:30Z".parse().expect("a time")).await.expect("a read");
+    let found = publisher
+        .find(&message, &prepared, "2026-11-20T11:00:30Z".parse().expect("a time"), &[])
+        .await
+        .expect("a read");
     assert_eq!(found.and_then(|receipt| receipt.local_id).as_deref(), Some("1060"));
+    let taken = ["https://burada.example/users/destek/statuses/1060".to_owned()];
+    let another = publisher.find(&message, &prepared, "2026-11-20T11:00:30Z".parse().expect("a time"), &taken).await;
+    assert_eq!(another.expect("a read"), None, "it is another delivery's");
     assert_eq!(find(&message, "2026-11-20T11:02:00Z").await, None, "made before it was sent");
     let other_target = outgoing(&fake, text, Some(("1002", "ayse@ornek.example", Visibility::Public)));
     assert_eq!(find(&other_target, "2026-11-20T11:00:00Z").await, None);
@@ -564,11 +569,11 @@ async fn a_list_that_cannot_be_read_proves_no_absence() {
     let connector = fake.connector();
     let publisher = connector.publisher().expect("a publisher");
     let prepared = publisher.prepare(&message, None).await.expect("prepared");
-    let error = publisher.find(&message, &prepared, message.created_at).await.expect_err("an error");
+    let error = publisher.find(&message, &prepared, message.created_at, &[]).await.expect_err("an error");
     assert!(matches!(error, ConnectorError::Malformed(_)), "{error:?}");
     // More of our own posts than are read back, and all of them later than the message.
     fake.change(|world| world.statuses = (1..=1100).map(|number| own(number, "başka")).collect());
-    let error = publisher.find(&message, &prepared, message.created_at).await.expect_err("an error");
+    let error = publisher.find(&message, &prepared, message.created_at, &[]).await.expect_err("an error");
     assert!(matches!(error, ConnectorError::Unavailable(_)), "{error:?}");
 }
 

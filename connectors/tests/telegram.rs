@@ -211,7 +211,7 @@ async fn what_cannot_be_read_back_is_never_said_to_be_absent() {
     let publisher = connector.publisher().expect("a publisher");
     assert_eq!(publisher.certainty(), Certainty::None);
     let message = outgoing("Merhaba", None);
-    assert!(publisher.find(&message, &Prepared::default(), message.created_at).await.is_err());
+    assert!(publisher.find(&message, &Prepared::default(), message.created_at, &[]).await.is_err());
 }
 
 #[rstest]

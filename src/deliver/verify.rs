@@ -156,7 +156,7 @@ enum Look {
 async fn find(publisher: &dyn Publisher, work: &Work, since: Timestamp) -> Result<Option<Receipt>, Look> {
     let message = work.outgoing();
     let none = Prepared::default();
-    let find = publisher.find(&message, work.prepared.as_ref().unwrap_or(&none), since);
+    let find = publisher.find(&message, work.prepared.as_ref().unwrap_or(&none), since, &[]);
     let unavailable = |what: &str| Look::Network(ConnectorError::Unavailable(what.into()));
     match tokio::time::timeout(READ_AT_MOST, AssertUnwindSafe(find).catch_unwind()).await {
         Ok(Ok(answer)) => answer.map_err(Look::Network),

@@ -372,6 +372,7 @@ impl Publisher for Mastodon {
         message: &Outgoing,
         prepared: &Prepared,
         since: Timestamp,
+        taken: &[String],
     ) -> Result<Option<Receipt>, ConnectorError> {
         let me = self.me().await?;
         let plan = match self.plan(prepared) {
@@ -397,12 +398,13 @@ impl Publisher for Mastodon {
                 oldest = Some(oldest.map_or(at, |oldest: Timestamp| oldest.min(at)));
                 last = Some(status.id.clone());
                 let same = status.in_reply_to_id == plan.in_reply_to_id && normalised(&status.text()) == wanted;
-                if same && at >= since && status.account.id == me.id && status.reblog.is_none() {
+                let ours = status.account.id == me.id && status.reblog.is_none() && !taken.contains(&status.uri);
+                if same && ours && at >= since {
                     return Ok(Some(status.receipt()));
                 }
             }
             match (oldest, last) {
-                // A page further than the first older status: a server's clock may have gone back a little.
+                // What lies further down is older still.
                 (Some(oldest), Some(_)) if oldest < since => return Ok(None),
                 (_, None) => return Ok(None),
                 (_, last) if last == below => break,

@@ -336,7 +336,13 @@ impl Publisher for Telegram {
         }
     }
 
-    async fn find(&self, _: &Outgoing, _: &Prepared, _: Timestamp) -> Result<Option<Receipt>, ConnectorError> {
+    async fn find(
+        &self,
+        _: &Outgoing,
+        _: &Prepared,
+        _: Timestamp,
+        _: &[String],
+    ) -> Result<Option<Receipt>, ConnectorError> {
         Err(ConnectorError::Rejected("a Telegram bot cannot read its own messages back; look into the chat".to_owned()))
     }
 

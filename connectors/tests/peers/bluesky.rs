@@ -112,12 +112,12 @@ async fn a_mention_is_answered_once_found_again_and_deleted() {
     let text = format!("@alice.test İlgileniyoruz, {word}! https://örnek.example/ışık #çözüm");
     let reply = outgoing(&text, Some(&mention));
     let prepared = publisher.prepare(&reply, None).await.expect("a reply is prepared");
-    assert_eq!(publisher.find(&reply, &prepared, reply.created_at).await.expect("a look"), None);
+    assert_eq!(publisher.find(&reply, &prepared, reply.created_at, &[]).await.expect("a look"), None);
     let receipt = publisher.publish(&reply, &prepared).await.expect("a reply is published");
     // The network answers a repeated record key with an error: the record itself is the proof.
     let again = publisher.publish(&reply, &prepared).await.expect("a repeat is the same reply");
     assert_eq!(again, receipt);
-    assert_eq!(publisher.find(&reply, &prepared, reply.created_at).await.expect("a look"), Some(receipt.clone()));
+    assert_eq!(publisher.find(&reply, &prepared, reply.created_at, &[]).await.expect("a look"), Some(receipt.clone()));
 
     let ours = alice.posts_of(&profile.remote_id).await;
     let ours: Vec<_> = ours.iter().filter(|record| record["value"]["text"] == text.as_str()).collect();
@@ -142,7 +142,7 @@ async fn a_mention_is_answered_once_found_again_and_deleted() {
 
     publisher.delete(&receipt).await.expect("an own post is deleted");
     publisher.delete(&receipt).await.expect("deleting what is gone succeeds");
-    assert_eq!(publisher.find(&reply, &prepared, reply.created_at).await.expect("a look"), None);
+    assert_eq!(publisher.find(&reply, &prepared, reply.created_at, &[]).await.expect("a look"), None);
     own.until("our deletion", |change| matches!(change, Change::Deleted(uri) if *uri == receipt.remote_id)).await;
 }
 

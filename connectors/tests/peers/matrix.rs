@@ -122,11 +122,11 @@ async fn a_direct_message_is_answered_once_found_again_and_deleted() {
 
     let reply = outgoing(&format!("Bakıyoruz, {word}"), Some(&message));
     let prepared = publisher.prepare(&reply, None).await.expect("a reply is prepared");
-    assert_eq!(publisher.find(&reply, &prepared, reply.created_at).await.expect("a look"), None);
+    assert_eq!(publisher.find(&reply, &prepared, reply.created_at, &[]).await.expect("a look"), None);
     let receipt = publisher.publish(&reply, &prepared).await.expect("a reply is sent");
     let again = publisher.publish(&reply, &prepared).await.expect("a repeat is the same reply");
     assert_eq!(again, receipt);
-    assert_eq!(publisher.find(&reply, &prepared, reply.created_at).await.expect("a look"), Some(receipt.clone()));
+    assert_eq!(publisher.find(&reply, &prepared, reply.created_at, &[]).await.expect("a look"), Some(receipt.clone()));
     // Another process with a session of its own has another device: it finds the message instead of sending it again.
     let elsewhere = account(&[]);
     let elsewhere = elsewhere.publisher().expect("Matrix publishes");

@@ -232,6 +232,8 @@ impl Publisher for Bluesky {
         message: &Outgoing,
         prepared: &Prepared,
         _since: Timestamp,
+        // Found by its own record key, so never another's.
+        _taken: &[String],
     ) -> Result<Option<Receipt>, ConnectorError> {
         self.published(message, &Ready::read(prepared)?).await
     }

@@ -201,6 +201,8 @@ impl Publisher for Matrix {
         message: &Outgoing,
         prepared: &Prepared,
         since: Timestamp,
+        // Found by its own key, so never another's.
+        _taken: &[String],
     ) -> Result<Option<Receipt>, ConnectorError> {
         self.look_for(&Ready::read(prepared)?.room, &message.key, since).await
     }
