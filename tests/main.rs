@@ -11,6 +11,7 @@ mod cli;
 mod config;
 mod console;
 mod deliver;
+mod faults;
 mod import;
 mod listen;
 mod live;

@@ -118,6 +118,12 @@ impl Simulation {
         self.tell();
     }
 
+    /// Loses every held call that is not done yet, as a broken connection does.
+    pub fn discard(&self) {
+        self.lock().held.clear();
+        self.tell();
+    }
+
     /// Closes the port and every connection, as a dead server; `false` opens it again.
     pub fn set_dark(&self, dark: bool) {
         if self.dark.send_replace(dark) != dark {
@@ -237,10 +243,13 @@ impl Simulation {
                 self.refuse(dialect, account, call, broken, fault);
                 std::future::pending().await
             }
-            What::Hold => {
-                self.hold(account, call, false).await;
-                self.apply(dialect, account, call, work, fault)
-            }
+            What::Hold => match self.hold(account, call, false).await {
+                true => self.apply(dialect, account, call, work, fault),
+                false => {
+                    grip.reset();
+                    self.refuse(dialect, account, call, broken, fault)
+                }
+            },
             What::Slow => {
                 self.wait(rule.after()).await;
                 self.apply(dialect, account, call, work, fault)
@@ -369,12 +378,12 @@ impl Simulation {
         self.dress(dialect, account, reply)
     }
 
-    async fn hold(&self, account: PersonId, call: Call, applied: bool) {
+    /// Waits for the release; false where the call was discarded instead.
+    async fn hold(&self, account: PersonId, call: Call, applied: bool) -> bool {
         let (release, released) = oneshot::channel();
         self.lock().held.push(Held { call, account, applied, release });
         self.tell();
-        // The sender is dropped only with the whole simulation.
-        let _ = released.await;
+        released.await.is_ok()
     }
 
     async fn wait(&self, duration: Duration) {

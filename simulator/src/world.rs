@@ -11,8 +11,9 @@ use tokio::sync::oneshot;
 use crate::chance::{Dice, draw};
 use crate::clock::shifted;
 use crate::crowd::Crowd;
+use crate::dialects::mastodon;
 use crate::faults::{Call, Engine, Keys, Rule, Script, What};
-use crate::timeline::{Draft, Network, Person, PersonId, PostId, Timeline};
+use crate::timeline::{Draft, Network, Person, PersonId, Post, PostId, Timeline};
 
 /// Topics of draws, so that one kind of event never moves another's.
 const TOPIC_DISTURB: u64 = 1 << 32;
@@ -126,6 +127,14 @@ impl World {
     /// Adds a person, or gives the one who has the handle already.
     pub fn add_person(&mut self, person: Person) -> PersonId {
         self.timeline.add_person(person)
+    }
+
+    /// The canonical address of a post, as its network writes it: what connectors know it by.
+    pub fn address_of(&self, post: &Post) -> String {
+        match post.network {
+            Network::Mastodon => mastodon::uri(&self.timeline, post),
+            Network::Telegram => format!("{}/{}", post.chat.unwrap_or(0), post.number),
+        }
     }
 
     /// One line for each call and each event, without the machine's time: two runs with the same seed, script and calls

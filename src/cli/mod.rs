@@ -7,13 +7,14 @@ pub mod backup;
 pub mod check_config;
 pub mod completions;
 pub mod deliveries;
+pub mod demo;
 pub mod migrate;
 pub mod moment;
 pub mod post;
 pub mod progress;
 pub mod reply;
-pub mod simulate;
 pub mod run;
+pub mod simulate;
 pub mod token;
 pub mod user;
 
@@ -46,6 +47,7 @@ pub enum Command {
     Reply(reply::Args),
     Run(run::Args),
     CheckConfig(check_config::Args),
+    Demo(demo::Args),
     Simulate(simulate::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
@@ -73,6 +75,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Reply(args) => reply::run(args, config).await,
         Command::Run(args) => run::run(args, config).await,
         Command::CheckConfig(args) => check_config::run(args, config).await,
+        Command::Demo(args) => demo::run(args, config).await,
         Command::Simulate(args) => simulate::run(args).await,
         Command::Backup(args) => backup::backup(args, config).await,
         Command::Restore(args) => backup::restore(args, config).await,

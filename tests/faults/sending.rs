@@ -1,0 +1,203 @@
+//! Sending against networks that answer wrongly, late or never, with the worker killed at each step: every delivery is
+//! on the network at most once, none is lost, and only a network that cannot be asked leaves one `unknown`.
+
+use muhatap::app::App;
+use muhatap::compose::{self, PostRequest};
+use muhatap::model::{DeliveryId, DeliveryState};
+use muhatap_simulator::{BOT, Call, Calls, Keys, RetryAfter, Rule, SHOP, Script, Then, What, World};
+use rstest::rstest;
+
+use super::rig::Rig;
+
+/// Where the worker is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// While it prepares: it asks who it is.
+    Preparing,
+    /// The network has the call, and does what it says only after the worker is dead.
+    BeforeItIsDone,
+    /// The network had the call and lost it.
+    BeforeItIsLost,
+    /// Done, but the answer never came.
+    BeforeTheAnswer,
+    /// At about the moment the answer is recorded.
+    AtTheAnswer,
+    /// While it reads back after an unclear end.
+    ReadingBack,
+}
+
+/// What goes wrong without anybody dying.
+fn faults() -> Vec<Rule> {
+    let publish = Calls::One(Call::Publish);
+    let late = |then| Rule { after_ms: Some(1_000), then, ..Rule::new(What::ApplyLate, publish) };
+    vec![
+        Rule::new(What::AcceptThenReset, publish),
+        Rule::new(What::AcceptThenError, publish),
+        Rule::new(What::AcceptThenHang, publish),
+        Rule::new(What::AcceptThenCut, publish),
+        Rule::new(What::AcceptThenGarbage, publish),
+        Rule::new(What::Hang, publish),
+        Rule::new(What::Drop, publish),
+        Rule::new(What::Error, publish),
+        late(Then::Reset),
+        late(Then::Error),
+        Rule { retry_after_seconds: Some(1), ..Rule::new(What::RateLimit, publish) },
+        Rule { retry_after_seconds: Some(1), form: RetryAfter::Date, ..Rule::new(What::RateLimit, publish) },
+    ]
+}
+
+/// Whether a network that cannot be asked leaves a person to decide.
+fn is_unclear(what: What) -> bool {
+    what != What::RateLimit
+}
+
+fn once(rule: Rule) -> Rule {
+    Rule { times: Some(1), ..rule }
+}
+
+fn set_script(rig: &Rig, keys: Keys, rules: Vec<Rule>) {
+    let key_life_seconds = (keys == Keys::Forgotten).then_some(1);
+    rig.simulation().change(|world, _| {
+        let script = Script { keys, key_life_seconds, rule: rules, ..Script::default() };
+        script.check().expect("the script is sound");
+        world.set_script(script);
+    });
+}
+
+async fn post(app: &App, account: &str, text: &str) -> DeliveryId {
+    let account = app.store.account_by_name(account).await.expect("the account is there");
+    compose::post(app, PostRequest::new(account.id, text, "cli")).await.expect("the post is in order").id
+}
+
+fn shown(world: &World, text: &str) -> usize {
+    world.timeline().posts().iter().filter(|post| post.text == text && post.deleted_at.is_none()).count()
+}
+
+/// Texts of one day must not look alike, or composing warns.
+const TEXTS: [&str; 14] = [
+    "Depomuz pazar günü sayım için kapalıdır",
+    "Yeni şubemiz Kıyıkent çarşısında açıldı",
+    "Kış lastiklerinde taksit dönemi başladı",
+    "Gece kargosu artık yirmi ilde",
+    "Okul çantaları bu hafta yarı fiyatına",
+    "Uygulamamız yenilendi, görüşlerinizi bekliyoruz",
+    "Bayram teslimatları için son gün çarşamba",
+    "Müşteri hattımız sabah altıda açılıyor",
+    "Zeytinyağı üreticileriyle buluşuyoruz",
+    "Kitap fuarında yerimizi aldık",
+    "Elektrikli kuryeler yola çıktı",
+    "Geri dönüşüm kutuları her şubede",
+    "Seramik atölyesi kayıtları sürüyor",
+    "Bahçe mobilyalarında sezon sonu",
+];
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mastodon_shows_every_post_exactly_once_whatever_goes_wrong(
+    #[values(Keys::Honoured, Keys::Forgotten, Keys::Off)] keys: Keys,
+) {
+    let rig = Rig::new(super::seed(), "").await;
+    let app = rig.app().await;
+    let _worker = rig.worker("deliver");
+    for (rule, text) in faults().into_iter().zip(TEXTS) {
+        let what = rule.what;
+        set_script(&rig, keys, vec![once(rule)]);
+        let id = post(&app, SHOP, text).await;
+        let delivery = rig.delivery(&app, id, |delivery| delivery.state.is_end()).await;
+        assert_eq!(delivery.state, DeliveryState::Sent, "{what:?}, keys {keys:?}: {delivery:?}\n{}", rig.log());
+        assert_eq!(rig.simulation().look(|world| shown(world, text)), 1, "{what:?}, keys {keys:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn telegram_shows_every_message_at_most_once_and_a_person_decides_what_is_unclear() {
+    let rig = Rig::new(super::seed(), "").await;
+    let app = rig.app().await;
+    let _worker = rig.worker("deliver");
+    for (rule, text) in faults().into_iter().zip(TEXTS) {
+        let what = rule.what;
+        set_script(&rig, Keys::Off, vec![once(rule)]);
+        let id = post(&app, BOT, text).await;
+        let wanted = if is_unclear(what) { DeliveryState::Unknown } else { DeliveryState::Sent };
+        let delivery = rig
+            .delivery(&app, id, |delivery| delivery.state.is_end() || delivery.state == DeliveryState::Unknown)
+            .await;
+        assert_eq!(delivery.state, wanted, "{what:?}: {delivery:?}\n{}", rig.log());
+        let shown = rig.simulation().look(|world| shown(world, text));
+        assert!(shown <= 1, "{what:?}: shown {shown} times");
+        assert!(shown == 1 || wanted == DeliveryState::Unknown, "{what:?}: lost");
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_killed_while_sending_to_mastodon_leaves_exactly_one_post(
+    #[values(Keys::Honoured, Keys::Forgotten, Keys::Off)] keys: Keys,
+) {
+    let steps = [
+        Step::Preparing,
+        Step::BeforeItIsDone,
+        Step::BeforeItIsLost,
+        Step::BeforeTheAnswer,
+        Step::AtTheAnswer,
+        Step::ReadingBack,
+    ];
+    let rig = Rig::new(super::seed(), "").await;
+    let app = rig.app().await;
+    for (step, text) in steps.into_iter().zip(TEXTS) {
+        let id = kill_at(&rig, &app, SHOP, keys, step, text).await;
+        let worker = rig.worker("deliver");
+        let delivery = rig.delivery(&app, id, |delivery| delivery.state.is_end()).await;
+        worker.kill().await;
+        assert_eq!(delivery.state, DeliveryState::Sent, "{step:?}, keys {keys:?}: {delivery:?}\n{}", rig.log());
+        assert_eq!(rig.simulation().look(|world| shown(world, text)), 1, "{step:?}, keys {keys:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_killed_while_sending_to_telegram_leaves_at_most_one_message() {
+    let steps = [Step::BeforeItIsDone, Step::BeforeItIsLost, Step::BeforeTheAnswer, Step::AtTheAnswer];
+    let rig = Rig::new(super::seed(), "").await;
+    let app = rig.app().await;
+    for (step, text) in steps.into_iter().zip(TEXTS) {
+        let id = kill_at(&rig, &app, BOT, Keys::Off, step, text).await;
+        let worker = rig.worker("deliver");
+        let is_settled = |state: DeliveryState| state.is_end() || state == DeliveryState::Unknown;
+        let delivery = rig.delivery(&app, id, |delivery| is_settled(delivery.state)).await;
+        worker.kill().await;
+        // Killed after the answer was recorded it is sent; anywhere else nobody can tell.
+        let recorded = step == Step::AtTheAnswer && delivery.state == DeliveryState::Sent;
+        assert!(recorded || delivery.state == DeliveryState::Unknown, "{step:?}: {delivery:?}\n{}", rig.log());
+        let shown = rig.simulation().look(|world| shown(world, text));
+        assert_eq!(shown, usize::from(step != Step::BeforeItIsLost), "{step:?}");
+    }
+}
+
+/// Lets a worker begin to send and kills it at this step.
+async fn kill_at(rig: &Rig, app: &App, account: &str, keys: Keys, step: Step, text: &str) -> DeliveryId {
+    let publish = Calls::One(Call::Publish);
+    let rules = match step {
+        Step::Preparing => vec![once(Rule::new(What::Hold, Calls::One(Call::Who)))],
+        Step::BeforeItIsDone | Step::BeforeItIsLost => vec![once(Rule::new(What::Hold, publish))],
+        Step::BeforeTheAnswer => vec![once(Rule::new(What::AcceptThenHold, publish))],
+        Step::AtTheAnswer => Vec::new(),
+        Step::ReadingBack => {
+            vec![once(Rule::new(What::AcceptThenReset, publish)), once(Rule::new(What::Hold, Calls::One(Call::Own)))]
+        }
+    };
+    set_script(rig, keys, rules);
+    let id = post(app, account, text).await;
+    let worker = rig.worker("deliver");
+    if step == Step::AtTheAnswer {
+        rig.until("the post is out", |world| shown(world, text) == 1).await;
+    } else {
+        rig.until("the call is held", |world| !world.held().is_empty()).await;
+    }
+    worker.kill().await;
+    if step == Step::BeforeItIsLost {
+        rig.simulation().discard();
+    } else {
+        rig.simulation().release();
+    }
+    id
+}
