@@ -24,6 +24,7 @@ pub mod policy;
 pub mod pulse;
 pub mod queue;
 pub mod secrets;
+pub mod snooze;
 pub mod store;
 pub mod telemetry;
 pub mod web;

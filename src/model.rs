@@ -56,9 +56,10 @@ pub fn new_ulid(now: Timestamp) -> Ulid {
     Ulid::from_parts(now.as_millisecond().max(0) as u64, rand::random())
 }
 
-/// Declares a status word: the same in code, SQL, JSON, logs and pages.
+/// Declares a status word: the same in code, SQL, JSON, logs and pages. The words are `tt`, not `literal`: as a literal
+/// they reach the derive for OpenAPI wrapped, and it overlooks them.
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),* $(,)? })*) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $word:tt),* $(,)? })*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         pub enum $name { $(#[serde(rename = $word)] $variant),* }

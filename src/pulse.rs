@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::warn;
 
 /// A loop that has not come round for so long hangs.
 const LONGEST_SILENCE: Duration = Duration::from_secs(120);
@@ -20,7 +21,7 @@ enum State {
         last: Instant,
         beats: bool,
     },
-    Ended(String),
+    Ended,
 }
 
 /// How a loop is.
@@ -42,9 +43,10 @@ impl Pulse {
         self.set(name, State::Runs { last: Instant::now(), beats: true });
     }
 
-    /// The loop ended, and should not have.
-    pub fn ended(&self, name: &'static str, why: impl Into<String>) {
-        self.set(name, State::Ended(why.into()));
+    /// The loop ended, and should not have. Why goes to the log: what is told here is open to everybody.
+    pub fn ended(&self, name: &'static str, why: impl std::fmt::Display) {
+        warn!(role = name, reason = %why, "a loop is not running");
+        self.set(name, State::Ended);
     }
 
     pub fn loops(&self) -> Vec<LoopState> {
@@ -53,7 +55,7 @@ impl Pulse {
             .iter()
             .map(|(name, state)| {
                 let trouble = match state {
-                    State::Ended(why) => Some(format!("the loop ended: {why}")),
+                    State::Ended => Some("the loop failed; the reason is in the log".to_owned()),
                     State::Runs { last, beats: true } if last.elapsed() > LONGEST_SILENCE => {
                         Some(format!("the loop has not come round for {} s", last.elapsed().as_secs()))
                     }

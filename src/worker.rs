@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::app::{App, AppError};
-use crate::{deliver, listen, outbox, web};
+use crate::{deliver, listen, outbox, snooze, web};
 
 /// How long the loops may take to end what is in hand.
 const FAREWELL: Duration = Duration::from_secs(9);
@@ -81,6 +81,7 @@ pub async fn run(app: Arc<App>, roles: &[Role], console: Option<TcpListener>) ->
     let mut loops = JoinSet::new();
     if roles.contains(&Role::Listen) {
         loops.spawn(keep(app.clone(), "listen", listen::run));
+        loops.spawn(keep(app.clone(), "snooze", |app| endless(snooze::run(app))));
     }
     if roles.contains(&Role::Deliver) {
         loops.spawn(keep(app.clone(), "outbox", |app| endless(outbox::run(app))));

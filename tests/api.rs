@@ -1,1 +1,652 @@
-//!
+//! The JSON API through a real connection: every answer is checked against the OpenAPI description that it serves.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use jiff::SignedDuration;
+use muhatap::app::App;
+use muhatap::config::{AccountConfig, Config, NetworkName, SecretSource};
+use muhatap::model::{AccountId, Network, Role, Scope};
+use muhatap::store::users::{NewToken, NewUser};
+use muhatap::web::api;
+use muhatap::web::credentials::{hash_of, hash_password};
+use muhatap_connectors::{Change, Incoming};
+use reqwest::{Method, StatusCode};
+use rstest::rstest;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::support::messages::{author, batch, lease, message, minutes_later, noon};
+use crate::support::{Backend, Database};
+
+/// The API on a port of its own, over a database of its own.
+struct Api {
+    app: Arc<App>,
+    address: SocketAddr,
+    client: reqwest::Client,
+    description: Value,
+    /// Bearer token of every call, where there is one.
+    token: Mutex<Option<String>>,
+    database: Database,
+}
+
+/// An answer that was found to be what the description says.
+struct Answer {
+    status: u16,
+    headers: reqwest::header::HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).expect("the answer is JSON")
+    }
+
+    #[track_caller]
+    fn refused(&self, status: u16, kind: &str) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        let problem = self.json();
+        assert_eq!(problem["type"], format!("urn:muhatap:{kind}"), "{problem}");
+        assert!(!problem["detail"].as_str().unwrap_or_default().is_empty());
+        problem
+    }
+}
+
+impl Api {
+    async fn start(backend: Backend) -> Api {
+        Self::start_on(backend, "127.0.0.1:8080").await
+    }
+
+    /// `listen` is what the configuration says; the tests reach it on loopback all the same.
+    async fn start_on(backend: Backend, listen: &str) -> Api {
+        let database = Database::fresh(backend).await;
+        let mut config = Config::default();
+        config.database.url = database.url.clone();
+        config.data_dir = Some(database.dir().to_owned());
+        config.console.listen = listen.parse().expect("an address");
+        let app = App::open(config).await.expect("the app opens");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let router = api::router(app.clone()).merge(muhatap::web::health::router(app.clone()));
+        let shutdown = app.shutdown.clone();
+        tokio::spawn(async move {
+            axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await.expect("it serves");
+        });
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let description = client
+            .get(format!("http://{address}/api/v1/openapi.json"))
+            .bearer_auth(made_token(&app, "description", Scope::Read).await)
+            .send()
+            .await
+            .expect("an answer")
+            .json()
+            .await
+            .expect("the description is JSON");
+        Api { app, address, client, description, token: Mutex::new(None), database }
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.client.request(method, format!("http://{}{path}", self.address));
+        match self.token.lock().expect("no test panicked").as_deref() {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(&body)).await
+    }
+
+    async fn post_keyed(&self, path: &str, key: &str, body: Value) -> Answer {
+        self.send(self.request(Method::POST, path).header("Idempotency-Key", key).json(&body)).await
+    }
+
+    /// Sends, and checks the answer against the description.
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let request = request.build().expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = self.client.execute(request).await.expect("an answer");
+        let status = response.status();
+        let headers = response.headers().clone();
+        let text = String::from_utf8(response.bytes().await.expect("a body").to_vec()).expect("UTF-8");
+        let answer = Answer { status: status.as_u16(), headers, text };
+        self.check(&method, &path, &answer);
+        answer
+    }
+
+    #[track_caller]
+    fn check(&self, method: &Method, path: &str, answer: &Answer) {
+        let kind = answer.headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default();
+        let where_ = format!("{method} {path} -> {} {kind}", answer.status);
+        assert!(answer.headers.contains_key("content-security-policy"), "{where_}: security headers");
+        assert_eq!(answer.headers.get("x-content-type-options").map(|value| value.as_bytes()), Some(&b"nosniff"[..]));
+        let operation = self.operation(method, path);
+        let Some(operation) = operation else {
+            // What the description does not know is refused, in the form every refusal has.
+            assert!([404, 405].contains(&answer.status) || answer.status == 401 || answer.status == 421, "{where_}");
+            self.fits(&json!({"$ref": "#/components/schemas/Problem"}), &answer.json(), &where_);
+            return;
+        };
+        let responses = &operation["responses"];
+        let stated = match responses.get(answer.status.to_string()) {
+            Some(stated) => stated,
+            None => {
+                assert!(answer.status >= 400, "{where_}: a success that is not described");
+                &responses["default"]
+            }
+        };
+        let content = &stated["content"][kind];
+        assert!(content.is_object(), "{where_}: the content type is not described: {stated}");
+        if kind.ends_with("json") {
+            self.fits(&content["schema"], &answer.json(), &where_);
+        }
+    }
+
+    /// The operation of the description that a call belongs to; a fixed path wins over one with a parameter.
+    fn operation(&self, method: &Method, path: &str) -> Option<&Value> {
+        let given: Vec<&str> = path.split('/').collect();
+        let paths = self.description["paths"].as_object().expect("paths");
+        let mut fitting: Vec<(usize, &Value)> = paths
+            .iter()
+            .filter_map(|(template, item)| {
+                let parts: Vec<&str> = template.split('/').collect();
+                let fits = parts.len() == given.len()
+                    && parts.iter().zip(&given).all(|(part, given)| part == given || part.starts_with('{'));
+                fits.then(|| (parts.iter().filter(|part| part.starts_with('{')).count(), item))
+            })
+            .collect();
+        fitting.sort_by_key(|(parameters, _)| *parameters);
+        fitting.first().and_then(|(_, item)| item.get(method.as_str().to_lowercase()))
+    }
+
+    #[track_caller]
+    fn fits(&self, schema: &Value, instance: &Value, where_: &str) {
+        let mut schema = schema.clone();
+        schema["components"] = self.description["components"].clone();
+        let validator = jsonschema::options()
+            .should_validate_formats(true)
+            .build(&schema)
+            .unwrap_or_else(|error| panic!("{where_}: the schema is broken: {error}"));
+        let errors: Vec<String> =
+            validator.iter_errors(instance).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+        assert!(errors.is_empty(), "{where_}: {errors:#?}\n{instance:#}");
+    }
+
+    async fn use_token(&self, scope: Scope) {
+        let value = made_token(&self.app, &format!("{scope} of the test"), scope).await;
+        *self.token.lock().expect("no test panicked") = Some(value);
+    }
+
+    /// An account with a few mentions.
+    async fn with_mentions(&self) -> AccountId {
+        let secret = self.database.dir().join("token");
+        std::fs::write(&secret, "gizli").expect("a file can be written");
+        let config = AccountConfig {
+            name: "destek".to_owned(),
+            network: NetworkName(Network::Mastodon),
+            brand: "Marka".to_owned(),
+            base_url: Some("https://network.example".parse().expect("a URL")),
+            user: None,
+            token: Some(SecretSource::File(secret)),
+            listen_for: Vec::new(),
+            poll_seconds: 30,
+            timezone: None,
+        };
+        let account = self.app.put_account(&config, "console").await.expect("an account can be added");
+        let texts =
+            ["Kargom gelmedi, rezalet", "=HYPERLINK(\"http://evil.example\")", "Teşekkürler, harika", "fiyat nedir?"];
+        let messages = texts.iter().enumerate().map(|(number, text)| {
+            Change::Seen(Incoming {
+                author: author(&format!("https://network.example/users/{number}"), &format!("kisi{number}")),
+                published_at: minutes_later(noon(), number as i64),
+                ..message(&number.to_string(), text)
+            })
+        });
+        let lease = lease(&self.app.store, account).await;
+        self.app.store.record(&lease, &batch(messages)).await.expect("messages can be stored");
+        account
+    }
+
+    async fn user(&self, name: &str, role: Role) -> String {
+        let user = NewUser {
+            name: name.to_owned(),
+            password_hash: hash_password("uzun bir parola".to_owned()).await,
+            role,
+            language: "tr".to_owned(),
+            timezone: None,
+        };
+        self.app.store.add_user(&user, "cli").await.expect("a user").to_string()
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.app.shutdown.cancel();
+    }
+}
+
+async fn made_token(app: &App, name: &str, scope: Scope) -> String {
+    let value = format!("muhatap_test_{name}");
+    let token = NewToken { name: name.to_owned(), token_hash: hash_of(&value), scopes: vec![scope], expires_at: None };
+    app.store.add_token(&token, "cli").await.expect("a token");
+    value
+}
+
+#[rstest]
+#[tokio::test]
+async fn mentions_are_listed_read_and_worked_on(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let api = Api::start(backend).await;
+    let account = api.with_mentions().await;
+    let page = api.get("/api/v1/mentions?limit=3").await.json();
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(3));
+    let next = page["next"].as_str().expect("another page follows");
+    let rest = api.get(&format!("/api/v1/mentions?limit=3&cursor={next}")).await.json();
+    assert_eq!(rest["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(rest["next"], Value::Null);
+    let found = api.get("/api/v1/mentions?search=KARGO&state=open&assignee=none&sentiment=negative").await.json();
+    let all = api.get(&format!("/api/v1/mentions?search=kargo&account_id={account}&network=mastodon")).await.json();
+    assert_eq!(all["items"].as_array().map(Vec::len), Some(1));
+    assert!(found["items"].as_array().is_some_and(|items| items.len() <= 1));
+    let mention = &all["items"][0];
+    let id = mention["id"].as_str().expect("an id");
+    assert_eq!(api.get(&format!("/api/v1/mentions/{id}")).await.json(), *mention);
+    let thread = api.get(&format!("/api/v1/mentions/{id}/thread")).await.json();
+    let conversation = thread["id"].as_str().expect("an id").to_owned();
+    assert_eq!(thread["messages"][0]["direction"], "incoming");
+
+    let at = format!("/api/v1/conversations/{conversation}");
+    assert_eq!(api.get(&at).await.json()["state"], "open");
+    let until = (api.app.store.clock() + SignedDuration::from_hours(1)).to_string();
+    let snoozed = api.post(&format!("{at}/state"), json!({"state": "snoozed", "snoozed_until": until})).await.json();
+    assert_eq!(snoozed["state"], "snoozed");
+    api.post(&format!("{at}/state"), json!({"state": "snoozed"})).await.refused(422, "invalid");
+    api.post(&format!("{at}/state"), json!({"state": "snoozed", "snoozed_until": "2001-01-01T00:00:00Z"}))
+        .await
+        .refused(422, "invalid");
+    api.post(&format!("{at}/state"), json!({"state": "open", "snoozed_until": until})).await.refused(422, "invalid");
+    assert_eq!(api.post(&format!("{at}/state"), json!({"state": "done"})).await.json()["state"], "done");
+    let user = api.user("Ayşe", Role::Agent).await;
+    let taken = api.post(&format!("{at}/assignee"), json!({"assignee_id": user, "claim": 0})).await.json();
+    assert_eq!((&taken["assignee"]["name"], &taken["claim"]), (&json!("Ayşe"), &json!(1)));
+    let late = api.post(&format!("{at}/assignee"), json!({"assignee_id": null, "claim": 0})).await;
+    assert!(late.refused(409, "conflict")["detail"].as_str().is_some_and(|detail| detail.contains("Ayşe")));
+    let note = api.post(&format!("{at}/notes"), json!({"text": " müşteriyi arayın "})).await;
+    assert_eq!((note.status, &note.json()["text"]), (201, &json!("müşteriyi arayın")));
+    api.post(&format!("{at}/notes"), json!({"text": "  "})).await.refused(422, "invalid");
+    assert_eq!(api.get("/api/v1/inbox/counts").await.json()["done"], 1);
+    let hours = api.get("/api/v1/sentiment/hours?since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z").await.json();
+    assert_eq!(hours["items"][0]["mentions"], 4);
+    let account_view = api.get(&format!("/api/v1/accounts/{account}")).await.json();
+    assert_eq!(account_view["streams"][0]["name"], "mentions");
+    assert_eq!(api.get("/api/v1/accounts").await.json()["items"][0]["name"], "destek");
+    let analysis = api.post("/api/v1/analyze", json!({"text": "kargom gelmedi"})).await.json();
+    assert!(analysis["tokens"].as_array().is_some_and(|tokens| tokens.len() == 2));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_reply_and_a_post_are_one_however_often_they_are_sent(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    let account = api.with_mentions().await;
+    let mentions = api.get("/api/v1/mentions").await.json();
+    let mention = mentions["items"][0]["id"].as_str().expect("an id");
+    let at = format!("/api/v1/mentions/{mention}/replies");
+    let first = api.post_keyed(&at, "anahtar-1", json!({"text": "Hemen bakıyoruz"})).await;
+    assert_eq!(first.status, 201, "{}", first.text);
+    let again = api.post_keyed(&at, "anahtar-1", json!({"text": "Hemen bakıyoruz"})).await;
+    assert_eq!(first.json()["id"], again.json()["id"]);
+    api.post_keyed(&at, "anahtar-1", json!({"text": "Başka bir yanıt"})).await.refused(422, "key-reused");
+    let other = api.post_keyed(&at, "anahtar-2", json!({"text": "İkinci yanıt"})).await.refused(409, "another-reply");
+    let over = other["subject_id"].as_str().expect("the other answer is named");
+    let confirmed = api.post_keyed(&at, "anahtar-2", json!({"text": "İkinci yanıt", "confirm_over": over})).await;
+    assert_eq!(confirmed.status, 201, "{}", confirmed.text);
+    api.post(&at, json!({"text": ""})).await.refused(422, "invalid");
+    api.post(&at, json!({"text": "x".repeat(2000)})).await.refused(422, "too-long");
+    let view = api.get(&format!("/api/v1/mentions/{mention}/thread")).await.json();
+    assert_eq!(view["messages"].as_array().map(Vec::len), Some(3));
+
+    let due_at = (api.app.store.clock() + SignedDuration::from_hours(5)).to_string();
+    let body = json!({"account_id": account, "text": "Yarın indirim var", "due_at": due_at});
+    let post = api.post_keyed("/api/v1/posts", "gönderi".replace('ö', "o").as_str(), body.clone()).await;
+    assert_eq!(post.status, 201, "{}", post.text);
+    let id = post.json()["id"].as_str().expect("an id").to_owned();
+    assert_eq!(api.post_keyed("/api/v1/posts", "gonderi", body.clone()).await.json()["id"], id);
+    let twin = api.post_keyed("/api/v1/posts", "ikiz", body).await.refused(409, "near-duplicate");
+    assert_eq!(twin["subject_id"], id);
+
+    let at = format!("/api/v1/deliveries/{id}");
+    assert_eq!(api.get(&at).await.json()["calls"], json!([]));
+    let later = (api.app.store.clock() + SignedDuration::from_hours(9)).to_string();
+    assert_eq!(api.post(&format!("{at}/reschedule"), json!({"due_at": later})).await.status, 200);
+    api.post(&format!("{at}/decide"), json!({"decision": "queue"})).await.refused(409, "conflict");
+    api.post(&format!("{at}/decide"), json!({"decision": "cancel", "url_or_id": "x"})).await.refused(422, "invalid");
+    api.post(&format!("{at}/delete"), json!({})).await.refused(409, "conflict");
+    assert_eq!(api.post(&format!("{at}/cancel"), json!({})).await.json()["state"], "cancelled");
+    let cancelled = api.get("/api/v1/deliveries?state=cancelled,failed&kind=post&order=earliest").await.json();
+    assert_eq!(cancelled["items"].as_array().map(Vec::len), Some(1));
+    let page = api.get("/api/v1/deliveries?limit=1").await.json();
+    let next = page["next"].as_str().expect("another page");
+    let second = api.get(&format!("/api/v1/deliveries?limit=2&cursor={next}")).await.json();
+    assert_eq!(second["items"].as_array().map(Vec::len), Some(2));
+    api.get("/api/v1/deliveries/counts").await;
+    assert_eq!(api.post("/api/v1/sending/stop", json!({"reason": "kriz"})).await.json()["reason"], "kriz");
+    assert_eq!(api.post("/api/v1/sending/resume", json!({})).await.json()["stopped_at"], Value::Null);
+    assert_eq!(api.get("/api/v1/sending").await.json()["stopped_at"], Value::Null);
+    let measured = api.post(&format!("/api/v1/accounts/{account}/measure"), json!({"text": "ışık"})).await.json();
+    assert_eq!((&measured["used"], &measured["fits"]), (&json!(4), &json!(true)));
+    let paused = api.post(&format!("/api/v1/accounts/{account}/pause"), json!({"reason": "tatil"})).await.json();
+    assert_eq!(paused["pause_reason"], "tatil");
+    let resumed = api.post(&format!("/api/v1/accounts/{account}/resume"), json!({})).await.json();
+    assert_eq!(resumed["paused_at"], Value::Null);
+}
+
+#[rstest]
+#[tokio::test]
+async fn other_creating_calls_are_done_once_for_their_key(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    api.with_mentions().await;
+    let mentions = api.get("/api/v1/mentions").await.json();
+    let at =
+        format!("/api/v1/conversations/{}/notes", mentions["items"][0]["conversation"]["id"].as_str().expect("an id"));
+    let first = api.post_keyed(&at, "k", json!({"text": "not"})).await;
+    let again = api.post_keyed(&at, "k", json!({"text": "not"})).await;
+    assert_eq!((again.status, &again.text), (201, &first.text));
+    api.post_keyed(&at, "k", json!({"text": "başka"})).await.refused(422, "key-reused");
+    let view = api.get(at.trim_end_matches("/notes")).await.json();
+    assert_eq!(view["notes"].as_array().map(Vec::len), Some(1));
+    // A refusal had no effect: the key may be used for the mended request.
+    api.post_keyed(&at, "m", json!({"text": ""})).await.refused(422, "invalid");
+    assert_eq!(api.post_keyed(&at, "m", json!({"text": "oldu"})).await.status, 201);
+    let many = futures_util::future::join_all(
+        (0..8).map(|_| api.post_keyed(&at, "çok".replace('ç', "c").leak(), json!({"text": "bir kez"}))),
+    )
+    .await;
+    assert!(many.iter().all(|answer| answer.status == 201 || answer.status == 409));
+    let view = api.get(at.trim_end_matches("/notes")).await.json();
+    assert_eq!(view["notes"].as_array().map(Vec::len), Some(3), "eight at once are one");
+    let token = json!({"name": "rapor", "scopes": ["read"]});
+    let made = api.post_keyed("/api/v1/tokens", "t", token.clone()).await;
+    let value = made.json()["value"].as_str().expect("shown once").to_owned();
+    let repeated = api.post_keyed("/api/v1/tokens", "t", token).await;
+    repeated.refused(409, "conflict");
+    assert!(!repeated.text.contains(&value));
+    api.post_keyed(&at, &"x".repeat(300), json!({"text": "not"})).await.refused(400, "malformed");
+}
+
+#[rstest]
+#[tokio::test]
+async fn users_and_tokens_are_an_administrators_and_scopes_hold(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    // A listener beyond loopback: nobody comes in without a token or a login.
+    let api = Api::start_on(backend, "0.0.0.0:8080").await;
+    let refused = api.get("/api/v1/mentions").await;
+    refused.refused(401, "unauthorized");
+    assert!(refused.headers.contains_key("www-authenticate"));
+    api.with_mentions().await;
+    *api.token.lock().expect("no test panicked") = Some("muhatap_wrong".to_owned());
+    api.get("/api/v1/mentions").await.refused(401, "unauthorized");
+
+    api.use_token(Scope::Read).await;
+    let mentions = api.get("/api/v1/mentions").await.json();
+    let conversation = mentions["items"][0]["conversation"]["id"].as_str().expect("an id").to_owned();
+    let done = format!("/api/v1/conversations/{conversation}/state");
+    api.post(&done, json!({"state": "done"})).await.refused(403, "forbidden");
+    assert_eq!(api.post("/api/v1/analyze", json!({"text": "merhaba"})).await.status, 200, "reading by POST");
+    for path in ["/api/v1/users", "/api/v1/tokens", "/api/v1/audit"] {
+        api.get(path).await.refused(403, "forbidden");
+    }
+    assert_eq!(api.get("/api/v1/me").await.json()["scope"], "read");
+
+    api.use_token(Scope::Write).await;
+    assert_eq!(api.post(&done, json!({"state": "done"})).await.status, 200);
+    api.post("/api/v1/users", json!({"name": "a", "password": "0123456789", "role": "admin"}))
+        .await
+        .refused(403, "forbidden");
+
+    api.use_token(Scope::Admin).await;
+    let user = api.post("/api/v1/users", json!({"name": "Ayşe", "password": "uzun bir parola", "role": "agent"})).await;
+    assert_eq!(user.status, 201, "{}", user.text);
+    assert!(!user.text.contains("argon2"), "hashes stay inside");
+    let id = user.json()["id"].as_str().expect("an id").to_owned();
+    api.post("/api/v1/users", json!({"name": "Ayşe", "password": "uzun bir parola", "role": "agent"}))
+        .await
+        .refused(409, "conflict");
+    api.post("/api/v1/users", json!({"name": "Can", "password": "kısa", "role": "agent"}))
+        .await
+        .refused(422, "invalid");
+    api.post("/api/v1/users", json!({"name": "Can", "password": "uzun bir parola", "role": "king"}))
+        .await
+        .refused(422, "invalid");
+    let patch =
+        api.request(Method::PATCH, &format!("/api/v1/users/{id}")).json(&json!({"role": "viewer", "disabled": true}));
+    let changed = api.send(patch).await.json();
+    assert_eq!(changed["role"], "viewer");
+    assert!(changed["disabled_at"].is_string());
+    let made = api
+        .post(
+            "/api/v1/tokens",
+            json!({"name": "kısa ömürlü", "scopes": ["read"], "expires_at": "2001-01-01T00:00:00Z"}),
+        )
+        .await;
+    made.refused(422, "invalid");
+    let made = api.post("/api/v1/tokens", json!({"name": "rapor", "scopes": ["read"]})).await.json();
+    let listed = api.get("/api/v1/tokens").await;
+    assert!(!listed.text.contains(made["value"].as_str().expect("a value")));
+    let delete = api.request(Method::DELETE, &format!("/api/v1/tokens/{}", made["id"].as_str().expect("an id")));
+    assert!(api.send(delete).await.json()["revoked_at"].is_string());
+    *api.token.lock().expect("no test panicked") = made["value"].as_str().map(str::to_owned);
+    api.get("/api/v1/mentions").await.refused(401, "unauthorized");
+    api.use_token_again(Scope::Admin).await;
+    assert_eq!(api.get("/api/v1/users").await.json()["items"].as_array().map(Vec::len), Some(1));
+    let log = api.get("/api/v1/audit?limit=200").await;
+    assert!(log.text.contains("token_revoked") && !log.text.contains("Ayşe"));
+}
+
+impl Api {
+    async fn use_token_again(&self, scope: Scope) {
+        *self.token.lock().expect("no test panicked") = Some(format!("muhatap_test_{scope} of the test"));
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn bad_requests_are_told_what_is_wrong_and_what_to_do(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    api.with_mentions().await;
+    for path in [
+        "/api/v1/mentions?stat=open",
+        "/api/v1/mentions?state=opened",
+        "/api/v1/mentions?since=yesterday",
+        "/api/v1/mentions?account_id=1",
+        "/api/v1/mentions?limit=many",
+        "/api/v1/users?x=1",
+    ] {
+        let problem = api.get(path).await.refused(400, "malformed");
+        assert!(problem["next_step"].is_string(), "{problem}");
+    }
+    for path in [
+        "/api/v1/mentions?limit=0",
+        "/api/v1/mentions?limit=100000",
+        "/api/v1/mentions?cursor=abc",
+        "/api/v1/mentions?network=myspace",
+        "/api/v1/mentions?assignee=me",
+        "/api/v1/deliveries?state=lost",
+        "/api/v1/sentiment/hours?since=2001-01-01T00:00:00Z",
+    ] {
+        api.get(path).await.refused(422, "invalid");
+    }
+    for path in [
+        "/api/v1/mentions/1",
+        "/api/v1/mentions/01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "/api/v1/mentions/01ARZ3NDEKTSV4RRFFQ69G5FAV/thread",
+        "/api/v1/conversations/x",
+        "/api/v1/deliveries/01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "/api/v1/accounts/%00",
+        "/api/v1/nothing",
+        "/api/v1",
+    ] {
+        api.get(path).await.refused(404, "not-found");
+    }
+    api.send(api.request(Method::PUT, "/api/v1/mentions").json(&json!({}))).await.refused(405, "method");
+    let at = "/api/v1/analyze";
+    let with =
+        |kind: &str, body: &str| api.request(Method::POST, at).header("content-type", kind).body(body.to_owned());
+    api.send(with("application/json", "{")).await.refused(400, "malformed");
+    api.send(with("application/json", "\"x\"")).await.refused(422, "invalid");
+    api.send(with("text/plain", "{}")).await.refused(415, "media-type");
+    let unknown = api.post(at, json!({"txt": "x"})).await.refused(422, "invalid");
+    assert!(
+        unknown["detail"].as_str().is_some_and(|detail| detail.contains("txt") && detail.contains("text")),
+        "{unknown}"
+    );
+    api.post(at, json!({"text": "x".repeat(api::LARGEST_BODY)})).await.refused(413, "too-large");
+    api.post(at, json!({"text": 5})).await.refused(422, "invalid");
+    api.post("/api/v1/mentions/01ARZ3NDEKTSV4RRFFQ69G5FAV/replies", json!({"text": "x"}))
+        .await
+        .refused(404, "not-found");
+    let nul = api.post(at, json!({"text": "a\u{0}b\u{202e}\u{feff}"})).await;
+    assert_eq!(nul.status, 200);
+}
+
+#[rstest]
+#[tokio::test]
+async fn lists_come_as_csv_that_a_spreadsheet_cannot_run(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    api.with_mentions().await;
+    let plain = api.get("/api/v1/mentions?format=csv").await;
+    assert!(plain.headers["content-type"].to_str().is_ok_and(|kind| kind.starts_with("text/csv")));
+    assert!(plain.headers["content-disposition"].to_str().is_ok_and(|value| value.contains("mentions.csv")));
+    let mut reader = csv::Reader::from_reader(plain.text.as_bytes());
+    let rows: Vec<HashMap<String, String>> = reader.deserialize().collect::<Result<_, _>>().expect("it is CSV");
+    assert_eq!(rows.len(), 4);
+    assert!(rows.iter().any(|row| row["text"] == "'=HYPERLINK(\"http://evil.example\")"));
+    assert!(rows.iter().all(|row| row["sentiment_score"].parse::<f64>().is_ok()));
+    let excel = api.get("/api/v1/mentions?format=csv&bom=true&separator=semicolon&limit=2").await;
+    assert!(excel.text.starts_with('\u{feff}'), "a byte order mark");
+    assert_eq!(
+        excel.text.trim_start_matches('\u{feff}').lines().next().map(|line| line.matches(';').count()),
+        Some(19)
+    );
+    assert_eq!(excel.text.lines().count(), 3, "a heading and two rows");
+    let accepted = api.send(api.request(Method::GET, "/api/v1/deliveries").header("accept", "text/csv")).await;
+    assert!(accepted.text.starts_with("id,due_at,state"));
+    for path in ["accounts", "users", "tokens", "audit", "sentiment/hours", "deliveries", "mentions"] {
+        let answer = api.get(&format!("/api/v1/{path}?format=csv")).await;
+        assert_eq!(answer.status, 200, "{path}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn other_sites_and_other_names_are_kept_out(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let api = Api::start(backend).await;
+    let with = |name: &'static str, value: &str| api.request(Method::GET, "/api/v1/mentions").header(name, value);
+    api.send(with("host", "evil.example")).await.refused(421, "unknown-host");
+    api.send(with("host", "127.0.0.1.evil.example:8080")).await.refused(421, "unknown-host");
+    api.send(with("origin", "https://evil.example")).await.refused(403, "foreign-origin");
+    api.send(with("origin", "null")).await.refused(403, "foreign-origin");
+    api.send(with("sec-fetch-site", "cross-site")).await.refused(403, "foreign-origin");
+    assert_eq!(api.send(with("host", "localhost:1234")).await.status, 200);
+    let own = format!("http://{}", api.address);
+    assert_eq!(api.send(with("origin", &own)).await.status, 200);
+    // A page of another site may send a form without asking first: it is no JSON, and it is refused before that.
+    let form = api
+        .request(Method::POST, "/api/v1/sending/stop")
+        .header("origin", "https://evil.example")
+        .header("content-type", "text/plain")
+        .body("{}");
+    api.send(form).await.refused(403, "foreign-origin");
+    let answer = api.get("/api/v1/mentions").await;
+    assert!(!answer.headers.contains_key("access-control-allow-origin"));
+    assert_eq!(answer.headers["cross-origin-resource-policy"], "same-origin");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_login_changes_nothing_without_the_pages_token(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start_on(backend, "0.0.0.0:8080").await;
+    let user: muhatap::model::UserId = api.user("Ayşe", Role::Admin).await.parse().expect("an id");
+    let later = api.app.store.clock() + SignedDuration::from_hours(1);
+    api.app.store.open_session(user, &hash_of("oturum"), later).await.expect("a session");
+    let stop = || {
+        api.request(Method::POST, "/api/v1/sending/stop").header("cookie", "muhatap_session=oturum").json(&json!({}))
+    };
+    let read = api.request(Method::GET, "/api/v1/me").header("cookie", "muhatap_session=oturum");
+    assert_eq!(api.send(read).await.json()["name"], "Ayşe");
+    api.send(stop()).await.refused(403, "csrf");
+    api.send(stop().header("x-csrf-token", "wrong")).await.refused(403, "csrf");
+    let token = api.app.secrets.mark("csrf", "oturum");
+    assert_eq!(api.send(stop().header("x-csrf-token", token)).await.status, 200);
+    let other = api.request(Method::GET, "/api/v1/me").header("cookie", "muhatap_session=yok");
+    api.send(other).await.refused(401, "unauthorized");
+}
+
+#[rstest]
+#[tokio::test]
+async fn events_are_streamed_and_read_on_from_a_mark(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let api = Api::start(backend).await;
+    api.with_mentions().await;
+    let before = muhatap::model::new_ulid(api.app.store.clock() - SignedDuration::from_hours(1)).to_string();
+    let mut response =
+        api.request(Method::GET, "/api/v1/events").header("last-event-id", before).send().await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut said = String::new();
+    let heard = async {
+        while !said.contains("event: mention") {
+            let chunk = response.chunk().await.expect("the stream goes on").expect("it has not ended");
+            said.push_str(&String::from_utf8_lossy(&chunk));
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), heard).await.expect("what was missed is given");
+    api.send(api.request(Method::GET, "/api/v1/events").header("last-event-id", "x")).await.refused(400, "malformed");
+    // The stream ends with the process, so that it holds no shutdown up.
+    api.app.shutdown.cancel();
+    let end = async { while let Ok(Some(_)) = response.chunk().await {} };
+    tokio::time::timeout(std::time::Duration::from_secs(30), end).await.expect("the stream ends");
+}
+
+#[rstest]
+#[tokio::test]
+async fn health_tells_of_the_process_and_readiness_of_its_parts(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    // Who watches a process asks under whatever name it has there.
+    let ask = async |path: &str| {
+        let request = api.client.get(format!("http://{}{path}", api.address)).header("host", "10.1.2.3:8080");
+        let response = request.send().await.expect("an answer");
+        (response.status().as_u16(), response.text().await.expect("a body"))
+    };
+    assert_eq!(ask("/healthz").await, (200, "ok\n".to_owned()));
+    assert_eq!(ask("/readyz").await.0, 200);
+    let (status, numbers) = ask("/metrics").await;
+    assert!(status == 200 && numbers.contains("muhatap_outbox_due"), "{numbers}");
+    api.app.pulse.ended("listen", "a test");
+    let (status, why) = ask("/readyz").await;
+    assert!(status == 503 && why.contains("listen") && !why.contains("a test"), "{why}");
+    api.app.pulse.started("listen");
+    assert_eq!(ask("/readyz").await.0, 200);
+    api.app.store.close().await;
+    let (status, why) = ask("/readyz").await;
+    assert!(status == 503 && why.contains("database"), "{why}");
+    assert_eq!(ask("/healthz").await.0, 200, "alive all the same");
+}

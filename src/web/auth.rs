@@ -18,7 +18,8 @@ use subtle::ConstantTimeEq;
 
 use super::credentials::{hash_of, random_value};
 use super::error::Problem;
-use super::locale::Language;
+use super::layout;
+use super::locale::{Language, Locale};
 use super::security::{Hosts, secure};
 use crate::app::App;
 use crate::model::{Role, UserId};
@@ -132,6 +133,8 @@ pub fn set_cookie(app: &App, name: &str, value: &str, seconds: Option<u64>) -> H
 
 /// The guard before every page of the console: host, origin, login, page token, role; and the security headers after.
 pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let wants_page = wants_page(request.headers());
+    let language = language_of(&app, request.headers());
     let mut response = match admit(&app, request).await {
         Ok((request, fresh)) => {
             let mut response = next.run(request).await;
@@ -140,7 +143,14 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
             }
             response
         }
-        Err(refusal) => refusal,
+        Err(refusal) => match refusal.extensions().get::<Problem>() {
+            Some(problem) if wants_page => {
+                let timezone = zone_of(&app);
+                let locale = Locale { language, timezone, now: app.store.clock() };
+                (problem.status_code(), layout::problem_page(&locale, problem)).into_response()
+            }
+            _ => refusal,
+        },
     };
     secure(response.headers_mut());
     response
@@ -197,29 +207,38 @@ fn viewer(app: &App, hosts: &Hosts, browser: &Browser, headers: &HeaderMap) -> O
 
 /// Somebody nobody knows yet, who may do nothing.
 fn somebody(app: &App, browser: &Browser, headers: &HeaderMap) -> Viewer {
-    let console = &app.config.console;
-    let chosen = CookieJar::from_headers(headers).get(LANGUAGE).and_then(|cookie| cookie.value().parse().ok());
-    let accepted = || Language::from_accept(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?);
-    let language = chosen.or_else(accepted).or_else(|| console.language.parse().ok()).unwrap_or(Language::Turkish);
     Viewer {
         name: "local".to_owned(),
         user: None,
         role: Role::Viewer,
-        language,
-        timezone: TimeZone::get(&console.timezone).unwrap_or(TimeZone::UTC),
+        language: language_of(app, headers),
+        timezone: zone_of(app),
         csrf: browser.csrf.clone(),
         actor: "local".to_owned(),
     }
 }
 
+/// The language a browser wants: as chosen in the console, as the browser says, as configured.
+fn language_of(app: &App, headers: &HeaderMap) -> Language {
+    let chosen = CookieJar::from_headers(headers).get(LANGUAGE).and_then(|cookie| cookie.value().parse().ok());
+    let accepted = || Language::from_accept(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?);
+    chosen.or_else(accepted).or_else(|| app.config.console.language.parse().ok()).unwrap_or(Language::Turkish)
+}
+
+fn zone_of(app: &App) -> TimeZone {
+    TimeZone::get(&app.config.console.timezone).unwrap_or(TimeZone::UTC)
+}
+
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
+}
+
 /// Sends a page's reader to the login and back; a script is told that it must.
 fn to_login(request: &Request) -> Response {
-    let wants_page = request.method() == Method::GET
-        && request
-            .headers()
-            .get(header::ACCEPT)
-            .and_then(|accept| accept.to_str().ok())
-            .is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*"));
+    let wants_page = request.method() == Method::GET && wants_page(request.headers());
     if !wants_page {
         return Problem::unauthorized("your session has ended").next("log in again").into_response();
     }

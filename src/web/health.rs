@@ -69,9 +69,10 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// The numbers in Prometheus' text form.
 async fn numbers(State(app): State<Arc<App>>) -> Response {
+    let metrics = telemetry::metrics();
     if let Ok(Ok(due)) = tokio::time::timeout(PATIENCE, app.store.due_count(app.store.clock())).await {
         gauge!(telemetry::OUTBOX_DUE).set(due as f64);
     }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry::metrics().render())
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
         .into_response()
 }

@@ -19,6 +19,7 @@ pub mod inbox;
 pub mod layout;
 pub mod live;
 pub mod locale;
+pub mod login;
 pub mod parts;
 pub mod person;
 pub mod security;
@@ -62,6 +63,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(users::router())
         .merge(live::router())
         .merge(assets::router())
+        .merge(login::router(Arc::clone(&app)))
         .fallback(|| async { Problem::not_found("there is no such page") })
         .layer(from_fn_with_state(Arc::clone(&app), problems_as_pages))
         .layer(from_fn_with_state(Arc::clone(&app), auth::guard));
@@ -73,6 +75,12 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Serves the console until the worker ends; open pages do not hold it up.
 pub async fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<()> {
+    match login::setup_link(&app).await {
+        // For the eyes of whoever started it; a log may be read by others.
+        Ok(Some(link)) => eprintln!("the console has no user yet: make the first one, once, at {link}"),
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, "the set-up link could not be made; add a user with: muhatap user add"),
+    }
     let shutdown = app.shutdown.clone();
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(async move { shutdown.cancelled().await }).await

@@ -530,6 +530,10 @@ texts! {
     SetupDone: "Kullanıcı oluşturuldu. Şimdi giriş yapabilirsiniz.", "The user is created. You can sign in now.";
     SetupInvalid: "Bu kurulum bağlantısı geçersiz ya da kullanılmış. Yeni bir kullanıcıyı “muhatap user add” ile oluşturun.", "This set-up link is invalid or already used. Create a user with “muhatap user add”.";
     PasswordsDiffer: "İki parola aynı değil.", "The two passwords differ.";
+    PasswordTooWeak: "Parola en az 10 karakter olmalı ve kullanıcı adıyla aynı olmamalı.", "The password needs at least 10 characters and must not be the user name.";
+    UserNameInvalid: "Kullanıcı adı 1 ile 64 karakter arasında olmalı.", "The user name must have 1 to 64 characters.";
+    Seconds: "{0} saniye", "{0} second|{0} seconds";
+    Minutes: "{0} dakika", "{0} minute|{0} minutes";
     CreateUser: "Kullanıcı oluştur", "Create user";
     Role: "Rol", "Role";
     RoleAdmin: "Yönetici", "Admin";

@@ -47,6 +47,12 @@ impl Database {
         sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("the question is sound")
     }
 
+    /// Changes rows past the store, as the passing of time would.
+    pub async fn execute(&self, sql: &'static str) {
+        let mut connection = sqlx::AnyConnection::connect(&self.url).await.expect("the database answers");
+        sqlx::query(sql).execute(&mut connection).await.expect("the statement is sound");
+    }
+
     pub async fn store(&self) -> Store {
         Store::open(&self.url).await.expect("a fresh database opens")
     }
