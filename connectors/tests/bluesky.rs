@@ -12,8 +12,93 @@ use rstest::rstest;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
+
+use crate::contract::{self, Item, Subject};
+use crate::support::{Answer, Asked, account};
 use wiremock::matchers::{body_partial_json, header, method, path, query_param, query_param_is_missing};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, Times};
+
+/// Bluesky, as the contract of all networks needs to know it.
+pub struct Bluesky;
+
+impl Bluesky {
+    fn post(item: &Item) -> Value {
+        let text = if item.broken { json!({ "not": "text" }) } else { json!(item.text) };
+        // Lists carry a time of their own beside the one the author claims.
+        let indexed_at = contract::item(item.number).date;
+        json!({
+            "uri": format!("at://did:plc:ayse/app.bsky.feed.post/3m{:011}", item.number), "cid": "bafy", "reason": "mention",
+            "author": { "did": "did:plc:ayse", "handle": "ayse.example", "displayName": "Ayşe" },
+            "record": { "text": text, "createdAt": item.date, "langs": ["tr"] }, "indexedAt": indexed_at,
+        })
+    }
+}
+
+impl Subject for Bluesky {
+    fn name(&self) -> &'static str {
+        "bluesky"
+    }
+
+    fn network(&self) -> Network {
+        Network::Bluesky
+    }
+
+    fn token(&self) -> &'static str {
+        "bluesky-app-password"
+    }
+
+    fn stream(&self) -> Stream {
+        stream(StreamKind::Mentions)
+    }
+
+    fn connector(&self, url: &Url, call_timeout: Duration) -> Box<dyn Connector> {
+        let user = Some("destek.example".to_owned());
+        let settings = AccountSettings { call_timeout, user, ..account(self.network(), url, self.token()) };
+        connect(&settings).expect("a connector")
+    }
+
+    fn answer(&self, asked: &Asked, items: &[Item]) -> Answer {
+        let answer = match asked.path.rsplit('/').next().unwrap_or_default() {
+            "com.atproto.server.createSession" | "com.atproto.server.getSession" => tokens("access"),
+            "app.bsky.notification.listNotifications" => {
+                let newest_first: Vec<_> = items.iter().rev().map(Self::post).collect();
+                let start: usize =
+                    asked.parameter("cursor").map_or(0, |cursor| cursor.parse().expect("our own cursor"));
+                let end = (start + 100).min(items.len());
+                let cursor = (end < items.len()).then(|| end.to_string());
+                json!({ "notifications": newest_first[start..end], "cursor": cursor })
+            }
+            "app.bsky.feed.getPosts" => {
+                let uris = asked.parameters("uris");
+                let posts =
+                    items.iter().map(Self::post).filter(|post| uris.contains(&post["uri"].as_str().unwrap_or("")));
+                json!({ "posts": posts.collect::<Vec<_>>() })
+            }
+            "com.atproto.repo.createRecord" => {
+                let rkey = asked.json()["rkey"].as_str().unwrap_or_default().to_owned();
+                json!({ "uri": format!("at://did:plc:destek/app.bsky.feed.post/{rkey}"), "cid": "bafy" })
+            }
+            _ => return Answer::json(400, json!({ "error": "RecordNotFound", "message": "Could not locate record" })),
+        };
+        Answer::json(200, answer)
+    }
+
+    fn is_reading(&self, asked: &Asked) -> bool {
+        asked.path.ends_with("listNotifications")
+    }
+
+    fn is_sending(&self, asked: &Asked) -> bool {
+        asked.path.ends_with("createRecord")
+    }
+
+    fn reply_data(&self, _: &Url) -> Value {
+        json!({ "uri": address(1), "cid": "bafy" })
+    }
+
+    fn unauthorized(&self) -> Answer {
+        Answer::json(401, json!({ "error": "AuthenticationRequired", "message": "Invalid identifier or password" }))
+    }
+}
 
 const KEY: &str = "00112233445566778899aabbccddeeff";
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muhatap_connectors::{
-    Change, Connector, ConnectorError, Cursor, Network, Outgoing, ReplyTo, Stream, StreamKind, Visibility, connect,
+    AccountSettings, Change, Connector, ConnectorError, Cursor, Network, Outgoing, ReplyTo, Stream, StreamKind,
+    Visibility, connect,
 };
 use serde_json::{Value, json};
 use url::Url;
@@ -42,8 +43,7 @@ pub trait Subject: Sync {
     }
 
     fn connector(&self, url: &Url, call_timeout: Duration) -> Box<dyn Connector> {
-        let settings =
-            muhatap_connectors::AccountSettings { call_timeout, ..account(self.network(), url, self.token()) };
+        let settings = AccountSettings { call_timeout, ..account(self.network(), url, self.token()) };
         connect(&settings).unwrap_or_else(|error| panic!("{}: {error}", self.name()))
     }
 }
@@ -209,7 +209,7 @@ impl Subject for Telegram {
 
 /// Every network that is asked.
 fn subjects() -> Vec<&'static dyn Subject> {
-    vec![&Mastodon, &Telegram]
+    vec![&Mastodon, &Telegram, &crate::bluesky::Bluesky, &crate::matrix::Matrix]
 }
 
 pub fn item(number: usize) -> Item {
@@ -572,7 +572,9 @@ async fn building_a_connector_asks_nobody_and_missing_settings_are_named() {
         let connector = subject.connector(&server.url, LONG);
         assert!(connector.streams().contains(&subject.stream()), "{}", subject.name());
         assert!(server.asked().is_empty(), "{}", subject.name());
-        let mut settings = account(subject.network(), &server.url, subject.token());
+        let user = Some("destek.example".to_owned());
+        let complete = AccountSettings { user, ..account(subject.network(), &server.url, subject.token()) };
+        let mut settings = complete.clone();
         settings.token = None;
         let error = connect(&settings).err().expect("an error");
         assert!(
@@ -580,7 +582,7 @@ async fn building_a_connector_asks_nobody_and_missing_settings_are_named() {
             "{}: {error}",
             subject.name()
         );
-        let mut settings = account(subject.network(), &server.url, subject.token());
+        let mut settings = complete;
         settings.base_url = Url::parse("ftp://ornek.example").ok();
         let error = connect(&settings).err().expect("an error");
         assert!(

@@ -8,4 +8,4 @@ tests/peers/start.sh running && kept=1
 [ -n "$kept" ] || trap 'tests/peers/start.sh stop' EXIT
 tests/peers/start.sh
 cargo test --locked -p muhatap-connectors --test peers
-cargo test --locked -p muhatap --test peers
+cargo test --locked -p muhatap --test peers -- --test-threads=4 --show-output

@@ -167,7 +167,7 @@ impl Connector for Bluesky {
 
     async fn poll(&self, stream: &Stream, after: Option<&Cursor>) -> Result<Batch, ConnectorError> {
         let viewer = self.viewer().await?;
-        let position = Position::read(after)?;
+        let position = Position::read(after);
         match stream.kind {
             StreamKind::Mentions => backwards::poll(self, &Notifications { bluesky: self, viewer }, position).await,
             StreamKind::Own => backwards::poll(self, &OwnPosts { bluesky: self, viewer }, position).await,

@@ -259,10 +259,8 @@ impl Connector for Feed {
         if stream.kind != StreamKind::Feed {
             return Err(ConnectorError::Settings(format!("a feed has no stream {:?}", stream.name())));
         }
-        let mut position: Position = match after {
-            Some(cursor) => serde_json::from_str(&cursor.0).map_err(|error| ConnectorError::Malformed(error.into()))?,
-            None => Position::default(),
-        };
+        // A cursor that cannot be read begins anew: what was seen is recognised.
+        let mut position: Position = after.and_then(|cursor| serde_json::from_str(&cursor.0).ok()).unwrap_or_default();
         let response = self.fetch(&position).await?;
         let as_of = response.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
         let as_of = as_of.and_then(|time| Timestamp::try_from(time).ok());

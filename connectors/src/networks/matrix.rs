@@ -183,7 +183,7 @@ impl Connector for Matrix {
 
     async fn poll(&self, stream: &Stream, after: Option<&Cursor>) -> Result<Batch, ConnectorError> {
         match stream.kind {
-            StreamKind::Messages => sync::poll(self, sync::Position::read(after)?).await,
+            StreamKind::Messages => sync::poll(self, sync::Position::read(after)).await,
             _ => Err(ConnectorError::Settings(format!("Matrix has no stream {:?}", stream.name()))),
         }
     }

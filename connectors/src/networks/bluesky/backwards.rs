@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::MOST_POSTS;
 use crate::{Batch, Change, ConnectorError, Cursor, Gap, Incoming, Unparsed};
 
-/// Items are listed by the time their authors give them, and indexed late: this much is read again.
+/// Items are listed by the time their authors give them, and indexed late: this much is read again, or as many of the
+/// items known from before as [`KNOWN`] says.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
+const KNOWN: usize = 50;
 /// Pages read backwards in one poll.
 const PAGES_AT_ONCE: usize = 3;
 /// How far a new stream is read back.
@@ -74,9 +76,9 @@ struct Fill {
 }
 
 impl Position {
-    pub(super) fn read(cursor: Option<&Cursor>) -> Result<Self, ConnectorError> {
-        let Some(cursor) = cursor else { return Ok(Self::default()) };
-        serde_json::from_str(&cursor.0).map_err(|error| ConnectorError::Malformed(error.into()))
+    /// A cursor that cannot be read begins anew: what was seen is recognised, and nothing is lost.
+    pub(super) fn read(cursor: Option<&Cursor>) -> Self {
+        cursor.and_then(|cursor| serde_json::from_str(&cursor.0).ok()).unwrap_or_default()
     }
 
     fn write(&self) -> Result<Cursor, ConnectorError> {
@@ -89,9 +91,12 @@ impl Position {
 
     fn reached(&self, page: &Page) -> bool {
         let Some(cursor) = &page.cursor else { return true };
-        let Some(floor) = self.floor() else { return false };
-        // What lists leave out (likes, for one) may fill whole pages: then the cursor itself tells the time.
-        page.items.iter().any(|item| item.indexed_at < floor) || cursor_time(cursor).is_some_and(|time| time < floor)
+        let (Some(read_to), Some(floor)) = (self.read_to, self.floor()) else { return false };
+        let known = |item: &&Item| item.indexed_at <= read_to && self.recent.contains(&short(&item.incoming.remote_id));
+        page.items.iter().any(|item| item.indexed_at < floor)
+            || page.items.iter().filter(known).count() >= KNOWN
+            // What lists leave out (likes, for one) may fill whole pages: then the cursor itself tells the time.
+            || cursor_time(cursor).is_some_and(|time| time < floor)
     }
 
     /// The next few recent posts to be looked up, a different part at each poll.
@@ -182,7 +187,7 @@ pub(super) async fn poll(
     };
     position.recent.retain(|short| !gone.contains(&long(short)));
     position.remember(given.new);
-    let mut changes: Vec<Change> = given.items.into_iter().map(Change::Seen).collect();
+    let mut changes: Vec<Change> = given.items.into_iter().rev().map(Change::Seen).collect();
     changes.extend(gone.into_iter().map(Change::Deleted));
 
     let filling = position.fill.as_ref().map(|fill| Gap {
@@ -201,7 +206,7 @@ pub(super) async fn poll(
     })
 }
 
-/// What this poll gives, oldest first.
+/// What this poll gives, newest first.
 #[derive(Default)]
 struct Given {
     items: Vec<Incoming>,

@@ -22,6 +22,9 @@ const KEY_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// Handles that are looked up for one message.
 const MOST_MENTIONS: usize = 20;
 
+/// Answers that say, once the record is not there, that the post was refused.
+const REFUSALS: &[u16] = &[400, 403, 404, 413];
+
 /// What is looked up before the call that counts.
 #[derive(Serialize, Deserialize)]
 struct Ready {
@@ -137,9 +140,7 @@ impl Bluesky {
         match self.published(message, ready).await {
             Ok(Some(receipt)) => Ok(receipt),
             Err(ConnectorError::Rejected(reason)) => Err(ConnectorError::Rejected(reason)),
-            Ok(None) if response.status.is_client_error() && response.status.as_u16() != 408 => {
-                Err(ConnectorError::Rejected(said))
-            }
+            Ok(None) if REFUSALS.contains(&response.status.as_u16()) => Err(ConnectorError::Rejected(said)),
             Ok(None) | Err(_) => Err(ConnectorError::Unconfirmed(said.into())),
         }
     }

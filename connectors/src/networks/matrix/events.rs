@@ -22,7 +22,8 @@ pub(super) struct Event {
     pub(super) kind: String,
     pub(super) event_id: String,
     pub(super) sender: String,
-    origin_server_ts: i64,
+    #[serde(default)]
+    origin_server_ts: Value,
     #[serde(default)]
     pub(super) content: Value,
     #[serde(default)]
@@ -65,8 +66,8 @@ impl Event {
     }
 
     pub(super) fn sent_at(&self) -> Result<Timestamp, String> {
-        let time = Timestamp::from_millisecond(self.origin_server_ts);
-        time.map_err(|_| format!("{} is not a time", self.origin_server_ts)).and_then(plausible)
+        let time = self.origin_server_ts.as_i64().and_then(|time| Timestamp::from_millisecond(time).ok());
+        time.ok_or_else(|| "the server names no time for it".to_owned()).and_then(plausible)
     }
 
     pub(super) fn meaning(&self, room: &str, viewer: &Viewer, names: &Names, as_of: Option<Timestamp>) -> Meaning {
@@ -113,13 +114,18 @@ impl Event {
         let thread_root = (relation["rel_type"] == "m.thread").then(|| relation["event_id"].as_str()).flatten();
         // In a thread the answered event is named for old apps only, unless it says otherwise.
         let answers = answers.filter(|_| thread_root.is_none() || relation["is_falling_back"] != true);
-        let body = content["body"].as_str().unwrap_or_default();
+        if self.content == json!({}) {
+            // What a redaction leaves of a message.
+            return Ok(None);
+        }
+        let body = content["body"].as_str().ok_or("the body is not text")?;
         let (text, media) = match content["msgtype"].as_str() {
             Some("m.text" | "m.notice" | "m.emote") => (without_quote(body, answers.is_some()), Vec::new()),
             Some("m.image" | "m.video" | "m.audio" | "m.file") => attachment(content, body),
             _ => return Ok(None),
         };
-        let sent_at = self.sent_at()?;
+        // A sender's server may claim any time; what cannot be is taken as just seen.
+        let sent_at = self.sent_at().or_else(|reason| as_of.ok_or(reason))?;
         let is_direct = viewer.direct.contains(room);
         let id = |event: &str| clean(&format!("{room}/{event}"), MAX_NAME);
         let mentions_us = self.content["m.mentions"]["user_ids"]

@@ -49,9 +49,9 @@ struct Stretch {
 }
 
 impl Position {
-    pub(super) fn read(cursor: Option<&Cursor>) -> Result<Self, ConnectorError> {
-        let Some(cursor) = cursor else { return Ok(Self::default()) };
-        serde_json::from_str(&cursor.0).map_err(|error| ConnectorError::Malformed(error.into()))
+    /// A cursor that cannot be read begins anew: what was seen is recognised, and nothing is lost.
+    pub(super) fn read(cursor: Option<&Cursor>) -> Self {
+        cursor.and_then(|cursor| serde_json::from_str(&cursor.0).ok()).unwrap_or_default()
     }
 }
 
