@@ -7,12 +7,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use muhatap_connectors::Network;
+use muhatap_connectors::networks::file::Format;
 use muhatap_simulator::{BOT, CHANNEL, Options, OwnAccount, SHOP, Simulator, TOWN};
 
 use crate::app::App;
 use crate::compose::{self, PostRequest};
 use crate::config::{AccountConfig, Config, NetworkName, SecretSource};
+use crate::import::{ContactsReading, import_contacts};
 use crate::worker::{self, Role};
+
+/// The CRM's contacts that the demo starts with: some with the handles they write under, some only with an e-mail
+/// address that they give in the conversation.
+const CONTACTS: &str = include_str!("../../simulator/data/contacts.csv");
 
 /// Runs everything on this machine alone: simulated networks with an invented crowd, the worker, the console.
 ///
@@ -45,6 +51,8 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
     for account in &accounts {
         app.put_account(&account_config(account, simulator.url(), &folder.0)?, "demo").await?;
     }
+    let contacts = ContactsReading { format: Format::Csv };
+    import_contacts(CONTACTS.as_bytes(), None, contacts, Some(&app.store), |_| {}).await?;
     schedule_posts(&app).await?;
 
     eprintln!(

@@ -1,9 +1,11 @@
 //! Sending against networks that answer wrongly, late or never, with the worker killed at each step: every delivery is
 //! on the network at most once, none is lost, and only a network that cannot be asked leaves one `unknown`.
 
+use futures_util::future::join_all;
 use muhatap::app::App;
 use muhatap::compose::{self, PostRequest};
 use muhatap::model::{DeliveryId, DeliveryState};
+use muhatap::store::deliveries::DeliveryView;
 use muhatap_simulator::{BOT, Call, Calls, Keys, RetryAfter, Rule, SHOP, Script, Then, What, World};
 use rstest::rstest;
 
@@ -91,48 +93,61 @@ const TEXTS: [&str; 14] = [
     "Bahçe mobilyalarında sezon sonu",
 ];
 
+/// Three faults share a worker; the groups run beside each other, since most of the time they wait.
+const GROUP: usize = 3;
+
+/// Every fault with a text of its own, in groups.
+fn groups() -> Vec<Vec<(Rule, &'static str)>> {
+    let faults: Vec<_> = faults().into_iter().zip(TEXTS).collect();
+    faults.chunks(GROUP).map(<[_]>::to_vec).collect()
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mastodon_shows_every_post_exactly_once_whatever_goes_wrong(
-    #[values(Keys::Honoured, Keys::Forgotten, Keys::Off)] keys: Keys,
+    #[values(Keys::Honoured, Keys::Forgotten, Keys::Late, Keys::Off)] keys: Keys,
 ) {
-    let rig = Rig::new(super::seed(), "").await;
-    let app = rig.app().await;
-    let _worker = rig.worker("deliver");
-    for (rule, text) in faults().into_iter().zip(TEXTS) {
-        let what = rule.what;
-        set_script(&rig, keys, vec![once(rule)]);
-        let id = post(&app, SHOP, text).await;
-        let delivery = rig.delivery(&app, id, |delivery| delivery.state.is_end()).await;
-        assert_eq!(delivery.state, DeliveryState::Sent, "{what:?}, keys {keys:?}: {delivery:?}\n{}", rig.log());
-        assert_eq!(rig.simulation().look(|world| shown(world, text)), 1, "{what:?}, keys {keys:?}");
-    }
+    join_all(groups().into_iter().map(|group| async move {
+        let rig = Rig::new(super::seed(), "").await;
+        let app = rig.app().await;
+        let _worker = rig.worker("deliver");
+        for (rule, text) in group {
+            let what = rule.what;
+            set_script(&rig, keys, vec![once(rule)]);
+            let id = post(&app, SHOP, text).await;
+            let delivery = rig.delivery(&app, id, |delivery| delivery.state.is_end()).await;
+            assert_eq!(delivery.state, DeliveryState::Sent, "{what:?}, keys {keys:?}: {delivery:?}\n{}", rig.log());
+            assert_eq!(rig.simulation().look(|world| shown(world, text)), 1, "{what:?}, keys {keys:?}");
+        }
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn telegram_shows_every_message_at_most_once_and_a_person_decides_what_is_unclear() {
-    let rig = Rig::new(super::seed(), "").await;
-    let app = rig.app().await;
-    let _worker = rig.worker("deliver");
-    for (rule, text) in faults().into_iter().zip(TEXTS) {
-        let what = rule.what;
-        set_script(&rig, Keys::Off, vec![once(rule)]);
-        let id = post(&app, BOT, text).await;
-        let wanted = if is_unclear(what) { DeliveryState::Unknown } else { DeliveryState::Sent };
-        let delivery = rig
-            .delivery(&app, id, |delivery| delivery.state.is_end() || delivery.state == DeliveryState::Unknown)
-            .await;
-        assert_eq!(delivery.state, wanted, "{what:?}: {delivery:?}\n{}", rig.log());
-        let shown = rig.simulation().look(|world| shown(world, text));
-        assert!(shown <= 1, "{what:?}: shown {shown} times");
-        assert!(shown == 1 || wanted == DeliveryState::Unknown, "{what:?}: lost");
-    }
+    join_all(groups().into_iter().map(|group| async move {
+        let rig = Rig::new(super::seed(), "").await;
+        let app = rig.app().await;
+        let _worker = rig.worker("deliver");
+        for (rule, text) in group {
+            let what = rule.what;
+            set_script(&rig, Keys::Off, vec![once(rule)]);
+            let id = post(&app, BOT, text).await;
+            let wanted = if is_unclear(what) { DeliveryState::Unknown } else { DeliveryState::Sent };
+            let delivery = rig.delivery(&app, id, is_settled).await;
+            assert_eq!(delivery.state, wanted, "{what:?}: {delivery:?}\n{}", rig.log());
+            let shown = rig.simulation().look(|world| shown(world, text));
+            assert!(shown <= 1, "{what:?}: shown {shown} times");
+            assert!(shown == 1 || wanted == DeliveryState::Unknown, "{what:?}: lost");
+        }
+    }))
+    .await;
 }
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_killed_while_sending_to_mastodon_leaves_exactly_one_post(
-    #[values(Keys::Honoured, Keys::Forgotten, Keys::Off)] keys: Keys,
+    #[values(Keys::Honoured, Keys::Forgotten, Keys::Late, Keys::Off)] keys: Keys,
 ) {
     let steps = [
         Step::Preparing,
@@ -142,35 +157,61 @@ async fn a_worker_killed_while_sending_to_mastodon_leaves_exactly_one_post(
         Step::AtTheAnswer,
         Step::ReadingBack,
     ];
-    let rig = Rig::new(super::seed(), "").await;
-    let app = rig.app().await;
-    for (step, text) in steps.into_iter().zip(TEXTS) {
+    join_all(steps.into_iter().zip(TEXTS).map(|(step, text)| async move {
+        let rig = Rig::new(super::seed(), "").await;
+        let app = rig.app().await;
         let id = kill_at(&rig, &app, SHOP, keys, step, text).await;
-        let worker = rig.worker("deliver");
+        let _worker = rig.worker("deliver");
         let delivery = rig.delivery(&app, id, |delivery| delivery.state.is_end()).await;
-        worker.kill().await;
         assert_eq!(delivery.state, DeliveryState::Sent, "{step:?}, keys {keys:?}: {delivery:?}\n{}", rig.log());
         assert_eq!(rig.simulation().look(|world| shown(world, text)), 1, "{step:?}, keys {keys:?}");
-    }
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_killed_while_sending_to_telegram_leaves_at_most_one_message() {
     let steps = [Step::BeforeItIsDone, Step::BeforeItIsLost, Step::BeforeTheAnswer, Step::AtTheAnswer];
-    let rig = Rig::new(super::seed(), "").await;
-    let app = rig.app().await;
-    for (step, text) in steps.into_iter().zip(TEXTS) {
+    join_all(steps.into_iter().zip(TEXTS).map(|(step, text)| async move {
+        let rig = Rig::new(super::seed(), "").await;
+        let app = rig.app().await;
         let id = kill_at(&rig, &app, BOT, Keys::Off, step, text).await;
-        let worker = rig.worker("deliver");
-        let is_settled = |state: DeliveryState| state.is_end() || state == DeliveryState::Unknown;
-        let delivery = rig.delivery(&app, id, |delivery| is_settled(delivery.state)).await;
-        worker.kill().await;
+        let _worker = rig.worker("deliver");
+        let delivery = rig.delivery(&app, id, is_settled).await;
         // Killed after the answer was recorded it is sent; anywhere else nobody can tell.
         let recorded = step == Step::AtTheAnswer && delivery.state == DeliveryState::Sent;
         assert!(recorded || delivery.state == DeliveryState::Unknown, "{step:?}: {delivery:?}\n{}", rig.log());
         let shown = rig.simulation().look(|world| shown(world, text));
         assert_eq!(shown, usize::from(step != Step::BeforeItIsLost), "{step:?}");
+    }))
+    .await;
+}
+
+/// A network that cannot be reached has done nothing: what waits for it goes out when it is back, and nobody is asked.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_leaves_nothing_unknown_and_nothing_unsent(#[values(SHOP, BOT)] account: &'static str) {
+    let rig = Rig::new(super::seed(), "").await;
+    let app = rig.app().await;
+    rig.simulation().set_dark(true);
+    let _worker = rig.worker("deliver");
+    let mut posts = Vec::new();
+    for text in TEXTS.into_iter().take(3) {
+        posts.push((post(&app, account, text).await, text));
     }
+    let (first, _) = posts[0];
+    rig.delivery(&app, first, |delivery| delivery.reason.is_some()).await;
+    rig.simulation().set_dark(false);
+    for (id, text) in posts {
+        let delivery = rig.delivery(&app, id, is_settled).await;
+        assert_eq!(delivery.state, DeliveryState::Sent, "{delivery:?}\n{}", rig.log());
+        assert_eq!(rig.simulation().look(|world| shown(world, text)), 1);
+    }
+}
+
+/// Nothing more happens to it before a person decides.
+fn is_settled(delivery: &DeliveryView) -> bool {
+    delivery.state.is_end() || delivery.state == DeliveryState::Unknown
 }
 
 /// Lets a worker begin to send and kills it at this step.
