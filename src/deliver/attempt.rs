@@ -35,6 +35,19 @@ pub(super) enum Call {
     Panicked,
 }
 
+impl Call {
+    /// Perhaps sent: neither the network's proof nor its refusal.
+    fn is_unclear(&self) -> bool {
+        match self {
+            Self::Answered(Ok(receipt)) => receipt.remote_id.is_empty(),
+            Self::Answered(Err(error)) => {
+                matches!(error, ConnectorError::Unconfirmed(_) | ConnectorError::Malformed(_))
+            }
+            Self::TimedOut | Self::Panicked => true,
+        }
+    }
+}
+
 impl Sender {
     /// Sends a delivery that this worker prepares (`work.state` is `preparing`).
     pub(super) async fn attempt(&self, work: Work, moment: Moment) -> Result<Ended, StoreError> {
@@ -112,13 +125,13 @@ impl Sender {
         metrics::histogram!(crate::telemetry::DELIVERY_LATENESS, "network" => work.network.as_str()).record(late);
         let called = Instant::now();
         let call = the_call(&work, publisher, &prepared, timeout).await;
+        let unclear = call.is_unclear();
         let outcome = self.outcome(&work, call, publisher.certainty(), moment).await;
         info!(
             outcome = outcome.as_str(),
             duration_ms = u64::try_from(called.elapsed().as_millis()).unwrap_or(u64::MAX),
             "delivery called"
         );
-        let unclear = matches!(outcome, Outcome::Verifying { .. } | Outcome::Unknown { .. });
         let ended = self.record(&work, outcome, moment).await?;
         if unclear {
             // Most often the network is well, and the account open again at once.

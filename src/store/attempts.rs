@@ -371,7 +371,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let Some(mut work) = work(&mut tx, id).await? else { return Ok(true) };
+        let Some(work) = work(&mut tx, id).await? else { return Ok(true) };
         if work.state.is_end() {
             if work.state != DeliveryState::Sent {
                 tracing::error!(delivery.id = %id, state = %work.state, "journal says sent, but the delivery ended otherwise: look at the network");
@@ -381,7 +381,6 @@ impl Store {
         if work.state == DeliveryState::Sending && work.epoch != epoch {
             return Ok(false);
         }
-        work.cancel_wanted |= cancel_wanted(&mut tx, id).await?;
         let outcome = Outcome::Sent { receipt: receipt.clone(), found: false };
         let applied = apply(&mut tx, &work, &outcome, now).await?;
         tx.commit().await?;
@@ -623,8 +622,7 @@ pub(in crate::store) async fn apply(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    // A person may have asked to cancel while the call was out.
-    let cancel = cancel_wanted(tx, work.id).await?;
+    let Some(cancel) = lock(tx, work).await? else { return Ok(false) };
     let (state, word, detail, to) = match outcome {
         Outcome::Sent { receipt, found } => {
             let to = To {
@@ -839,12 +837,18 @@ pub(in crate::store) async fn event(tx: &mut Tx, id: DeliveryId, now: Timestamp)
     events::write(tx, now, "delivery", &id.to_string()).await
 }
 
-async fn cancel_wanted(tx: &mut Tx, id: DeliveryId) -> Result<bool, StoreError> {
-    let row = sqlx::query("SELECT cancel_wanted FROM deliveries WHERE id = $1")
-        .bind(id.to_string())
-        .fetch_optional(&mut **tx)
-        .await?;
-    Ok(row.map(|row| row.maybe_number("cancel_wanted")).transpose()?.flatten().is_some())
+/// Locks the row until the end of the transaction, if it still is as `work` has it, and says whether a person asked to
+/// cancel it meanwhile: from here on nobody can ask any more without seeing how it ended.
+async fn lock(tx: &mut Tx, work: &Work) -> Result<Option<bool>, StoreError> {
+    let row = sqlx::query(
+        "UPDATE deliveries SET epoch = epoch WHERE id = $1 AND state = $2 AND epoch = $3 RETURNING cancel_wanted",
+    )
+    .bind(work.id.to_string())
+    .bind(work.state.as_str())
+    .bind(work.epoch)
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map(|row| Ok(row.maybe_number("cancel_wanted")?.is_some())).transpose()
 }
 
 /// Reads a delivery as a worker needs it.

@@ -12,17 +12,29 @@ use super::{Store, StoreError, Tx, audit, enqueue, micros};
 use crate::model::{AccountId, Action, DeliveryId, DeliveryState};
 use muhatap_connectors::Receipt;
 
+/// How often a decision is tried again when the delivery moves on in the same moment.
+const RACES: usize = 8;
 const STOPPED_AT: &str = "sending_stopped_at";
 const STOPPED_WHY: &str = "sending_stopped_reason";
 
 impl Store {
     /// Stops a delivery. Before the call it is cancelled at once; during the call it is taken back as soon as it is out.
     pub async fn cancel(&self, id: DeliveryId, who: &str) -> Result<DeliveryView, StoreError> {
+        for _ in 0..RACES {
+            if self.cancel_once(id, who).await? {
+                return self.delivery(id).await;
+            }
+        }
+        Err(changed_meanwhile(id))
+    }
+
+    /// False: it moved on in this moment, perhaps from waiting to being sent; what cancelling means is another thing now.
+    async fn cancel_once(&self, id: DeliveryId, who: &str) -> Result<bool, StoreError> {
         let now = self.clock();
         let mut tx = self.begin().await?;
         let work = existing(&mut tx, id).await?;
         match work.state {
-            DeliveryState::Cancelled => return self.delivery(id).await,
+            DeliveryState::Cancelled => return Ok(true),
             state if state.is_end() => {
                 let next = match (state, work.action) {
                     (DeliveryState::Sent, Action::Publish) => "delete it from the network instead",
@@ -31,28 +43,30 @@ impl Store {
                 return Err(StoreError::Conflict(format!("delivery {id} is already {state}; {next}")));
             }
             DeliveryState::Sending | DeliveryState::Verifying => {
-                sqlx::query(
-                    "UPDATE deliveries SET cancel_wanted = $2, decided_by = $3, changed_at = $2
-                     WHERE id = $1 AND state IN ('sending', 'verifying') AND cancel_wanted IS NULL",
+                let noted = sqlx::query(
+                    "UPDATE deliveries SET cancel_wanted = COALESCE(cancel_wanted, $2), decided_by = $3, changed_at = $2
+                     WHERE id = $1 AND state IN ('sending', 'verifying')",
                 )
                 .bind(id.to_string())
                 .bind(micros(now))
                 .bind(who)
                 .execute(&mut *tx)
                 .await?;
+                if noted.rows_affected() == 0 {
+                    return Ok(false);
+                }
                 event(&mut tx, id, now).await?;
             }
             _ => {
-                let moved = set(&mut tx, &work, DeliveryState::Cancelled, work.due_at, who, now).await?;
-                if !moved {
-                    return Err(changed_meanwhile(id));
+                if !set(&mut tx, &work, DeliveryState::Cancelled, work.due_at, who, now).await? {
+                    return Ok(false);
                 }
                 followers(&mut tx, id, DeliveryState::Cancelled, now).await?;
             }
         }
         audit::write(&mut tx, now, who, "delivery.cancel", &id.to_string(), json!({ "was": work.state })).await?;
         tx.commit().await?;
-        self.delivery(id).await
+        Ok(true)
     }
 
     /// Moves a delivery to another time, at any moment before its call. One that waits for approval keeps waiting.

@@ -250,16 +250,6 @@ impl Store {
             event(&mut tx, row.word("id")?, now).await?;
         }
 
-        reaped.lifted = sqlx::query(
-            "UPDATE deliveries SET class = 2, changed_at = $1
-             WHERE state IN ('queued', 'retry') AND class = 3 AND due_at < $2 AND next_at <= $1",
-        )
-        .bind(micros(now))
-        .bind(micros(now - LIFT_AFTER))
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-
         reaped.reopened = sqlx::query(
             "UPDATE deliveries SET state = 'queued', hold = NULL, epoch = epoch + 1, next_at = $1, changed_at = $1,
                 reason = NULL
@@ -267,6 +257,17 @@ impl Store {
                 (SELECT id FROM accounts WHERE health <> 'unauthorized' AND paused_at IS NULL)",
         )
         .bind(micros(now))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+
+        // After what was reopened, and whatever its next try: those of one lane keep their order.
+        reaped.lifted = sqlx::query(
+            "UPDATE deliveries SET class = 2, changed_at = $1
+             WHERE state IN ('queued', 'retry') AND class = 3 AND due_at < $2",
+        )
+        .bind(micros(now))
+        .bind(micros(now - LIFT_AFTER))
         .execute(&mut *tx)
         .await?
         .rows_affected();

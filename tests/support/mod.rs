@@ -1,8 +1,10 @@
 //! What tests stand on: fresh databases, and waiting for a condition.
 
 pub mod messages;
+pub mod network;
 mod postgres;
 pub mod redis;
+pub mod sending;
 
 use std::future::Future;
 use std::sync::Once;

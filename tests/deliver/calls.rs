@@ -1,0 +1,267 @@
+//! How calls end that say clearly what happened.
+
+use std::time::Duration;
+
+use muhatap::compose::PostRequest;
+use muhatap::model::{DeliveryState, Health};
+use muhatap::store::attempts::Outcome;
+use muhatap_connectors::Certainty;
+use rstest::rstest;
+
+use crate::support::Backend;
+use crate::support::network::End;
+use crate::support::sending::Bench;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[rstest]
+#[tokio::test]
+async fn a_post_is_sent_and_its_place_is_known(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::ReadBack).await;
+    let id = bench.post("günaydın").await;
+    bench.turn().await;
+    let view = bench.view(id).await;
+    assert_eq!(view.state, DeliveryState::Sent);
+    assert_eq!(view.network_ref.as_deref(), Some("post/1"));
+    assert_eq!(view.url.as_deref(), Some("https://network.example/post/1"));
+    assert!(view.sent_at.is_some() && view.first_called_at.is_some());
+    assert_eq!(bench.network.texts(), ["günaydın"]);
+    let attempts = bench.app.store.attempts(id).await.expect("they can be read");
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].outcome.as_deref(), Some("sent"));
+    // Nothing is left to do.
+    assert_eq!(bench.turn().await.outcome, None);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_refusal_fails_with_its_reason_and_the_next_one_goes_out(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (first, second) = (bench.post("bir").await, bench.post("iki tane").await);
+    bench.network.script([End::Refuse("duplicate words")]);
+    bench.drain().await;
+    let view = bench.view(first).await;
+    assert_eq!(view.state, DeliveryState::Failed);
+    assert_eq!(view.reason.as_deref(), Some("refused by the network: duplicate words"));
+    assert_eq!(bench.state(second).await, DeliveryState::Sent);
+    assert_eq!(bench.network.calls(), 2);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_unavailable_network_keeps_the_order_and_is_tried_again(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let first = bench.post("bir").await;
+    let second = bench.post("iki tane").await;
+    bench.network.script([End::Unavailable]);
+    let ended = bench.turn().await;
+    assert!(matches!(ended.outcome, Some(Outcome::Retry { .. })));
+    assert_eq!(bench.state(first).await, DeliveryState::Retry);
+    // The second one does not overtake it.
+    assert_eq!(bench.turn().await.outcome, None);
+    assert_eq!(bench.state(second).await, DeliveryState::Queued);
+    bench.later(MINUTE);
+    bench.drain().await;
+    assert_eq!(bench.network.texts(), ["bir", "iki tane"]);
+    assert_eq!(bench.view(first).await.attempts, 2);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_rate_limit_closes_the_account_for_as_long_as_it_says(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::RateLimit(MINUTE * 5)]);
+    bench.turn().await;
+    bench.later(MINUTE * 4);
+    assert_eq!(bench.turn().await.outcome, None);
+    // A restart does not forget it.
+    let (other_app, other) = bench.another_process().await;
+    other.turn(&bench.lane(), bench.now()).await.expect("the database answers");
+    assert_eq!(bench.network.calls(), 1);
+    let account = bench.app.store.account(bench.account).await.expect("it is there");
+    assert!(account.gated_until.is_some());
+    assert!(bench.view(id).await.next_step.starts_with("sent a"));
+    bench.later(MINUTE * 2);
+    bench.turn().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    assert_eq!(bench.network.calls(), 2);
+    other_app.store.close().await;
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn refused_credentials_hold_the_queue_until_the_account_is_reconnected(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (first, second) = (bench.post("bir").await, bench.post("iki tane").await);
+    bench.network.script([End::Unauthorized]);
+    bench.drain().await;
+    let view = bench.view(first).await;
+    assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("account")));
+    assert!(view.reason.is_some_and(|reason| reason.contains("reconnect")));
+    assert_eq!(bench.state(second).await, DeliveryState::Queued);
+    assert!(bench.view(second).await.next_step.contains("reconnect it"));
+    let account = bench.app.store.account(bench.account).await.expect("it is there");
+    assert_eq!(account.health, Health::Unauthorized);
+    bench.later(MINUTE);
+    bench.reap().await;
+    bench.drain().await;
+    assert_eq!(bench.network.calls(), 1, "nothing is called meanwhile");
+
+    bench.app.store.set_health(bench.account, Health::Ok, None).await.expect("it can be set");
+    bench.reap().await;
+    bench.drain().await;
+    assert_eq!(bench.network.texts(), ["bir", "iki tane"]);
+    bench.stop().await;
+}
+
+#[rstest]
+#[case(End::Unavailable, DeliveryState::Retry)]
+#[case(End::Unclear, DeliveryState::Retry)]
+#[case(End::Malformed, DeliveryState::Retry)]
+#[case(End::Refuse("too big"), DeliveryState::Failed)]
+#[case(End::Settings, DeliveryState::Held)]
+#[tokio::test]
+async fn whatever_happens_while_preparing_nothing_is_called(#[case] end: End, #[case] expected: DeliveryState) {
+    let bench = Bench::new(Backend::Sqlite, Certainty::None).await;
+    let id = bench.post("bir").await;
+    bench.network.script_prepare([end]);
+    bench.turn().await;
+    let view = bench.view(id).await;
+    assert_eq!(view.state, expected);
+    assert_eq!((bench.network.calls(), view.attempts), (0, 0));
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_prepared_is_not_prepared_again_from_nothing() {
+    let bench = Bench::new(Backend::Sqlite, Certainty::ReadBack).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::Unavailable]);
+    bench.turn().await;
+    bench.later(MINUTE);
+    bench.turn().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    assert_eq!(bench.network.prepared(), 2, "asked again, with what was saved");
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_late_post_is_held_and_one_past_its_use_expires(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values("claim", "reaper")] found_by: &str,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let late = bench.post("geç kaldı").await;
+    let mut request = PostRequest::new(bench.account, "bugüne özel indirim", "test");
+    request.expires_at = Some(bench.now() + MINUTE);
+    let expired = bench.try_post(request).await.expect("it can be posted").id;
+    bench.later(MINUTE * 16);
+    let in_time = {
+        let mut request = PostRequest::new(bench.account, "zamanında giden başka bir metin", "test");
+        request.due_at = Some(bench.now());
+        bench.try_post(request).await.expect("it can be posted").id
+    };
+    match found_by {
+        "reaper" => bench.reap().await,
+        _ => bench.drain().await,
+    }
+    let view = bench.view(late).await;
+    assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("late")));
+    assert!(view.reason.is_some());
+    assert_eq!(bench.state(expired).await, DeliveryState::Expired);
+    bench.drain().await;
+    assert_eq!(bench.state(in_time).await, DeliveryState::Sent);
+    assert_eq!(bench.network.calls(), 1);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_campaign_that_is_a_minute_late_no_longer_waits_for_every_reply(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let id = bench.post("kampanya").await;
+    assert_eq!(bench.view(id).await.class, 3);
+    bench.later(MINUTE * 2);
+    bench.reap().await;
+    assert_eq!(bench.view(id).await.class, 2);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_parts_of_a_thread_follow_each_other_or_are_held(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let mut previous = bench.post("birinci bölüm budur").await;
+    for text in ["sonra gelen ikinci parça", "en sonunda üçüncü kısım"] {
+        let mut request = PostRequest::new(bench.account, text, "test");
+        request.after = Some(previous);
+        previous = bench.try_post(request).await.expect("it can be posted").id;
+    }
+    bench.network.script([End::Unavailable]);
+    bench.turn().await;
+    bench.later(MINUTE);
+    bench.drain().await;
+    assert_eq!(bench.network.texts(), ["birinci bölüm budur", "sonra gelen ikinci parça", "en sonunda üçüncü kısım"]);
+
+    let first = bench.post("hiç gitmeyecek olan").await;
+    let mut request = PostRequest::new(bench.account, "onu izleyen parça", "test");
+    request.after = Some(first);
+    let second = bench.try_post(request).await.expect("it can be posted").id;
+    bench.network.script([End::Refuse("no")]);
+    bench.later(MINUTE);
+    bench.drain().await;
+    let view = bench.view(second).await;
+    assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("predecessor")));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn those_due_together_go_out_in_the_order_they_were_made(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let due_at = bench.now();
+    let texts: Vec<String> = (0..60).map(|number| format!("metin {number} x{}", "x".repeat(number))).collect();
+    for text in &texts {
+        let mut request = PostRequest::new(bench.account, text.as_str(), "test");
+        request.due_at = Some(due_at);
+        request.confirm.duplicate = true;
+        bench.try_post(request).await.expect("it can be posted");
+    }
+    bench.later(MINUTE);
+    bench.drain().await;
+    assert_eq!(bench.network.texts(), texts);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_text_that_no_longer_fits_is_refused_at_the_last_moment() {
+    let bench = Bench::new(Backend::Sqlite, Certainty::None).await;
+    let id = bench.post("kısa bir metin").await;
+    // As a server that lowered its limit meanwhile.
+    bench.network.set_limit(5);
+    bench.turn().await;
+    let view = bench.view(id).await;
+    assert_eq!((view.state, bench.network.calls()), (DeliveryState::Failed, 0));
+    assert!(view.reason.is_some_and(|reason| reason.contains("text.limit")));
+    bench.stop().await;
+}

@@ -1,0 +1,8 @@
+//! What is sent is sent once, whatever happens on the way.
+
+mod calls;
+mod compose;
+mod people;
+mod running;
+mod unclear;
+mod workers;

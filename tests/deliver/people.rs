@@ -1,0 +1,269 @@
+//! What people do with deliveries: cancel, move, take back, stop, release.
+
+use std::time::Duration;
+
+use muhatap::compose::PostRequest;
+use muhatap::model::{Action, DeliveryState};
+use muhatap::store::StoreError;
+use muhatap::store::attempts::Hold;
+use muhatap::store::deliveries::{Decision, DeliveryFilter};
+use muhatap_connectors::Certainty;
+use rstest::rstest;
+
+use crate::support::network::{End, FakeNetwork, Keys};
+use crate::support::sending::Bench;
+use crate::support::{Backend, eventually};
+
+const SETTLE: Duration = Duration::from_secs(31);
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[rstest]
+#[tokio::test]
+async fn a_cancelled_post_never_goes_out(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let id = bench.post("bir").await;
+    let view = bench.app.store.cancel(id, "ayşe").await.expect("it can be cancelled");
+    assert_eq!((view.state, view.decided_by.as_deref()), (DeliveryState::Cancelled, Some("ayşe")));
+    bench.app.store.cancel(id, "ayşe").await.expect("twice is once");
+    bench.drain().await;
+    assert_eq!(bench.network.calls(), 0);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_post_can_be_stopped_while_it_is_prepared(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values("cancel", "move", "stop", "pause")] how: &str,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let id = bench.post("bir").await;
+    bench.network.script_prepare([End::Wait]);
+    let working = tokio::spawn({
+        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
+        async move { sender.turn(&lane, now).await }
+    });
+    eventually("it is being prepared", async || bench.network.prepared() == 1).await;
+    let store = &bench.app.store;
+    match how {
+        "cancel" => _ = store.cancel(id, "ayşe").await.expect("it can be cancelled"),
+        "move" => _ = store.reschedule(id, bench.now() + MINUTE * 60, "ayşe").await.expect("it can be moved"),
+        "pause" => store.pause_account(bench.account, "tatil", "ayşe").await.expect("it can be paused"),
+        _ => store.stop_all_sending("ayşe", "deprem").await.expect("it can be stopped"),
+    }
+    bench.network.go_on();
+    working.await.expect("it ends").expect("the database answers");
+    assert_eq!(bench.network.calls(), 0);
+    let expected = if how == "cancel" { DeliveryState::Cancelled } else { DeliveryState::Queued };
+    assert_eq!(bench.state(id).await, expected);
+    if how == "move" {
+        bench.later(MINUTE * 61);
+        bench.drain().await;
+        assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    }
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_cancelled_during_its_call_is_taken_back(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values("answered", "found", "absent")] how: &str,
+) {
+    let bench = Bench::on(backend, FakeNetwork::with_keys(Certainty::ReadBack, Keys::Ignored), |_| {}).await;
+    let id = bench.post("bir").await;
+    if how == "answered" {
+        bench.network.script([End::Wait]);
+        let working = tokio::spawn({
+            let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
+            async move { sender.turn(&lane, now).await }
+        });
+        bench.network.until_called().await;
+        let view = bench.app.store.cancel(id, "ayşe").await.expect("it is noted");
+        assert_eq!(view.state, DeliveryState::Sending);
+        assert!(view.cancel_wanted_at.is_some());
+        bench.network.go_on();
+        working.await.expect("it ends").expect("the database answers");
+    } else {
+        bench.network.script([if how == "found" { End::AcceptThenError } else { End::Unclear }]);
+        bench.turn().await;
+        bench.app.store.cancel(id, "ayşe").await.expect("it is noted");
+        bench.later(SETTLE);
+        bench.turn().await;
+        bench.later(SETTLE);
+        bench.turn().await;
+    }
+    if how == "absent" {
+        assert_eq!(bench.state(id).await, DeliveryState::Cancelled);
+        assert_eq!(bench.network.calls(), 1);
+    } else {
+        assert_eq!(bench.state(id).await, DeliveryState::Sent);
+        bench.takedown().await;
+        assert_eq!(bench.network.shown(), []);
+        assert!(bench.view(id).await.deleted_at.is_some());
+    }
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn cancelling_and_sending_at_once_ends_in_one_of_the_two(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    for number in 0..12 {
+        let id = bench.post(&format!("{number} {}", "kez ".repeat(number))).await;
+        let cancel = async {
+            for _ in 0..number {
+                tokio::task::yield_now().await;
+            }
+            bench.app.store.cancel(id, "ayşe").await
+        };
+        let (_, cancelled) = tokio::join!(bench.turn(), cancel);
+        bench.drain().await;
+        bench.takedown().await;
+        let view = bench.view(id).await;
+        let visible = bench.network.texts().iter().any(|text| text.starts_with(&format!("{number} ")));
+        match view.state {
+            DeliveryState::Cancelled => assert!(!visible && cancelled.is_ok()),
+            // Cancelled during the call, and taken back; or the cancel came too late and said so.
+            DeliveryState::Sent => assert_eq!(visible, cancelled.is_err(), "{view:?}"),
+            state => panic!("{state}"),
+        }
+    }
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_post_moves_until_its_call(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let id = bench.post("bir").await;
+    let later = bench.now() + MINUTE * 30;
+    let view = bench.app.store.reschedule(id, later, "ayşe").await.expect("it can be moved");
+    assert_eq!(view.due_at.as_millisecond(), later.as_millisecond());
+    bench.drain().await;
+    assert_eq!(bench.network.calls(), 0);
+    let past = bench.app.store.reschedule(id, bench.now() - MINUTE * 60, "ayşe").await;
+    assert!(matches!(past, Err(StoreError::Conflict(_))));
+    bench.later(MINUTE * 31);
+    bench.drain().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    assert!(bench.app.store.reschedule(id, later, "ayşe").await.is_err());
+    assert!(bench.app.store.cancel(id, "ayşe").await.expect_err("it is out").to_string().contains("delete"));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_was_sent_is_deleted_by_a_delivery_of_its_own(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let id = bench.post("bir").await;
+    assert!(bench.app.store.delete_again(id, "ayşe").await.is_err(), "it is not out yet");
+    bench.turn().await;
+    let takedown = bench.app.store.delete_again(id, "ayşe").await.expect("it can be deleted");
+    assert_eq!((takedown.action, takedown.class, takedown.target_id), (Action::Delete, 0, Some(id)));
+    let again = bench.app.store.delete_again(id, "ayşe").await.expect("twice is once");
+    assert_eq!(again.id, takedown.id);
+    // An unclear deletion is simply made again.
+    bench.network.script([End::Unclear]);
+    bench.takedown().await;
+    assert_eq!(bench.state(takedown.id).await, DeliveryState::Retry);
+    bench.later(MINUTE);
+    bench.takedown().await;
+    assert_eq!(bench.state(takedown.id).await, DeliveryState::Sent);
+    assert_eq!(bench.network.shown(), []);
+    let view = bench.view(id).await;
+    assert!(view.deleted_at.is_some() && !view.can_delete());
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn stopping_everything_stops_everything(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let store = &bench.app.store;
+    let late = bench.post("bir").await;
+    store.stop_all_sending("ayşe", "deprem").await.expect("it can be stopped");
+    let (_, reason) = store.sending_stopped().await.expect("answered").expect("it is stopped");
+    assert_eq!(reason, "deprem");
+    bench.drain().await;
+    assert_eq!(bench.network.calls(), 0);
+    assert!(bench.view(late).await.next_step.contains("all sending is stopped"));
+    bench.later(MINUTE * 20);
+    store.resume_sending("ayşe").await.expect("it can go on");
+    bench.drain().await;
+    // It did not fire late by itself.
+    assert_eq!((bench.state(late).await, bench.network.calls()), (DeliveryState::Held, 0));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_was_held_is_released_without_a_burst(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values("each", "all")] how: &str,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let mut ids = Vec::new();
+    for text in ["bir", "iki tane", "üç küçük kedi"] {
+        let mut request = PostRequest::new(bench.account, text, "test");
+        request.due_at = Some(bench.now() - MINUTE * 60);
+        let view = bench.try_post(request).await.expect("it is kept");
+        assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("late")));
+        ids.push(view.id);
+    }
+    let store = &bench.app.store;
+    let spacing = MINUTE;
+    match how {
+        "each" => {
+            for id in &ids {
+                store.decide(*id, Decision::Queue, spacing, "ayşe").await.expect("it can be released");
+            }
+        }
+        _ => {
+            let count = store.release_held(Hold::Late, Some(bench.account), spacing, "ayşe").await.expect("released");
+            assert_eq!(count, 3);
+        }
+    }
+    for expected in 1..=3 {
+        bench.drain().await;
+        assert_eq!(bench.network.calls(), expected);
+        bench.later(MINUTE);
+    }
+    assert_eq!(bench.network.texts(), ["bir", "iki tane", "üç küçük kedi"]);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn lists_are_filtered_and_paged(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let mut ids = Vec::new();
+    for number in 0..7 {
+        ids.push(bench.post(&format!("{number} {}", "söz ".repeat(number))).await);
+    }
+    bench.app.store.cancel(ids[3], "ayşe").await.expect("it can be cancelled");
+    let mut seen = Vec::new();
+    let mut filter = DeliveryFilter { limit: 3, ..DeliveryFilter::default() };
+    loop {
+        let page = bench.app.store.deliveries(&filter).await.expect("answered");
+        let Some(last) = page.last() else { break };
+        filter.after = Some((last.due_at, last.id));
+        seen.extend(page.iter().map(|delivery| delivery.id));
+    }
+    seen.sort();
+    ids.sort();
+    assert_eq!(seen, ids, "each once");
+    let cancelled = DeliveryFilter {
+        account_id: Some(bench.account),
+        states: vec![DeliveryState::Cancelled],
+        ..DeliveryFilter::default()
+    };
+    assert_eq!(bench.app.store.deliveries(&cancelled).await.expect("answered").len(), 1);
+    let counts = bench.app.store.delivery_counts().await.expect("answered");
+    assert_eq!(counts, [(DeliveryState::Cancelled, 1), (DeliveryState::Queued, 6)]);
+    bench.stop().await;
+}

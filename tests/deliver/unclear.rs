@@ -1,0 +1,267 @@
+//! After an unclear end: verified, never guessed.
+
+use std::time::Duration;
+
+use muhatap::compose::PostRequest;
+use muhatap::model::DeliveryState;
+use muhatap::store::attempts::Outcome;
+use muhatap::store::deliveries::Decision;
+use muhatap_connectors::Certainty;
+use rstest::rstest;
+
+use crate::support::Backend;
+use crate::support::network::{End, FakeNetwork, Keys};
+use crate::support::sending::Bench;
+
+const SETTLE: Duration = Duration::from_secs(31);
+const HOUR: Duration = Duration::from_secs(3600);
+const KEY: Certainty = Certainty::Key { life: HOUR };
+
+#[rstest]
+#[tokio::test]
+async fn what_was_accepted_is_found_after_the_settle_time_and_not_sent_again(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(KEY, Certainty::ReadBack, Certainty::Steps)] certainty: Certainty,
+    #[values(End::AcceptThenError, End::AcceptThenHang)] end: End,
+) {
+    let network = FakeNetwork::with_keys(certainty, Keys::Ignored);
+    let bench = Bench::on(backend, network, |config| config.delivery.call_timeout = Duration::from_millis(200)).await;
+    let id = bench.post("bir").await;
+    bench.network.script([end]);
+    bench.turn().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Verifying);
+    // Too early: the call may still be on its way.
+    bench.later(Duration::from_secs(20));
+    assert_eq!(bench.turn().await.outcome, None);
+    assert_eq!(bench.network.finds(), 0);
+    bench.later(SETTLE);
+    let ended = bench.turn().await;
+    assert!(matches!(ended.outcome, Some(Outcome::Sent { found: true, .. })), "{ended:?}");
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    assert_eq!((bench.network.calls(), bench.network.shown().len()), (1, 1));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn with_a_key_what_is_absent_is_sent_again_under_the_same_key(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, KEY).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::Unclear]);
+    bench.turn().await;
+    bench.later(SETTLE);
+    bench.turn().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    assert_eq!((bench.network.calls(), bench.network.ever_shown().len()), (2, 1));
+    let attempts = bench.app.store.attempts(id).await.expect("they can be read");
+    assert_eq!(attempts.len(), 2);
+    assert!(attempts[0].epoch < attempts[1].epoch);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn with_a_key_a_first_call_that_takes_effect_late_is_not_doubled() {
+    let bench = Bench::new(Backend::Sqlite, KEY).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::AcceptThenError]);
+    bench.turn().await;
+    // The network's list is behind: the message is there, but not shown yet.
+    bench.network.set_hidden(true);
+    bench.later(SETTLE);
+    bench.turn().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    assert_eq!((bench.network.calls(), bench.network.ever_shown().len()), (2, 1));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_key_past_half_its_life_is_not_trusted(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let network = FakeNetwork::with_keys(KEY, Keys::Ignored);
+    let bench = Bench::on(backend, network, |config| config.delivery.post_late = HOUR * 5).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::Unclear]);
+    bench.turn().await;
+    bench.later(HOUR / 2);
+    let ended = bench.turn().await;
+    assert!(matches!(ended.outcome, Some(Outcome::Absent { .. })), "{ended:?}");
+    assert_eq!(bench.network.calls(), 1, "read back only");
+    bench.later(SETTLE);
+    bench.drain().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    assert_eq!((bench.network.calls(), bench.network.ever_shown().len()), (2, 1));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn absence_takes_two_looks_with_time_between(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::on(backend, FakeNetwork::with_keys(Certainty::ReadBack, Keys::Ignored), |_| {}).await;
+    let id = bench.post("bir").await;
+    let next = bench.post("iki tane").await;
+    bench.network.script([End::Unclear]);
+    bench.turn().await;
+    bench.later(SETTLE);
+    bench.turn().await;
+    assert_eq!((bench.state(id).await, bench.network.finds()), (DeliveryState::Verifying, 1));
+    // Its lane waits for it, and a look too soon proves nothing.
+    assert_eq!(bench.turn().await.outcome, None);
+    assert_eq!(bench.state(next).await, DeliveryState::Queued);
+    bench.later(SETTLE);
+    let ended = bench.turn().await;
+    assert_eq!(ended.outcome, Some(Outcome::Requeued));
+    bench.drain().await;
+    assert_eq!(bench.network.texts(), ["bir", "iki tane"]);
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_that_takes_effect_between_two_looks_is_found_by_the_second() {
+    let bench = Bench::on(Backend::Sqlite, FakeNetwork::with_keys(Certainty::ReadBack, Keys::Ignored), |_| {}).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::ApplyLate]);
+    bench.turn().await;
+    bench.later(SETTLE);
+    bench.turn().await;
+    bench.network.apply_late();
+    bench.later(SETTLE);
+    bench.drain().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    assert_eq!((bench.network.calls(), bench.network.ever_shown().len()), (1, 1));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_read_back_that_fails_proves_nothing_and_goes_on(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::ReadBack).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::AcceptThenError]);
+    bench.turn().await;
+    bench.later(SETTLE);
+    bench.network.script_find([End::Unavailable, End::Malformed, End::RateLimit(SETTLE), End::Unauthorized]);
+    for _ in 0..4 {
+        bench.turn().await;
+        let view = bench.view(id).await;
+        assert_eq!(view.state, DeliveryState::Verifying);
+        assert!(view.reason.is_some() && view.next_step.contains("asked again"), "{view:?}");
+        bench.later(Duration::from_secs(600));
+    }
+    bench.turn().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    assert_eq!(bench.network.calls(), 1);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_network_that_says_it_cannot_tell_leaves_it_to_a_person() {
+    let bench = Bench::new(Backend::Sqlite, Certainty::ReadBack).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::Unclear]);
+    bench.turn().await;
+    bench.later(SETTLE);
+    bench.network.script_find([End::Refuse("history is off")]);
+    bench.turn().await;
+    let view = bench.view(id).await;
+    assert_eq!(view.state, DeliveryState::Unknown);
+    assert!(view.needs_decision());
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn another_deliverys_message_with_the_same_text_is_not_taken_for_this_one() {
+    let bench = Bench::on(Backend::Sqlite, FakeNetwork::with_keys(Certainty::ReadBack, Keys::Ignored), |_| {}).await;
+    let first = bench.post("aynı söz").await;
+    bench.turn().await;
+    let mut request = PostRequest::new(bench.account, "aynı söz", "test");
+    request.confirm.duplicate = true;
+    let second = bench.try_post(request).await.expect("it can be posted").id;
+    bench.later(Duration::from_secs(1));
+    bench.network.script([End::Unclear]);
+    bench.turn().await;
+    bench.later(SETTLE);
+    bench.drain().await;
+    bench.later(SETTLE);
+    bench.drain().await;
+    assert_eq!(bench.state(first).await, DeliveryState::Sent);
+    let view = bench.view(second).await;
+    let twice = bench.network.ever_shown().len() == 2;
+    // Either a person decides, or the network was able to say that only the first is there.
+    assert!(view.state == DeliveryState::Unknown || (view.state == DeliveryState::Sent && twice), "{view:?}");
+    assert_ne!(view.network_ref, bench.view(first).await.network_ref);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn without_a_way_to_tell_it_is_unknown_at_once_and_a_person_decides(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(End::AcceptThenError, End::Malformed, End::Panic, End::Hang)] end: End,
+) {
+    let network = FakeNetwork::new(Certainty::None);
+    let bench = Bench::on(backend, network, |config| config.delivery.call_timeout = Duration::from_millis(200)).await;
+    let ids = [bench.post("bir").await, bench.post("iki tane").await, bench.post("başka üçüncü söz").await];
+    let after = bench.post("hiçbirini beklemeyen").await;
+    bench.network.script([end.clone(), end.clone(), end]);
+    bench.drain().await;
+    for id in ids {
+        assert_eq!(bench.state(id).await, DeliveryState::Unknown);
+    }
+    // An unknown end does not stop what comes after it.
+    assert_eq!(bench.state(after).await, DeliveryState::Sent);
+
+    let store = &bench.app.store;
+    let link = Some("https://network.example/post/9".to_owned());
+    let sent = store.decide(ids[0], Decision::Sent { url_or_id: link }, Duration::ZERO, "ali").await.expect("decided");
+    assert_eq!((sent.state, sent.url.as_deref()), (DeliveryState::Sent, Some("https://network.example/post/9")));
+    assert_eq!(sent.decided_by.as_deref(), Some("ali"));
+    store.decide(ids[1], Decision::Queue, Duration::ZERO, "ali").await.expect("decided");
+    store.decide(ids[2], Decision::Cancel, Duration::ZERO, "ali").await.expect("decided");
+    assert!(store.decide(ids[2], Decision::Queue, Duration::ZERO, "ali").await.is_err(), "it is decided");
+    bench.drain().await;
+    assert_eq!(bench.state(ids[1]).await, DeliveryState::Sent);
+    assert_eq!(bench.state(ids[2]).await, DeliveryState::Cancelled);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_outage_makes_nothing_unknown_that_was_never_called(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(Certainty::None, Certainty::ReadBack, KEY)] certainty: Certainty,
+) {
+    let bench = Bench::new(backend, certainty).await;
+    let mut ids = Vec::new();
+    for text in ["bir", "iki tane", "üç küçük kedi", "dört yanım deniz"] {
+        ids.push(bench.post(text).await);
+    }
+    bench.network.set_dark(true);
+    for _ in 0..8 {
+        bench.drain().await;
+        muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
+        bench.later(Duration::from_secs(50));
+    }
+    assert_eq!(bench.network.calls(), 1, "one call met the outage");
+    for id in &ids[1..] {
+        let view = bench.view(*id).await;
+        assert_eq!((view.state, view.attempts), (DeliveryState::Queued, 0));
+    }
+    bench.network.set_dark(false);
+    bench.later(Duration::from_secs(61));
+    muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
+    for _ in 0..3 {
+        bench.drain().await;
+        bench.later(SETTLE);
+    }
+    for id in &ids[1..] {
+        assert_eq!(bench.state(*id).await, DeliveryState::Sent);
+    }
+    let expected = if certainty == Certainty::None { DeliveryState::Unknown } else { DeliveryState::Sent };
+    assert_eq!(bench.state(ids[0]).await, expected);
+    bench.stop().await;
+}

@@ -1,0 +1,216 @@
+//! Several workers, workers that die, and a database that goes away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muhatap::deliver::Sender;
+use muhatap::model::DeliveryState;
+use muhatap::store::attempts::Turn;
+use muhatap_connectors::Certainty;
+use rstest::rstest;
+
+use crate::support::network::{End, FakeNetwork, Keys};
+use crate::support::sending::Bench;
+use crate::support::{Backend, fresh_store};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const KEY: Certainty = Certainty::Key { life: HOUR };
+
+#[rstest]
+#[tokio::test]
+async fn a_delivery_is_sent_once_when_two_workers_take_it(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::on(backend, FakeNetwork::with_keys(Certainty::None, Keys::Ignored), |_| {}).await;
+    let (other_app, other) = bench.another_process().await;
+    for number in 0..20 {
+        bench.post(&format!("{number} {}", "söz ".repeat(number))).await;
+    }
+    let lane = bench.lane();
+    let work = |sender: Arc<Sender>| {
+        let (lane, bench) = (lane.clone(), &bench);
+        async move {
+            for _ in 0..200 {
+                sender.turn(&lane, bench.now()).await.expect("the database answers");
+                if bench.network.shown().len() == 20 {
+                    return;
+                }
+            }
+        }
+    };
+    tokio::join!(work(bench.sender.clone()), work(other.clone()), work(bench.sender.clone()), work(other));
+    let texts = bench.network.texts();
+    assert_eq!(texts.len(), 20);
+    assert_eq!(bench.network.calls(), 20);
+    let numbers: Vec<usize> = texts.iter().filter_map(|text| text.split(' ').next()?.parse().ok()).collect();
+    assert_eq!(numbers, (0..20).collect::<Vec<_>>(), "in order");
+    other_app.store.close().await;
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_work_of_a_worker_that_died_goes_on_and_is_not_doubled(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(KEY, Certainty::ReadBack, Certainty::None)] certainty: Certainty,
+    #[values("preparing", "calling", "called")] step: &str,
+) {
+    let bench = Bench::on(backend, FakeNetwork::with_keys(certainty, Keys::Honoured), |config| {
+        config.delivery.post_late = HOUR;
+    })
+    .await;
+    let id = bench.post("bir").await;
+    match step {
+        "preparing" => bench.network.script_prepare([End::Hang]),
+        "calling" => bench.network.script([End::Hang]),
+        _ => bench.network.script([End::AcceptThenHang]),
+    }
+    let dying = tokio::spawn({
+        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
+        async move { sender.turn(&lane, now).await }
+    });
+    match step {
+        "preparing" => {
+            crate::support::eventually("it is being prepared", async || {
+                bench.state(id).await == DeliveryState::Preparing && bench.network.prepared() == 1
+            })
+            .await
+        }
+        _ => bench.network.until_called().await,
+    }
+    dying.abort();
+    let _ = dying.await;
+
+    let (other_app, other) = bench.another_process().await;
+    // Before its lease is over nobody touches it.
+    other.turn(&bench.lane(), bench.now()).await.expect("the database answers");
+    let state = bench.state(id).await;
+    assert!(matches!(state, DeliveryState::Preparing | DeliveryState::Sending), "{state}");
+    for _ in 0..6 {
+        bench.later(Duration::from_secs(46));
+        bench.reap().await;
+        for _ in 0..3 {
+            other.turn(&bench.lane(), bench.now()).await.expect("the database answers");
+        }
+    }
+    let expected = match (step, certainty) {
+        ("calling" | "called", Certainty::None) => DeliveryState::Unknown,
+        _ => DeliveryState::Sent,
+    };
+    assert_eq!(bench.state(id).await, expected);
+    let visible = if step == "calling" && certainty == Certainty::None { 0 } else { 1 };
+    assert_eq!(bench.network.ever_shown().len(), visible);
+    other_app.store.close().await;
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_worker_that_comes_back_after_its_lease_changes_nothing(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::on(backend, FakeNetwork::with_keys(Certainty::ReadBack, Keys::Ignored), |config| {
+        config.delivery.post_late = HOUR;
+    })
+    .await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::Wait]);
+    let slow = tokio::spawn({
+        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
+        async move { sender.turn(&lane, now).await }
+    });
+    bench.network.until_called().await;
+    bench.later(Duration::from_secs(120));
+    bench.reap().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Verifying);
+    // Its call succeeds now; the row is no longer its own, and the network says what happened.
+    bench.network.go_on();
+    slow.await.expect("it ends").expect("the database answers");
+    assert_eq!(bench.state(id).await, DeliveryState::Verifying);
+    bench.turn().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    assert_eq!((bench.network.calls(), bench.network.ever_shown().len()), (1, 1));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_success_while_the_database_is_away_is_kept_and_put_in_later(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(false, true)] reaped_meanwhile: bool,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::Wait]);
+    let (dying_app, dying) = bench.another_process().await;
+    let call = tokio::spawn({
+        let (lane, now) = (bench.lane(), bench.now());
+        async move { dying.turn(&lane, now).await }
+    });
+    bench.network.until_called().await;
+    // From here on this process has no database.
+    dying_app.store.close().await;
+    bench.network.go_on();
+    call.await.expect("it ends").expect("the journal took it");
+    assert_eq!(bench.state(id).await, DeliveryState::Sending);
+
+    if reaped_meanwhile {
+        bench.later(Duration::from_secs(120));
+        bench.reap().await;
+        bench.turn().await;
+        assert_eq!(bench.state(id).await, DeliveryState::Unknown);
+    }
+    assert_eq!(bench.sender.replay(bench.now()).await.expect("the database answers"), 0);
+    let view = bench.view(id).await;
+    assert_eq!((view.state, view.network_ref.as_deref()), (DeliveryState::Sent, Some("post/1")));
+    // The lane is free again.
+    let next = bench.post("iki tane").await;
+    bench.later(Duration::from_secs(30));
+    muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
+    bench.drain().await;
+    assert_eq!(bench.state(next).await, DeliveryState::Sent);
+    assert_eq!(bench.network.calls(), 2);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn only_one_process_reaps() {
+    let bench = Bench::new(Backend::Sqlite, Certainty::None).await;
+    let store = &bench.app.store;
+    let now = bench.now();
+    let lease = Duration::from_secs(5);
+    assert!(store.lease("reaper", "a", lease, now).await.expect("answered"));
+    assert!(!store.lease("reaper", "b", lease, now).await.expect("answered"));
+    assert!(store.lease("reaper", "a", lease, now).await.expect("answered"), "its holder keeps it");
+    assert!(store.lease("reaper", "b", lease, now + Duration::from_secs(6)).await.expect("answered"));
+    store.give_back("reaper", "b").await.expect("answered");
+    assert!(store.lease("reaper", "a", lease, now).await.expect("answered"));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_a_restored_backup_may_have_sent_is_held(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::ReadBack).await;
+    let (sent, unclear) = (bench.post("bir").await, bench.post("iki tane").await);
+    let queued = bench.post("üç küçük kedi").await;
+    bench.turn().await;
+    bench.network.script([End::AcceptThenError]);
+    bench.turn().await;
+    let mut backup = Vec::new();
+    bench.app.store.backup(&mut backup, |_, _| {}).await.expect("it can be written");
+    let (_database, restored) = fresh_store(backend).await;
+    restored.restore(backup.as_slice(), |_, _| {}).await.expect("it can be read");
+    assert_eq!(restored.delivery(sent).await.expect("it is there").state, DeliveryState::Sent);
+    for id in [unclear, queued] {
+        let view = restored.delivery(id).await.expect("it is there");
+        assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("restored")));
+    }
+    // Nothing goes out by itself.
+    let now = bench.now() + Duration::from_secs(120);
+    restored.reap(Duration::from_secs(30), now).await.expect("answered");
+    let turn = restored.take(&bench.lane(), "worker", Duration::from_secs(30), now).await.expect("answered");
+    assert!(matches!(turn, Turn::Nothing), "{turn:?}");
+    restored.close().await;
+    bench.stop().await;
+}
