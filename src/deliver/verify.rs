@@ -100,19 +100,20 @@ impl Sender {
     }
 
     async fn look(&self, work: &Work, publisher: &dyn Publisher) -> Result<Seen, Look> {
-        let first = work.first_called_at.unwrap_or(work.created_at);
-        let since = first - CLOCKS_DIFFER;
-        let Some(receipt) = find(publisher, work, since).await? else { return Ok(Seen::NotHere) };
-        let owner = self.app.store.owner_of(work, &receipt.remote_id).await.map_err(Look::Store)?;
-        let Some((_, sent_at)) = owner else { return Ok(Seen::Here(receipt)) };
-        // The same text went out before this one was called: look only at what came after it.
-        let Some(after) = sent_at.filter(|sent_at| *sent_at < first) else { return Ok(Seen::Ambiguous) };
-        match find(publisher, work, after.max(since)).await? {
-            None => Ok(Seen::NotHere),
-            Some(receipt) => {
-                let owner = self.app.store.owner_of(work, &receipt.remote_id).await.map_err(Look::Store)?;
-                Ok(if owner.is_some() { Seen::Ambiguous } else { Seen::Here(receipt) })
-            }
+        let since = work.first_called_at.unwrap_or(work.created_at) - CLOCKS_DIFFER;
+        // The same text may be out from other deliveries: their messages are not this one's.
+        let taken = self.app.store.taken_refs(work, since - CLOCKS_DIFFER).await.map_err(Look::Store)?;
+        let message = work.outgoing();
+        let none = Prepared::default();
+        let find = publisher.find(&message, work.prepared.as_ref().unwrap_or(&none), since, &taken);
+        let unavailable = |what: &str| Look::Network(ConnectorError::Unavailable(what.into()));
+        match tokio::time::timeout(READ_AT_MOST, AssertUnwindSafe(find).catch_unwind()).await {
+            Ok(Ok(Ok(Some(receipt)))) if taken.contains(&receipt.remote_id) => Ok(Seen::Ambiguous),
+            Ok(Ok(Ok(Some(receipt)))) => Ok(Seen::Here(receipt)),
+            Ok(Ok(Ok(None))) => Ok(Seen::NotHere),
+            Ok(Ok(Err(error))) => Err(Look::Network(error)),
+            Ok(Err(_)) => Err(unavailable("a mistake of ours while reading back (see the log)")),
+            Err(_) => Err(unavailable("the network did not answer in time")),
         }
     }
 
@@ -151,16 +152,4 @@ impl Sender {
 enum Look {
     Network(ConnectorError),
     Store(StoreError),
-}
-
-async fn find(publisher: &dyn Publisher, work: &Work, since: Timestamp) -> Result<Option<Receipt>, Look> {
-    let message = work.outgoing();
-    let none = Prepared::default();
-    let find = publisher.find(&message, work.prepared.as_ref().unwrap_or(&none), since, &[]);
-    let unavailable = |what: &str| Look::Network(ConnectorError::Unavailable(what.into()));
-    match tokio::time::timeout(READ_AT_MOST, AssertUnwindSafe(find).catch_unwind()).await {
-        Ok(Ok(answer)) => answer.map_err(Look::Network),
-        Ok(Err(_)) => Err(unavailable("a mistake of ours while reading back (see the log)")),
-        Err(_) => Err(unavailable("the network did not answer in time")),
-    }
 }

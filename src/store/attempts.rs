@@ -387,22 +387,18 @@ impl Store {
         Ok(applied)
     }
 
-    /// Whether `network_ref` already belongs to another delivery of the account, and since when it is out.
-    pub async fn owner_of(
-        &self,
-        work: &Work,
-        network_ref: &str,
-    ) -> Result<Option<(DeliveryId, Option<Timestamp>)>, StoreError> {
-        let row = sqlx::query(
-            "SELECT id, sent_at FROM deliveries
-             WHERE account_id = $1 AND network_ref = $2 AND action = 'publish' AND id <> $3 LIMIT 1",
+    /// Messages of the account that belong to other deliveries, as far as they were sent since `since`.
+    pub async fn taken_refs(&self, work: &Work, since: Timestamp) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT network_ref FROM deliveries
+             WHERE account_id = $1 AND id <> $2 AND action = 'publish' AND network_ref IS NOT NULL AND sent_at >= $3",
         )
         .bind(work.account_id.to_string())
-        .bind(network_ref)
         .bind(work.id.to_string())
-        .fetch_optional(self.pool())
+        .bind(micros(since))
+        .fetch_all(self.pool())
         .await?;
-        row.map(|row| Ok((row.word("id")?, row.maybe_time("sent_at")?))).transpose()
+        rows.iter().map(|row| row.text("network_ref")).collect()
     }
 }
 

@@ -308,6 +308,7 @@ impl Publisher for FakeNetwork {
         message: &Outgoing,
         _prepared: &Prepared,
         _since: Timestamp,
+        taken: &[String],
     ) -> Result<Option<Receipt>, ConnectorError> {
         let mut state = self.state();
         state.finds += 1;
@@ -321,7 +322,10 @@ impl Publisher for FakeNetwork {
             return Ok(None);
         }
         let to = message.reply_to.as_ref().map(|to| &to.remote_id);
-        let found = state.shown.iter().find(|shown| shown.text == message.text && shown.to.as_ref() == to);
+        let found = state
+            .shown
+            .iter()
+            .find(|shown| shown.text == message.text && shown.to.as_ref() == to && !taken.contains(&shown.remote_id));
         Ok(found.map(|shown| receipt(&shown.remote_id)))
     }
 
