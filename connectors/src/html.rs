@@ -1,13 +1,22 @@
 //! HTML from networks to plain text: paragraphs, breaks and addresses stay, markup and scripts do not.
 
-use scraper::node::Element;
-use scraper::{Html, Node};
+//! Read tag by tag and not as a tree: a tree that is built as browsers build it can grow to many times the size of its
+//! markup (each paragraph repeats every element that was left open), and strangers write the markup.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use scraper::Html;
 use url::Url;
 
-/// Longer markup is cut before it is parsed; no message comes near it.
+/// Longer markup is cut before it is read; no message comes near it.
 const MAX_MARKUP: usize = 400_000;
 /// A longer address behind a link's words is left out.
 const MAX_ADDRESS: usize = 500;
+/// More different character references than that are left as they are.
+const MAX_REFERENCES: usize = 300;
+/// After so many tags without an end the rest is taken as text.
+const MAX_BROKEN: usize = 20;
 
 /// The text a reader of `markup` would see, with the addresses behind links.
 pub fn to_text(markup: &str) -> String {
@@ -15,41 +24,186 @@ pub fn to_text(markup: &str) -> String {
     while !markup.is_char_boundary(end) {
         end -= 1;
     }
-    let fragment = Html::parse_fragment(&markup[..end]);
-    let root = *fragment.root_element();
     let mut text = Text::default();
-    let mut unseen = 0usize;
-    // Step by step and not by recursion: markup may be nested as deep as it is long.
-    let mut next = root.first_child();
-    while let Some(node) = next {
-        match node.value() {
-            Node::Text(words) if unseen == 0 => text.push(words),
-            Node::Element(element) if is_unseen(element) => unseen += 1,
-            Node::Element(element) if unseen == 0 => text.open(element),
-            _ => {}
-        }
-        next = node.first_child();
-        let mut done = node;
-        while next.is_none() {
-            match done.value() {
-                Node::Element(element) if is_unseen(element) => unseen = unseen.saturating_sub(1),
-                Node::Element(element) if unseen == 0 => text.close(element),
-                _ => {}
+    let mut references = References::default();
+    let mut rest = &markup[..end];
+    // What was looked for to the end in vain is not looked for again and again.
+    let mut endless: Vec<String> = Vec::new();
+    let mut broken = 0;
+    while let Some(at) = rest.find('<').filter(|_| broken < MAX_BROKEN) {
+        text.push(&references.resolve(&rest[..at]));
+        rest = &rest[at..];
+        rest = match Tag::read(rest) {
+            Some((tag, after)) => match &tag {
+                Tag::Open(element) if is_unseen(&element.name) && !endless.contains(&element.name) => {
+                    after_end_of(&element.name, after).unwrap_or_else(|| {
+                        endless.push(element.name.clone());
+                        after
+                    })
+                }
+                Tag::Open(element) => {
+                    text.open(element);
+                    after
+                }
+                Tag::Close(name) => {
+                    text.close(name);
+                    after
+                }
+                Tag::Other => after,
+            },
+            // A lone "<" is what somebody wrote.
+            None => {
+                broken +=
+                    usize::from(rest[1..].starts_with(|next: char| !next.is_whitespace() && !next.is_ascii_digit()));
+                text.push("<");
+                &rest[1..]
             }
-            next = done.next_sibling();
-            match done.parent() {
-                Some(parent) if next.is_none() && parent.id() != root.id() => done = parent,
-                _ => break,
-            }
-        }
+        };
+    }
+    match broken < MAX_BROKEN {
+        true => text.push(&references.resolve(rest)),
+        false => text.push(rest),
     }
     text.written.trim().to_owned()
 }
 
-fn is_unseen(element: &Element) -> bool {
+/// What stands between "<" and ">".
+enum Tag {
+    Open(Element),
+    Close(String),
+    /// Comments and declarations.
+    Other,
+}
+
+#[derive(Clone)]
+struct Element {
+    name: String,
+    attributes: Vec<(String, String)>,
+}
+
+impl Element {
+    fn attr(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    fn classes(&self) -> impl Iterator<Item = &str> {
+        self.attr("class").unwrap_or_default().split_ascii_whitespace()
+    }
+}
+
+impl Tag {
+    /// The tag that `markup` begins with, and what follows it.
+    fn read(markup: &str) -> Option<(Self, &str)> {
+        let inner = &markup[1..];
+        if let Some(comment) = inner.strip_prefix("!--") {
+            return Some((Self::Other, comment.find("-->").map_or("", |end| &comment[end + 3..])));
+        }
+        if inner.starts_with(['!', '?']) {
+            return Some((Self::Other, &inner[inner.find('>')? + 1..]));
+        }
+        let (is_close, inner) = match inner.strip_prefix('/') {
+            Some(inner) => (true, inner),
+            None => (false, inner),
+        };
+        if !inner.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            return None;
+        }
+        let ends_name = |character: char| character.is_ascii_whitespace() || matches!(character, '/' | '>');
+        let name_end = inner.find(ends_name)?;
+        let name = inner[..name_end].to_ascii_lowercase();
+        let (attributes, after) = attributes(&inner[name_end..])?;
+        match is_close {
+            true => Some((Self::Close(name), after)),
+            false => Some((Self::Open(Element { name, attributes }), after)),
+        }
+    }
+}
+
+/// The attributes up to the tag's end, and what follows it; `None` where the tag has no end.
+fn attributes(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
+    let mut attributes = Vec::new();
+    loop {
+        rest = rest.trim_start_matches(|character: char| character.is_ascii_whitespace() || character == '/');
+        if let Some(after) = rest.strip_prefix('>') {
+            return Some((attributes, after));
+        }
+        let first = rest.chars().next()?.len_utf8();
+        let ends_name = |character: char| character.is_ascii_whitespace() || matches!(character, '/' | '>' | '=');
+        let name_end = first + rest[first..].find(ends_name)?;
+        let name = rest[..name_end].to_ascii_lowercase();
+        rest = rest[name_end..].trim_start();
+        let mut value = "";
+        if let Some(after) = rest.strip_prefix('=') {
+            let after = after.trim_start();
+            (value, rest) = match after.chars().next()? {
+                quote @ ('"' | '\'') => after[1..].split_once(quote)?,
+                _ => after.split_at(after.find(|character: char| character.is_ascii_whitespace() || character == '>')?),
+            };
+        }
+        // Those that are read; hostile markup has thousands of others.
+        if matches!(name.as_str(), "href" | "class" | "alt") && attributes.len() < 8 {
+            attributes.push((name, decoded_value(value)));
+        }
+    }
+}
+
+/// What follows the end of an element whose content nobody sees; `None` where it does not end.
+fn after_end_of<'a>(name: &str, markup: &'a str) -> Option<&'a str> {
+    let mut rest = markup;
+    while let Some(at) = rest.find("</") {
+        rest = &rest[at + 2..];
+        let is_it = rest.get(..name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name));
+        if is_it && rest[name.len()..].starts_with(|next: char| next == '>' || next.is_ascii_whitespace()) {
+            return Some(rest.split_once('>')?.1);
+        }
+    }
+    None
+}
+
+/// The character references of one message, each looked up once: the lookup is the parser's and not cheap.
+#[derive(Default)]
+struct References(HashMap<String, String>);
+
+impl References {
+    /// Text with its references resolved.
+    fn resolve<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
+        if !text.contains('&') {
+            return Cow::Borrowed(text);
+        }
+        let mut written = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find('&') {
+            written.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'#';
+            let name = 1 + rest.bytes().skip(1).take(40).take_while(is_name).count();
+            let end = name + usize::from(rest[name..].starts_with(';'));
+            let reference = &rest[..end];
+            match self.0.get(reference) {
+                Some(known) => written.push_str(known),
+                None if end == 1 || self.0.len() >= MAX_REFERENCES => written.push_str(reference),
+                None => {
+                    let resolved: String = Html::parse_fragment(reference).root_element().text().collect();
+                    written.push_str(&resolved);
+                    self.0.insert(reference.to_owned(), resolved);
+                }
+            }
+            rest = &rest[end..];
+        }
+        written.push_str(rest);
+        Cow::Owned(written)
+    }
+}
+
+/// An attribute's value: in addresses "&copy=1" is no sign, so only what must be written with a reference is resolved.
+fn decoded_value(value: &str) -> String {
+    value.replace("&quot;", "\"").replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
+fn is_unseen(name: &str) -> bool {
     matches!(
-        element.name(),
-        "script" | "style" | "template" | "head" | "title" | "noscript" | "iframe" | "object" | "svg"
+        name,
+        "script" | "style" | "template" | "title" | "noscript" | "iframe" | "object" | "svg" | "textarea" | "select"
     )
 }
 
@@ -71,8 +225,8 @@ struct Text {
     space: bool,
     lines: usize,
     preformatted: usize,
-    /// Where the words of the open links begin.
-    links: Vec<usize>,
+    /// Where the words of the open link begin, and its address.
+    link: Option<(usize, Element)>,
 }
 
 impl Text {
@@ -115,7 +269,7 @@ impl Text {
     }
 
     fn open(&mut self, element: &Element) {
-        match element.name() {
+        match element.name.as_str() {
             "br" => self.end_line(self.lines + 1),
             "li" => {
                 self.end_line(1);
@@ -126,7 +280,10 @@ impl Text {
                 self.end_line(2);
                 self.preformatted += 1;
             }
-            "a" => self.links.push(self.written.len()),
+            "a" => {
+                self.close("a");
+                self.link = Some((self.written.len(), element.clone()));
+            }
             "img" => {
                 self.space = true;
                 self.push(element.attr("alt").unwrap_or_default());
@@ -139,11 +296,11 @@ impl Text {
         }
     }
 
-    fn close(&mut self, element: &Element) {
-        match element.name() {
+    fn close(&mut self, name: &str) {
+        match name {
             "a" => {
-                let start = self.links.pop().unwrap_or(self.written.len());
-                if let Some(address) = self.address_behind(element, start) {
+                let Some((start, element)) = self.link.take() else { return };
+                if let Some(address) = self.address_behind(&element, start) {
                     self.space = true;
                     self.word(&address);
                 }
@@ -233,6 +390,29 @@ mod tests {
     }
 
     #[test]
+    fn markup_that_is_no_markup_stays_what_it_is() {
+        assert_eq!(to_text("1 < 2 <3 <b ve <i"), "1 < 2 <3 <b ve <i");
+        assert_eq!(to_text("a && b &; &copy &copy; &#x41;&#0; &yok; &ouml;"), "a && b &; © © A\u{FFFD} &yok; ö");
+        assert_eq!(to_text("<a href='https://x.example/?a=1&copy=2'>bak</a>"), "bak (https://x.example/?a=1&copy=2)");
+        assert_eq!(to_text("<p class='a>b' title=\"<i>\">c</p><script>d"), "c\n\nd");
+        assert_eq!(to_text("<a href=https://x.example/?a=1&amp;b=2>bak</a>"), "bak (https://x.example/?a=1&b=2)");
+        assert_eq!(to_text("<SCRIPT>a</b></Script >b</a></a>"), "b");
+    }
+
+    #[test]
+    fn markup_made_to_grow_is_read_in_no_time() {
+        let open: String = (0..20_000).map(|number| format!("<b x{number}>")).collect();
+        let text = to_text(&format!("{open}{}", "<p>x".repeat(30_000)));
+        assert_eq!(text.matches('x').count(), 30_000);
+        let text = to_text(&"<a href=https://x.example>&ouml;".repeat(10_000));
+        assert_eq!(text.matches('ö').count(), 10_000);
+        to_text(&"<svg>".repeat(80_000));
+        to_text(&"</".repeat(200_000));
+        to_text(&"<a b='".repeat(60_001));
+        to_text(&"<a ".repeat(130_000));
+    }
+
+    #[test]
     fn markup_nested_very_deep_is_read() {
         let deep = format!("{}x{}", "<i>".repeat(50_000), "</i>".repeat(50_000));
         assert_eq!(to_text(&deep), "x");
@@ -240,7 +420,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_markup_breaks_the_reader(markup in "[<>/a-z&;#\"'= \n!-]{0,200}") {
+        fn no_markup_breaks_the_reader(markup in "[<>/a-zğ&;#\"'= \n!-]{0,200}|(<a href=x>|</a>|<p|>|&[a-z]{0,4};|ş|<!--|<svg>|</svg>){0,30}") {
             to_text(&markup);
         }
     }
