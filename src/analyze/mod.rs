@@ -4,6 +4,7 @@ mod emoji;
 mod intents;
 mod language;
 mod lexicon;
+pub mod mecab;
 mod segment;
 mod sentiment;
 mod suffixes;

@@ -45,7 +45,7 @@ impl Words {
     fn open(&self) -> Option<Segmenter> {
         let folder = self.folder.as_ref()?;
         let missing = |reason: &str| {
-            metrics::counter!("muhatap_dictionaries_missing_total", "language" => self.language).increment(1);
+            metrics::counter!(crate::telemetry::DICTIONARY_MISSING, "language" => self.language).increment(1);
             tracing::warn!(
                 language = self.language,
                 "no word dictionary for {}: {reason}; its texts are cut by Unicode rules, which is weaker; \

@@ -3,11 +3,13 @@
 //! Results go to stdout, everything else to stderr. Exit status: 0 done, 1 some items failed, 2 wrong usage or
 //! configuration.
 
+pub mod analyze;
 pub mod backup;
 pub mod check_config;
 pub mod completions;
 pub mod deliveries;
 pub mod demo;
+pub mod dictionaries;
 pub mod migrate;
 pub mod moment;
 pub mod post;
@@ -42,6 +44,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Analyze(analyze::Args),
     Deliveries(deliveries::Args),
     Post(post::Args),
     Reply(reply::Args),
@@ -52,6 +55,7 @@ pub enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Migrate(migrate::Args),
+    Dictionaries(dictionaries::Args),
     User(user::Args),
     Token(token::Args),
     Completions(completions::Args),
@@ -70,6 +74,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
     let config = Config::load(cli.config.as_deref())?;
     crate::telemetry::log(&config.log).map_err(UsageError)?;
     match cli.command {
+        Command::Analyze(args) => analyze::run(args, config).await,
         Command::Deliveries(args) => deliveries::run(args, config).await,
         Command::Post(args) => post::run(args, config).await,
         Command::Reply(args) => reply::run(args, config).await,
@@ -79,6 +84,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Simulate(args) => simulate::run(args).await,
         Command::Backup(args) => backup::backup(args, config).await,
         Command::Restore(args) => backup::restore(args, config).await,
+        Command::Dictionaries(args) => dictionaries::run(args, config).await,
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::User(args) => user::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
