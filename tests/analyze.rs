@@ -1,1 +1,423 @@
-//!
+//! What `muhatap analyze` and `muhatap dictionaries` promise, through the real binary and the library.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use muhatap::analyze::{Analysis, Analyzer, DictionaryPaths};
+use muhatap::model::{IntentLabel, SentimentLabel};
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::Value;
+
+use SentimentLabel::{Negative, Neutral, Positive};
+
+fn analyzer() -> Analyzer {
+    Analyzer::new(&DictionaryPaths::default())
+}
+
+/// Runs the binary in a folder of its own with `input` on stdin.
+fn muhatap(folder: &Path, args: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_muhatap"))
+        .args(args)
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("stdin is a pipe");
+    let input = input.to_owned();
+    // The binary answers while it reads, so its input is written beside.
+    let writer = std::thread::spawn(move || {
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().expect("the binary ends");
+    writer.join().expect("the writer ends");
+    output
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = std::str::from_utf8(&output.stdout).expect("the output is UTF-8");
+    text.lines().map(|line| serde_json::from_str(line).expect("every line is JSON")).collect()
+}
+
+#[rstest]
+#[case("Kargom 5 gündür gelmedi, kimse cevap vermiyor", "tr", Negative, IntentLabel::Complaint)]
+#[case("kargom 5 gundur gelmedi kimse cevap vermiyor", "tr", Negative, IntentLabel::Complaint)]
+#[case("SİPARİŞİM HALA GELMEDİ REZALET", "tr", Negative, IntentLabel::Complaint)]
+#[case("Hizmetinizden hiç memnun kalmadım", "tr", Negative, IntentLabel::Complaint)]
+#[case("Ürünü beğenmedim, kalitesiz çıktı", "tr", Negative, IntentLabel::Complaint)]
+#[case("ürün güzel ama kargo rezalet", "tr", Negative, IntentLabel::Complaint)]
+#[case("Uygulama açılmıyor, giriş yapamıyorum", "tr", Negative, IntentLabel::Complaint)]
+#[case("hala bekliyorum", "tr", Negative, IntentLabel::Complaint)]
+#[case("Çok teşekkürler, kargo çok hızlı geldi, harikasınız", "tr", Positive, IntentLabel::Praise)]
+#[case("cok tesekkur ederim, urun tam istedigim gibi", "tr", Positive, IntentLabel::Praise)]
+#[case("Hiç sorun yaşamadım, herkese tavsiye ederim", "tr", Positive, IntentLabel::Praise)]
+#[case("güzel değil mi", "tr", Positive, IntentLabel::Question)]
+#[case("Mağazanız pazar günü kaçta açılıyor?", "tr", Neutral, IntentLabel::Question)]
+#[case("Bu telefonu almak istiyorum, fiyatı ne kadar?", "tr", Neutral, IntentLabel::Purchase)]
+#[case("Aboneliğimi iptal eder misiniz lütfen", "tr", Neutral, IntentLabel::Request)]
+#[case("Takipçi kazan! Linke tıkla https://x.example #takip", "tr", Neutral, IntentLabel::Spam)]
+#[case("My order never arrived and nobody replies", "en", Negative, IntentLabel::Complaint)]
+#[case("The TITANIC exhibition is not good at all", "en", Negative, IntentLabel::Complaint)]
+#[case("Absolutely love it, thank you so much!", "en", Positive, IntentLabel::Praise)]
+#[case("What time do you open on Sunday?", "en", Neutral, IntentLabel::Question)]
+fn people_write_and_are_understood(
+    #[case] text: &str,
+    #[case] language: &str,
+    #[case] sentiment: SentimentLabel,
+    #[case] intent: IntentLabel,
+) {
+    let analysis = analyzer().analyze(text);
+    assert_eq!(analysis.language.code, language, "{text}: {analysis:?}");
+    assert_eq!(analysis.sentiment.label, sentiment, "{text}: {analysis:?}");
+    assert_eq!(analysis.main_intent(), intent, "{text}: {analysis:?}");
+}
+
+#[rstest]
+#[case("memnunum", "memnun değilim")]
+#[case("sorun yok", "sorun var")]
+#[case("beğendim", "beğenmedim")]
+#[case("bu ürün kaliteli", "bu ürün kalitesiz")]
+#[case("I like this service, it is good", "I don't like this service, it is not good")]
+#[case("memnun değilim diyemem", "memnun değilim")]
+fn negation_turns_the_score(#[case] better: &str, #[case] worse: &str) {
+    let analyzer = analyzer();
+    let score = |text: &str| analyzer.analyze(text).sentiment.score;
+    assert!(score(better) > score(worse), "{better}: {}, {worse}: {}", score(better), score(worse));
+    assert!(score(worse) < 0.0, "{worse}: {}", score(worse));
+}
+
+#[test]
+fn casing_is_that_of_the_language() {
+    let analyzer = analyzer();
+    assert_eq!(analyzer.analyze("IŞIKLAR YANMIYOR KIRIK").tokens, ["ışıklar", "yanmıyor", "kırık"]);
+    assert_eq!(analyzer.analyze("I watched TITANIC with them").tokens, ["i", "watched", "titanic", "with", "them"]);
+}
+
+#[test]
+fn turkish_without_its_letters_means_the_same() {
+    let analyzer = analyzer();
+    for text in [
+        "Kargo çok geç geldi, paket yırtılmıştı",
+        "Şubenizdeki görevli çok güler yüzlüydü, teşekkürler",
+        "Faturam niye bu kadar yüksek?",
+    ] {
+        let typed = text
+            .replace(['ç', 'Ç'], "c")
+            .replace('ğ', "g")
+            .replace('ı', "i")
+            .replace('ö', "o")
+            .replace(['ş', 'Ş'], "s")
+            .replace('ü', "u");
+        let (proper, ascii) = (analyzer.analyze(text), analyzer.analyze(&typed));
+        assert_eq!(ascii.language.code, "tr", "{typed}");
+        assert_eq!(proper.sentiment.score, ascii.sentiment.score, "{typed}");
+        assert_eq!(proper.main_intent(), ascii.main_intent(), "{typed}");
+    }
+}
+
+#[rstest]
+#[case("")]
+#[case("   \n ")]
+#[case("!!! ... ???")]
+#[case("123 456")]
+#[case("https://a.example http://b.example")]
+#[case("\u{200d}\u{fe0f}\u{301}")]
+#[case("asdkfjh qwlkejr zxmcnv")]
+fn what_says_nothing_is_not_guessed(#[case] text: &str) {
+    let analysis = analyzer().analyze(text);
+    assert_eq!(analysis.sentiment.label, Neutral, "{analysis:?}");
+    assert_eq!(analysis.language.code, "und", "{analysis:?}");
+    assert!(analysis.language.confidence < 0.5 && analysis.sentiment.confidence <= 0.5, "{analysis:?}");
+    assert!(!analysis.intents.is_empty());
+}
+
+#[test]
+fn emoji_are_tokens_and_speak() {
+    let analysis = analyzer().analyze("👨‍👩‍👧‍👦 😡😡 👍🏽");
+    assert_eq!(analysis.tokens, ["👨‍👩‍👧‍👦", "😡", "😡", "👍🏽"]);
+    assert_eq!(analyzer().analyze("😡").sentiment.label, Negative);
+    assert_eq!(analyzer().analyze("❤️").sentiment.label, Positive);
+}
+
+#[rstest]
+#[case("今日はとても楽しかった", "ja")]
+#[case("快递还没有到，服务太差了", "zh")]
+#[case("배송이 너무 늦어요", "ko")]
+#[case("أين طلبي؟", "ar")]
+#[case("Пришёл бракованный товар, это ужас", "ru")]
+#[case("Το δέμα δεν ήρθε ποτέ", "el")]
+#[case("Wo bleibt meine Bestellung? Das ist nicht lustig", "de")]
+#[case("¿Dónde está mi pedido? Llevo una semana esperando", "es")]
+fn other_languages_are_named(#[case] text: &str, #[case] language: &str) {
+    let analysis = analyzer().analyze(text);
+    assert_eq!(analysis.language.code, language, "{analysis:?}");
+    assert!(analysis.tokens.len() > 1, "{analysis:?}");
+    // No words of ours: no mood is claimed.
+    assert!(analysis.sentiment.confidence <= 0.5, "{analysis:?}");
+}
+
+#[test]
+fn hostile_texts_end_soon() {
+    let analyzer = analyzer();
+    let zalgo: String = "h\u{335}\u{321}\u{316}\u{329}\u{32f}".repeat(20_000);
+    let texts = [
+        "a".repeat(100_000),
+        "ç ".repeat(50_000),
+        zalgo,
+        "👨\u{200d}".repeat(30_000),
+        "\u{202e}مرحبا ".repeat(15_000),
+        "güzel değil ".repeat(9_000),
+        "iptal et ".repeat(12_000),
+        "不".repeat(100_000),
+        "ไทย".repeat(30_000),
+        "#a@b:)".repeat(17_000),
+        "http://".repeat(15_000),
+        "gelmemememememe".repeat(7_000),
+        "\u{0}\u{7f}\u{feff}".repeat(30_000),
+    ];
+    for text in &texts {
+        let analysis = analyzer.analyze(text);
+        assert!(analysis.sentiment.because.len() <= 48);
+        assert!(analysis.tokens.len() <= 100_000);
+    }
+}
+
+/// Words that people write in one language, with and without a mood, and what turns it, after words that settle the language.
+fn some_words() -> impl Strategy<Value = String> {
+    const TURKISH: &[&str] = &[
+        "kargo",
+        "ürün",
+        "çok",
+        "güzel",
+        "kötü",
+        "rezalet",
+        "değil",
+        "gelmedi",
+        "harika",
+        "teşekkürler",
+        "sorun",
+        "yok",
+        "ama",
+        "hala",
+        "bekliyorum",
+        "memnun",
+        "kalmadım",
+        "beğenmedim",
+        "ve",
+        "bir",
+        "bugün",
+        "🙂",
+        "😡",
+        "kalitesiz",
+        "hızlı",
+        "mi",
+        "için",
+        "berbat",
+    ];
+    const ENGLISH: &[&str] = &[
+        "the", "order", "not", "good", "never", "terrible", "love", "it", "very", "bad", "thanks", "but", "service",
+        "😡", "arrived", "really", "happy", "problem", "no", "works", "don't", "slow", "and", "my", "is", "perfect",
+        "refund",
+    ];
+    let words = |settles: &'static str, words: &'static [&'static str]| {
+        let words = proptest::collection::vec(proptest::sample::select(words), 1..14);
+        words.prop_map(move |words| format!("{settles} . {}", words.join(" ")))
+    };
+    prop_oneof![words("ben de size şunu diyorum ki", TURKISH), words("this is what they have for us", ENGLISH)]
+}
+
+fn in_bounds(analysis: &Analysis) -> bool {
+    let part = |number: f64| (0.0..=1.0).contains(&number);
+    let Analysis { language, sentiment, intents, .. } = analysis;
+    part(language.confidence)
+        && part(sentiment.confidence)
+        && (-1.0..=1.0).contains(&sentiment.score)
+        && intents.iter().all(|intent| part(intent.confidence))
+        && intents.windows(2).all(|pair| pair[0].confidence >= pair[1].confidence)
+        && sentiment.because.iter().all(|reason| reason.weight != 0.0 && !reason.text.is_empty())
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_it(text in any::<String>()) {
+        prop_assert!(in_bounds(&analyzer().analyze(&text)));
+    }
+
+    #[test]
+    fn no_mix_of_odd_signs_breaks_it(text in "[a-zA-ZçğıöşüİI0-9 .,!?#@:/()'\u{300}\u{200d}\u{fe0f}\u{1f600}-\u{1f640}\u{1f1e6}-\u{1f1ff}\u{4e00}-\u{4e20}]{0,200}") {
+        prop_assert!(in_bounds(&analyzer().analyze(&text)));
+    }
+
+    /// The score is what the named words add up to, and taking a word out moves it the other way.
+    #[test]
+    fn the_named_words_make_the_score(text in some_words()) {
+        let analyzer = analyzer();
+        let sentiment = analyzer.analyze(&text).sentiment;
+        let sum: f64 = sentiment.because.iter().map(|reason| reason.weight).sum();
+        prop_assert!((sentiment.score - sum / (0.5 + sum.abs())).abs() < 0.0002, "{text}: {sentiment:?}");
+        for reason in &sentiment.because {
+            prop_assert!(text.contains(&reason.text), "{text}: {reason:?}");
+            // In the place of the words stands a sign, so that what stood apart stays apart.
+            let without = analyzer.analyze(&text.replace(&reason.text, "."));
+            let moved = without.sentiment.score - sentiment.score;
+            prop_assert!(moved * reason.weight <= 0.0, "{text} without {reason:?}: {sentiment:?} -> {:?}", without.sentiment);
+        }
+    }
+}
+
+#[test]
+fn lines_come_out_in_order_with_their_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut input = String::new();
+    for number in 0..3_000 {
+        input.push_str(&format!("{{\"id\": {number}, \"text\": \"{}\"}}\n", "kargo gelmedi ".repeat(number % 17)));
+    }
+    let output = muhatap(folder.path(), &["analyze"], input.as_bytes());
+    assert!(output.status.success(), "{output:?}");
+    let ids: Vec<u64> = lines(&output).iter().map(|line| line["id"].as_u64().expect("ids stay numbers")).collect();
+    assert_eq!(ids, (0..3_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_line_has_the_promised_shape() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("in.jsonl");
+    std::fs::write(&file, "\u{feff}{\"id\":\"a-1\",\"text\":\"Kargom gelmedi\",\"more\":[1]}\r\n{\"id\":12345678901234567890123,\"text\":\"\"}\n").unwrap();
+    let output = muhatap(folder.path(), &["analyze", "in.jsonl"], b"");
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(text.lines().nth(1).unwrap().starts_with("{\"id\":12345678901234567890123,"), "{text}");
+    let first = &lines(&output)[0];
+    assert_eq!(first["id"], "a-1");
+    assert_eq!(first["language"]["code"], "tr");
+    assert_eq!(first["sentiment"]["label"], "negative");
+    assert_eq!(first["sentiment"]["because"][0]["text"], "gelmedi");
+    assert!(first["sentiment"]["because"][0]["weight"].as_f64().unwrap() < 0.0);
+    assert_eq!(first["intents"][0]["label"], "complaint");
+    assert_eq!(first["tokens"], serde_json::json!(["kargom", "gelmedi"]));
+    let keys: Vec<&String> = first.as_object().unwrap().keys().collect();
+    assert_eq!(keys.len(), 5, "{keys:?}");
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_named_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut input = b"{\"id\":1,\"text\":\"iyi\"}\n{\"id\":2,\"text\":\n{\"id\":3}\n".to_vec();
+    input.extend_from_slice(b"{\"id\":4,\"text\":\"\xff\xfe\"}\n{\"id\":5,\"text\":7}\nnot json\n{\"id\":{},\"text\":\"a\"}\n\n{\"id\":8,\"text\":\"last\"}");
+    let output = muhatap(folder.path(), &["analyze", "-"], &input);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let ids: Vec<Value> = lines(&output).iter().map(|line| line["id"].clone()).collect();
+    assert_eq!(ids, [Value::from(1), Value::from(8)]);
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    for number in [2, 3, 4, 5, 6, 7] {
+        assert!(complaints.contains(&format!("line {number}: ")), "{number}: {complaints}");
+    }
+}
+
+#[test]
+fn plain_lines_have_their_number_as_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = muhatap(folder.path(), &["analyze"], "çok iyi\n\n\"alıntı\"\n".as_bytes());
+    assert!(output.status.success(), "{output:?}");
+    let ids: Vec<Value> = lines(&output).iter().map(|line| line["id"].clone()).collect();
+    assert_eq!(ids, [Value::from(1), Value::from(2), Value::from(3)]);
+}
+
+#[test]
+fn wrong_usage_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = muhatap(folder.path(), &["analyze", "missing.jsonl"], b"");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("missing.jsonl"), "{output:?}");
+}
+
+#[test]
+fn who_reads_only_the_first_lines_sees_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("many.txt"), "kargo gelmedi\n".repeat(200_000)).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_muhatap"))
+        .args(["analyze", "many.txt"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn a_missing_dictionary_is_said_once_and_hurts_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = muhatap(folder.path(), &["analyze"], "東京都に住んでいます\n今日は雨です\nkargo gelmedi\n".as_bytes());
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(lines(&output).len(), 3);
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(complaints.matches("muhatap dictionaries build ja").count(), 1, "{complaints}");
+}
+
+/// A small MeCab source folder in the layout of IPADIC.
+fn write_small_ipadic(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    // ASCII and EUC-JP bytes of 東京 (c5ecb5fe), 都 (c5d4), に (a4cb).
+    let mut words = Vec::new();
+    for (word, cost) in [(&b"\xc5\xec\xb5\xfe"[..], 100), (b"\xc5\xd4", 200), (b"\xa4\xcb", 50)] {
+        words.extend_from_slice(word);
+        words.extend_from_slice(format!(",0,0,{cost},n,*,*,*,*,*,*,*,*\n").as_bytes());
+    }
+    std::fs::write(folder.join("words.csv"), words).unwrap();
+    std::fs::write(folder.join("matrix.def"), "1 1\n0 0 0\n").unwrap();
+    std::fs::write(folder.join("char.def"), "DEFAULT 0 1 0\nSPACE 0 1 0\n0x0020 SPACE\n").unwrap();
+    std::fs::write(folder.join("unk.def"), "DEFAULT,0,0,5000,u,*,*,*,*,*,*\nSPACE,0,0,5000,u,*,*,*,*,*,*\n").unwrap();
+}
+
+#[test]
+fn a_dictionary_is_built_and_used() {
+    let folder = tempfile::tempdir().unwrap();
+    write_small_ipadic(&folder.path().join("source"));
+    let output = muhatap(folder.path(), &["dictionaries", "build", "ja", "--from", "source"], b"");
+    assert!(output.status.success(), "{output:?}");
+    let output = muhatap(folder.path(), &["analyze"], "東京都に #東京 https://x.example\n".as_bytes());
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    assert_eq!(lines(&output)[0]["tokens"], serde_json::json!(["東京", "都", "に", "#東京", "https://x.example"]));
+    let output = muhatap(folder.path(), &["dictionaries", "list", "--json"], b"");
+    let built: Vec<bool> = lines(&output).iter().map(|line| line["built"].as_bool().unwrap()).collect();
+    assert_eq!(built, [true, false, false]);
+}
+
+#[test]
+fn a_chinese_dictionary_comes_from_counted_words() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("source")).unwrap();
+    std::fs::write(
+        folder.path().join("source/dict.txt"),
+        "快递 900 n\n服务 800 vn\n太差 100 a\n了 5000 ul\n快 300 a\n递 20 v\n",
+    )
+    .unwrap();
+    let output = muhatap(folder.path(), &["dictionaries", "build", "zh", "--from", "source"], b"");
+    assert!(output.status.success(), "{output:?}");
+    let output = muhatap(folder.path(), &["analyze"], "快递服务太差了".as_bytes());
+    assert_eq!(lines(&output)[0]["tokens"], serde_json::json!(["快递", "服务", "太差", "了"]));
+}
+
+#[test]
+fn a_wrong_source_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    let output = muhatap(folder.path(), &["dictionaries", "build", "ko", "--from", "empty"], b"");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("python-mecab-ko-dic"), "{output:?}");
+    std::fs::write(folder.path().join("empty/sys.dic"), "nonsense").unwrap();
+    for name in ["unk.dic", "matrix.bin", "char.bin"] {
+        std::fs::write(folder.path().join("empty").join(name), "").unwrap();
+    }
+    let output = muhatap(folder.path(), &["dictionaries", "build", "ko", "--from", "empty"], b"");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(!folder.path().join("dictionaries/ko").exists());
+}

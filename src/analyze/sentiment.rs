@@ -104,9 +104,17 @@ fn turkish_span(tokens: &[Token<'_>], at: usize, free_from: usize, found: Found<
         turned = !turned;
         until = negator + 1;
     }
-    // "Hızlı mı?" asks, it does not praise.
-    if weight > 0.0 && tokens.get(until).is_some_and(is_question_particle) {
-        weight *= 0.25;
+    if let Some(particle) = tokens.get(until).filter(|token| is_question_particle(token)) {
+        let asks_us = matches!(particle.key.as_str(), "misin" | "musun" | "misiniz" | "musunuz")
+            && tokens[until - 1].key.ends_with('r');
+        // "Hızlı mı?" asks, it does not praise; "iptal eder misiniz" asks for something.
+        weight *= if asks_us {
+            0.0
+        } else if weight > 0.0 {
+            0.25
+        } else {
+            1.0
+        };
     }
     let (from, emphasis) = emphasis_before(tokens, at, free_from, |key| match key {
         "cok" | "asiri" | "baya" | "bayagi" | "gercekten" | "cidden" | "inanilmaz" | "fazlasiyla" | "epey" | "tam"
