@@ -64,17 +64,6 @@ pub struct MergeView {
     pub merged_at: Timestamp,
     pub undone_at: Option<Timestamp>,
 }
-#[derive(Debug, Clone)]
-pub struct AlertView {
-    pub id: crate::model::AlertId,
-    pub kind: String,
-    pub subject_id: String,
-    pub message: String,
-    pub raised_at: Timestamp,
-    pub told_at: Option<Timestamp>,
-    pub failure_reason: Option<String>,
-    pub closed_at: Option<Timestamp>,
-}
 fn no() -> StoreError {
     StoreError::NotFound("not yet".to_owned())
 }
@@ -102,11 +91,5 @@ impl Store {
     }
     pub async fn unmerge(&self, _m: MergeId, _who: &str) -> Result<(), StoreError> {
         Err(no())
-    }
-    pub async fn alerts(&self, _limit: i64) -> Result<Vec<AlertView>, StoreError> {
-        Ok(Vec::new())
-    }
-    pub async fn open_alert_count(&self) -> Result<i64, StoreError> {
-        Ok(0)
     }
 }

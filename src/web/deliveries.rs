@@ -26,8 +26,8 @@ use crate::app::App;
 use crate::live::Wake;
 use crate::model::{Action, DeliveryId, DeliveryState};
 use crate::store::accounts::Account;
+use crate::store::alerts::AlertView;
 use crate::store::deliveries::{AttemptView, Decision, DeliveryFilter, DeliveryKind, DeliveryView};
-use crate::store::people::AlertView;
 
 const PAGE: usize = 50;
 const ALERTS: i64 = 50;

@@ -411,7 +411,9 @@ CREATE TABLE alerts (
     subject_id TEXT NOT NULL,
     message TEXT NOT NULL,                  -- ids and reasons, no message text
     raised_at BIGINT NOT NULL,
-    told_at BIGINT,
+    told_at BIGINT,                         -- by every way that is configured
+    mailed_at BIGINT,
+    posted_at BIGINT,
     attempts BIGINT NOT NULL DEFAULT 0,
     next_at BIGINT NOT NULL,
     failure_reason TEXT,
