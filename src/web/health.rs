@@ -73,6 +73,5 @@ async fn numbers(State(app): State<Arc<App>>) -> Response {
     if let Ok(Ok(due)) = tokio::time::timeout(PATIENCE, app.store.due_count(app.store.clock())).await {
         gauge!(telemetry::OUTBOX_DUE).set(due as f64);
     }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
-        .into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
 }
