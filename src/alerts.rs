@@ -39,7 +39,6 @@ pub const SIGNATURE_HEADER: &str = "muhatap-signature";
 
 /// Raises and tells alerts until the app shuts down.
 pub async fn run(app: Arc<App>) {
-    app.pulse.started(NAME);
     loop {
         app.pulse.beat(NAME);
         let now = app.store.clock();

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::app::{App, AppError};
-use crate::{deliver, listen, outbox, snooze, web};
+use crate::{alerts, deliver, listen, outbox, snooze, web};
 
 /// How long the loops may take to end what is in hand.
 const FAREWELL: Duration = Duration::from_secs(9);
@@ -87,6 +87,8 @@ pub async fn run(app: Arc<App>, roles: &[Role], console: Option<TcpListener>) ->
         loops.spawn(keep(app.clone(), "outbox", |app| endless(outbox::run(app))));
         loops.spawn(keep(app.clone(), "deliver", |app| endless(deliver::run(app))));
     }
+    // In every process: a lease decides which one tells.
+    loops.spawn(keep(app.clone(), "alerts", |app| endless(alerts::run(app))));
     if app.config.queue.url.starts_with("redis") {
         loops.spawn(keep(app.clone(), "redis", |app: Arc<App>| async move {
             app.live.share(&app.config.queue.url, app.shutdown.clone()).await

@@ -1,6 +1,8 @@
 //! Alerts: what needs a person, one open alert for each subject and kind, told once, closed when it is well again.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, events, micros};
@@ -16,7 +18,7 @@ const LATE_AFTER: SignedDuration = SignedDuration::from_mins(2);
 const FLAPPING: SignedDuration = SignedDuration::from_mins(15);
 
 /// An alert as people read it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AlertView {
     pub id: AlertId,
     /// `delivery_failed`, `delivery_late`, `delivery_held`, `delivery_unknown` or `token`.
