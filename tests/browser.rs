@@ -1,1 +1,333 @@
-//!
+//! The console in a real browser: what only a script, a layout or a person's eyes would notice. Pictures of every page
+//! go to `target/screenshots`.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fantoccini::wd::Capabilities;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use muhatap::compose::{self, PostRequest, ReplyRequest};
+use muhatap::model::{ConversationState, DeliveryState, MentionId};
+use muhatap::store::deliveries::DeliveryFilter;
+use muhatap::store::inbox::MentionFilter;
+use muhatap_simulator::{Options, Pace};
+use serde_json::json;
+
+use crate::support::eventually;
+use crate::support::running::Running;
+
+const INSTALL: &str = "install it with: sudo apt-get install chromium chromium-driver";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Screen {
+    Desk,
+    Phone,
+}
+
+/// A browser of a test's own; it ends with its value.
+struct Browser {
+    client: Client,
+    driver: Child,
+    url: String,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+impl Browser {
+    async fn open(running: &Running, screen: Screen, language: &str) -> Browser {
+        let port = crate::support::free_port();
+        // A process group of its own, so that the browser goes with its driver.
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("chromedriver cannot be started ({error}); {INSTALL}"));
+        let mut options = json!({
+            "args": [
+                "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run",
+                "--disable-background-networking", "--hide-scrollbars", "--window-size=1280,900",
+                format!("--lang={language}"), format!("--accept-lang={language}"),
+            ],
+        });
+        if screen == Screen::Phone {
+            options["mobileEmulation"] =
+                json!({ "deviceMetrics": { "width": 390, "height": 844, "pixelRatio": 2.0, "mobile": true } });
+        }
+        let capabilities: Capabilities =
+            [("goog:chromeOptions".to_owned(), options), ("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" }))]
+                .into_iter()
+                .collect();
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities);
+        let address = format!("http://127.0.0.1:{port}");
+        let mut connected = None;
+        eventually(&format!("chromium answers ({INSTALL})"), async || {
+            connected = builder.connect(&address).await.ok();
+            connected.is_some()
+        })
+        .await;
+        Browser { client: connected.expect("it just answered"), driver, url: running.url.clone() }
+    }
+
+    async fn go(&self, path: &str) {
+        self.client.goto(&format!("{}{path}", self.url)).await.unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+
+    async fn js(&self, script: &str) -> serde_json::Value {
+        self.client.execute(script, Vec::new()).await.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    async fn count(&self, css: &str) -> usize {
+        self.client.find_all(Locator::Css(css)).await.expect("the browser looks").len()
+    }
+
+    async fn sees(&self, text: &str) -> bool {
+        self.js("return document.body.innerText").await.as_str().is_some_and(|body| body.contains(text))
+    }
+
+    /// Presses keys where the focus is.
+    async fn press(&self, keys: &str) {
+        let focused = self.client.active_element().await.expect("something has the focus");
+        focused.send_keys(keys).await.expect("keys can be pressed");
+    }
+
+    async fn click(&self, css: &str) {
+        let found = self.client.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css(css)).await;
+        let found = found.unwrap_or_else(|error| panic!("{css}: {error}"));
+        found.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    async fn path(&self) -> String {
+        let url = self.client.current_url().await.expect("there is a page");
+        url.path().to_owned()
+    }
+
+    /// Whether the page can be pushed sideways.
+    async fn is_too_wide(&self) -> bool {
+        self.js("return document.documentElement.scrollWidth > window.innerWidth").await == json!(true)
+    }
+
+    async fn picture(&self, name: &str) {
+        let picture = self.client.screenshot().await.expect("a picture can be taken");
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        std::fs::write(folder.join(format!("{name}.png")), picture).expect("a picture can be written");
+    }
+
+    async fn close(self) {
+        self.client.clone().close().await.expect("the browser ends");
+    }
+}
+
+async fn delivery_states(running: &Running) -> Vec<DeliveryState> {
+    let deliveries = running.app.store.deliveries(&DeliveryFilter::default()).await.expect("deliveries can be read");
+    deliveries.into_iter().map(|delivery| delivery.state).collect()
+}
+
+#[tokio::test]
+async fn a_new_mention_appears_without_a_reload_and_the_keyboard_does_the_rest() {
+    let running = Running::start().await;
+    let first = running.mention("ayse@ornek.example", "@yelpazar birinci").await;
+    running.mention("can@ornek.example", "@yelpazar ikinci").await;
+    let browser = Browser::open(&running, Screen::Desk, "en").await;
+    browser.go("/").await;
+    browser.js("window.notReloaded = true").await;
+    eventually("the page is live", async || browser.count("body[data-connected]").await == 1).await;
+    running.mention("ece@ornek.example", "@yelpazar üçüncü <b>kalın</b>").await;
+    eventually("the new row is there", async || browser.sees("üçüncü <b>kalın</b>").await).await;
+    assert_eq!(browser.js("return window.notReloaded").await, json!(true), "the page was not loaded again");
+    assert_eq!(browser.count(".mention").await, 3);
+
+    // While somebody works in the list, it does not jump: a bar tells of what is new.
+    browser.press("j").await;
+    browser.press("j").await;
+    assert_eq!(browser.count(".mention.chosen").await, 1);
+    running.mention("nur@ornek.example", "@yelpazar dördüncü").await;
+    eventually("the bar tells of one", async || browser.sees("1 new").await).await;
+    assert_eq!(browser.count(".mention").await, 3);
+    browser.js("document.querySelector('#new-bar').click()").await;
+    eventually("it comes with a click", async || browser.count(".mention").await == 4).await;
+
+    browser.press("?").await;
+    eventually("the help is open", async || browser.count("dialog[open]").await == 1).await;
+    browser.js("document.querySelector('dialog').close()").await;
+    browser.press("/").await;
+    assert_eq!(browser.js("return document.activeElement.name").await, json!("q"));
+    browser.press("\u{e00c}").await;
+    browser.go("/").await;
+    // The oldest is the last row.
+    for _ in 0..4 {
+        browser.press("j").await;
+    }
+    browser.press("e").await;
+    eventually("it is done", async || {
+        let mention = running.app.store.mention(first.id).await.expect("it is there");
+        mention.conversation.state == ConversationState::Done
+    })
+    .await;
+    eventually("and gone from the list", async || browser.count(".mention").await == 3).await;
+    browser.press("r").await;
+    eventually("the answer box has the focus", async || {
+        browser.js("return document.activeElement.id").await == json!("reply-text")
+    })
+    .await;
+    browser.press("\u{e00c}").await;
+    browser.press("u").await;
+    eventually("back in the inbox", async || browser.path().await == "/").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_reply_counts_down_comes_back_with_undo_and_a_double_click_sends_it_once() {
+    let running = Running::with(Options::quiet(), "[delivery]\nundo_seconds = 6\n").await;
+    let mention = running.mention("ayse@ornek.example", "@yelpazar kargom gelmedi, rezalet").await;
+    let browser = Browser::open(&running, Screen::Desk, "en").await;
+    browser.go(&format!("/mentions/{}", mention.id)).await;
+    let field = browser.client.find(Locator::Id("reply-text")).await.expect("there is a box");
+    field.send_keys("Çok üzgünüz 👩‍👩‍👧").await.expect("it can be typed in");
+    eventually("the network's count is shown", async || {
+        browser
+            .js("return document.querySelector('#reply-counter').textContent")
+            .await
+            .as_str()
+            .is_some_and(|text| text.ends_with("characters left"))
+    })
+    .await;
+    // Two clicks faster than any page.
+    browser.js("const send = document.querySelector('#reply button.primary'); send.click(); send.click();").await;
+    eventually("it counts down", async || browser.sees("Sending in").await).await;
+    assert_eq!(delivery_states(&running).await.len(), 1);
+    browser.click("[data-undo] button").await;
+    eventually("it was taken back", async || browser.sees("Undone.").await).await;
+    assert_eq!(
+        browser.js("return document.querySelector('#reply-text').value").await,
+        json!("Çok üzgünüz 👩‍👩‍👧"),
+        "the text is kept"
+    );
+    assert_eq!(delivery_states(&running).await, [DeliveryState::Cancelled]);
+    browser.js("window.notReloaded = true; document.querySelector('#reply button.primary').click()").await;
+    eventually("the page tells that it is out", async || browser.count(".message.ours .chip.positive").await == 1)
+        .await;
+    assert_eq!(running.our_posts().len(), 1);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_strangers_markup_does_nothing_and_a_post_is_planned_with_its_preview() {
+    let running = Running::start().await;
+    let hostile =
+        "@yelpazar <img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script> https://ornek.example";
+    let mention = running.mention("kotu@ornek.example", hostile).await;
+    let browser = Browser::open(&running, Screen::Desk, "en").await;
+    for path in ["/".to_owned(), format!("/mentions/{}", mention.id)] {
+        browser.go(&path).await;
+        assert!(browser.sees("<script>window.hacked=1</script>").await, "{path}");
+        assert_eq!(browser.js("return window.hacked ?? null").await, json!(null), "{path}");
+    }
+    browser.go("/schedule/new").await;
+    let field = browser.client.find(Locator::Id("post-text")).await.expect("there is a box");
+    field.send_keys("Yarın <b>büyük</b> indirim!").await.expect("it can be typed in");
+    eventually("the preview follows", async || {
+        browser.js("return document.querySelector('#preview-body').textContent").await
+            == json!("Yarın <b>büyük</b> indirim!")
+    })
+    .await;
+    eventually("the meter counts", async || {
+        browser.js("return document.querySelector('meter').value").await == json!(27)
+    })
+    .await;
+    browser.js("document.querySelector('[name=at]').value = '2031-03-01T08:15'").await;
+    browser.click("form.compose button.primary").await;
+    eventually("it stands in the calendar", async || browser.sees("08:15").await && browser.sees("Scheduled.").await)
+        .await;
+    assert_eq!(delivery_states(&running).await, [DeliveryState::Queued]);
+    browser.close().await;
+}
+
+/// A town full of people, with answers, notes and posts: what the pictures show.
+async fn busy() -> (Running, MentionId) {
+    let pace = Pace { every: Duration::from_secs(3_600), ..Pace::default() };
+    let running = Running::with(Options { crowd: Some(pace), ..Options::quiet() }, "").await;
+    let app = &running.app;
+    let all = || async {
+        let filter = MentionFilter { limit: 500, ..MentionFilter::default() };
+        app.store.mentions(&filter).await.expect("mentions can be read")
+    };
+    eventually("the crowd has written", || async { all().await.len() > 100 }).await;
+    let mentions = all().await;
+    let told = mentions
+        .iter()
+        .filter(|mention| mention.sentiment.because.len() > 1 && mention.sentiment.score < 0.0)
+        .max_by_key(|mention| mention.sentiment.because.len())
+        .unwrap_or(&mentions[0])
+        .clone();
+    let handle = &told.author.handle;
+    let text =
+        format!("@{} Merhaba, yaşadığınız sorun için üzgünüz. Sipariş numaranızı özel mesajla iletir misiniz?", handle);
+    compose::reply(app, ReplyRequest::new(told.id, &text, "local")).await.expect("it can be answered");
+    app.store
+        .add_note(told.conversation.id, "Depo ile görüştüm, paket bu akşam çıkıyor.", "local")
+        .await
+        .expect("a note can be added");
+    let now = app.store.clock();
+    let posts = [
+        (3, "Hafta sonuna özel: tüm kışlık ürünlerde %30 indirim, kargo bizden! 🎁"),
+        (20, "Yeni iade sürecimiz artık 48 saat. Ayrıntılar profilimizdeki bağlantıda."),
+        (27, "Canlı yayında buluşuyoruz: kış bakımı hakkında merak ettiklerinizi sorun."),
+        (75, "Mağazalarımız pazar günü 10.00-18.00 arası açık."),
+    ];
+    for (hours, text) in posts {
+        let mut request = PostRequest::new(running.account, text, "local");
+        request.due_at = Some(now.saturating_add(jiff::SignedDuration::from_hours(hours)).expect("soon"));
+        compose::post(app, request).await.expect("it can be planned");
+    }
+    (running, told.id)
+}
+
+#[tokio::test]
+async fn no_page_can_be_pushed_sideways_and_every_page_has_its_picture() {
+    let (running, mention) = busy().await;
+    let store = &running.app.store;
+    let delivery = store.deliveries(&DeliveryFilter::default()).await.expect("deliveries can be read").remove(0).id;
+    let pages = [
+        ("inbox", "/?state=all".to_owned()),
+        ("mention", format!("/mentions/{mention}")),
+        ("schedule", "/schedule".to_owned()),
+        ("new-post", "/schedule/new".to_owned()),
+        ("deliveries", "/deliveries".to_owned()),
+        ("delivery", format!("/deliveries/{delivery}")),
+        ("sentiment", "/sentiment".to_owned()),
+        ("sentiment-week", "/sentiment?range=7d".to_owned()),
+        ("accounts", "/accounts".to_owned()),
+        ("contacts", "/contacts".to_owned()),
+        ("users", "/users".to_owned()),
+        ("nothing", "/?q=bulunmaz".to_owned()),
+    ];
+    for (screen, language) in [(Screen::Desk, "tr"), (Screen::Phone, "tr"), (Screen::Phone, "en"), (Screen::Desk, "en")]
+    {
+        let browser = Browser::open(&running, screen, language).await;
+        let width = if screen == Screen::Desk { 1280 } else { 390 };
+        assert_eq!(browser.js("return innerWidth").await, json!(width));
+        for (name, path) in &pages {
+            browser.go(path).await;
+            assert!(!browser.is_too_wide().await, "{name} in {language} at {width} px");
+            browser.picture(&format!("{name}-{width}-{language}")).await;
+        }
+        browser.close().await;
+    }
+    // The picture in the README: MUHATAP_PICTURE=docs/inbox.png cargo test --test main browser::no_page
+    if let Some(path) = std::env::var_os("MUHATAP_PICTURE") {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder can be made");
+        std::fs::copy(folder.join("target/screenshots/inbox-1280-en.png"), path).expect("a picture can be copied");
+    }
+}

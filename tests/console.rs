@@ -1,1 +1,332 @@
-//!
+//! The console over HTTP: forms, questions, languages, and nothing of a stranger's taken as markup.
+
+use muhatap::model::{ConversationState, DeliveryState};
+use muhatap::store::deliveries::{DeliveryFilter, DeliveryView};
+use muhatap_simulator::Options;
+
+use crate::support::eventually;
+use crate::support::running::{Running, Visitor};
+
+/// Every page that lists or shows something, besides a conversation.
+const PAGES: [&str; 8] =
+    ["/", "/schedule", "/schedule/new", "/deliveries", "/sentiment", "/accounts", "/contacts", "/users"];
+
+async fn deliveries(running: &Running) -> Vec<DeliveryView> {
+    running.app.store.deliveries(&DeliveryFilter::default()).await.expect("deliveries can be read")
+}
+
+/// The fields of the reply box as the page made them, with a text.
+async fn reply_form(visitor: &mut Visitor, mention: &str, text: &str) -> (String, String, Vec<(String, String)>) {
+    let page = visitor.get(&format!("/mentions/{mention}")).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    let action = page.body.split("id=\"reply\" method=\"post\" action=\"").nth(1).expect("there is a reply box");
+    let action = action.split('"').next().expect("an attribute ends").to_owned();
+    let fields = ["key", "mention", "seen", "confirm_over", "confirm_personal_data"]
+        .map(|name| (name.to_owned(), page.field(name)))
+        .into_iter()
+        .chain([("text".to_owned(), text.to_owned())])
+        .collect();
+    (action, page.field("csrf"), fields)
+}
+
+fn borrowed(fields: &[(String, String)]) -> Vec<(&str, &str)> {
+    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+#[tokio::test]
+async fn a_form_sent_twice_is_one_reply_and_it_reaches_the_network_once() {
+    let running = Running::with(Options::quiet(), "[delivery]\nundo_seconds = 1\n").await;
+    let mention = running.mention("ayse@ornek.example", "@yelpazar kargom nerede kaldı?").await;
+    let mut visitor = running.visitor();
+    let text = "@ayse@ornek.example Hemen bakıyoruz.";
+    let (action, csrf, fields) = reply_form(&mut visitor, &mention.id.to_string(), text).await;
+    let first = visitor.post(&action, &csrf, &borrowed(&fields)).await;
+    let second = visitor.post(&action, &csrf, &borrowed(&fields)).await;
+    assert_eq!((first.status, second.status), (303, 303), "{} {}", first.body, second.body);
+    assert_eq!(first.location, second.location);
+    assert_eq!(deliveries(&running).await.len(), 1);
+    eventually("the reply is out", || async { deliveries(&running).await[0].state == DeliveryState::Sent }).await;
+    assert_eq!(running.our_posts().len(), 1);
+    let page = visitor.get(&format!("/mentions/{}", mention.id)).await;
+    assert!(page.body.contains("Hemen bakıyoruz."), "{}", page.body);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_reply_can_be_taken_back_and_its_text_returns() {
+    let running = Running::start().await;
+    let mention = running.mention("ayse@ornek.example", "@yelpazar faturam yanlış").await;
+    let mut visitor = running.visitor();
+    let (action, csrf, fields) = reply_form(&mut visitor, &mention.id.to_string(), "Düzeltiyoruz <hemen>").await;
+    let sent = visitor.post(&action, &csrf, &borrowed(&fields)).await;
+    assert_eq!(sent.status, 303, "{}", sent.body);
+    let delivery = deliveries(&running).await.remove(0);
+    let page = visitor.get(&format!("/mentions/{}", mention.id)).await;
+    assert!(page.body.contains("data-sends-at"), "the page counts down: {}", page.body);
+    let undone = visitor.post(&format!("/deliveries/{}/undo", delivery.id), &csrf, &[]).await;
+    let back = undone.location.expect("it leads back");
+    let page = visitor.get(back.split('#').next().expect("a path")).await;
+    assert!(page.body.contains("Undone."), "{}", page.body);
+    assert!(page.body.contains("Düzeltiyoruz &lt;hemen&gt;</textarea>"), "{}", page.body);
+    assert_eq!(deliveries(&running).await[0].state, DeliveryState::Cancelled);
+    assert!(running.our_posts().is_empty());
+}
+
+#[tokio::test]
+async fn a_second_answer_asks_first_names_the_other_and_keeps_the_text() {
+    let running = Running::start().await;
+    let mention = running.mention("mehmet@ornek.example", "@yelpazar iade param gelmedi").await.id.to_string();
+    let (mut one, mut other) = (running.visitor(), running.visitor());
+    let (action, one_csrf, one_fields) = reply_form(&mut one, &mention, "İlk yanıt").await;
+    let (_, other_csrf, other_fields) = reply_form(&mut other, &mention, "İkinci yanıt").await;
+    assert_eq!(one.post(&action, &one_csrf, &borrowed(&one_fields)).await.status, 303);
+    let asked = other.post(&action, &other_csrf, &borrowed(&other_fields)).await;
+    assert_eq!(asked.status, 409, "{}", asked.body);
+    assert!(asked.body.contains("Another reply to this conversation was written meanwhile"), "{}", asked.body);
+    assert!(asked.body.contains("<blockquote dir=\"auto\">İlk yanıt</blockquote>"), "{}", asked.body);
+    assert!(asked.body.contains("İkinci yanıt</textarea>"), "the text is kept: {}", asked.body);
+    assert_eq!(deliveries(&running).await.len(), 1);
+    let mut again = other_fields.clone();
+    for (name, value) in &mut again {
+        if name != "text" {
+            *value = asked.field(name);
+        }
+    }
+    let sent = other.post(&action, &other_csrf, &borrowed(&again)).await;
+    assert_eq!(sent.status, 303, "{}", sent.body);
+    assert_eq!(deliveries(&running).await.len(), 2);
+}
+
+#[tokio::test]
+async fn personal_data_in_a_public_reply_is_asked_about_and_too_long_a_reply_is_refused_with_its_text() {
+    let running = Running::start().await;
+    let mention = running.mention("ayse@ornek.example", "@yelpazar beni arar mısınız?").await.id.to_string();
+    let mut visitor = running.visitor();
+    let (action, csrf, fields) =
+        reply_form(&mut visitor, &mention, "Sizi 0532 123 45 67 numarasından arayacağız").await;
+    let asked = visitor.post(&action, &csrf, &borrowed(&fields)).await;
+    assert_eq!(asked.status, 409, "{}", asked.body);
+    assert!(asked.body.contains("personal data"), "{}", asked.body);
+    assert_eq!(asked.field("confirm_personal_data"), "yes");
+    let (action, csrf, fields) = reply_form(&mut visitor, &mention, &"ğ".repeat(700)).await;
+    let refused = visitor.post(&action, &csrf, &borrowed(&fields)).await;
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    assert!(refused.body.contains("characters too long"), "{}", refused.body);
+    assert!(refused.body.contains(&"ğ".repeat(700)));
+    assert!(deliveries(&running).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_stranger_writes_stays_text_everywhere() {
+    let running = Running::start().await;
+    let hostile = "@yelpazar <script>document.title='x'</script><img src=x onerror=alert(1)> \"'&amp; \u{202e}olleh";
+    running.stranger_writes("kotu@ornek.example", hostile).await;
+    let mention = running.mention("kotu@ornek.example", "@yelpazar مرحبا، أين طلبي؟ <b>شكرا</b>").await;
+    let mut visitor = running.visitor();
+    for path in ["/?state=all".to_owned(), format!("/mentions/{}", mention.id), "/?state=all&q=%3Cscript%3E".to_owned()]
+    {
+        let page = visitor.get(&path).await;
+        assert_eq!(page.status, 200, "{path}: {}", page.body);
+        assert!(!page.body.contains("<script>document"), "{path}");
+        assert!(!page.body.contains("<img"), "{path}: nothing is loaded from elsewhere");
+        assert!(!page.body.contains("<b>"), "{path}");
+        assert!(page.body.contains("dir=\"auto\""), "{path}");
+        let policy = page.headers.get("content-security-policy").expect("there is a policy").to_str().expect("text");
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert!(!page.body.contains(" style=") && !page.body.contains("onclick"), "{path}: nothing inline");
+    }
+    let page = visitor.get("/?state=all").await;
+    assert!(
+        page.body.contains("&lt;script&gt;document.title='x'&lt;/script&gt;") || page.body.contains("&lt;script&gt;")
+    );
+}
+
+#[tokio::test]
+async fn every_page_speaks_both_languages_and_fits_a_phone() {
+    let running = Running::start().await;
+    let mention = running.mention("ayse@ornek.example", "@yelpazar çok teşekkürler").await;
+    let mut visitor = running.visitor();
+    for (language, word) in [("en-GB,en;q=0.9", "Keyboard shortcuts"), ("tr-TR,tr;q=0.9", "Klavye kısayolları")] {
+        visitor.language = language.to_owned();
+        for path in PAGES.iter().map(|path| (*path).to_owned()).chain([format!("/mentions/{}", mention.id)]) {
+            let page = visitor.get(&path).await;
+            assert_eq!(page.status, 200, "{path}: {}", page.body);
+            assert!(page.body.contains(word), "{path} in {language}");
+            assert!(page.body.contains(&format!("<html lang=\"{}\">", &language[..2])), "{path}");
+            assert!(page.body.contains("name=\"viewport\" content=\"width=device-width, initial-scale=1\""), "{path}");
+        }
+        let missing = visitor.get("/nowhere").await;
+        assert_eq!(missing.status, 404);
+        assert!(missing.body.contains("<html"), "a person gets a page: {}", missing.body);
+    }
+    // The choice in the console wins over the browser's.
+    let csrf = visitor.get("/").await.field("csrf");
+    let chosen = visitor.post("/language", &csrf, &[("language", "en"), ("back", "/sentiment")]).await;
+    assert_eq!(chosen.location.as_deref(), Some("/sentiment"));
+    assert!(visitor.get("/").await.body.contains("<html lang=\"en\">"));
+    let away = visitor.post("/language", &csrf, &[("language", "tr"), ("back", "//evil.example/")]).await;
+    assert_eq!(away.location.as_deref(), Some("/"), "nobody is led away");
+}
+
+#[tokio::test]
+async fn search_and_filters_know_turkish_letters() {
+    let running = Running::start().await;
+    running.mention("isik@ornek.example", "@yelpazar IŞIKLI ÇİÇEK saksım kırık geldi").await;
+    running.mention("ali@ornek.example", "@yelpazar kargo çok hızlıydı").await;
+    let mut visitor = running.visitor();
+    for search in ["ışıklı", "isikli", "IŞIKLI", "çiçek", "cicek", "Cicek kirik", "isik"] {
+        let query: String = url::form_urlencoded::byte_serialize(search.as_bytes()).collect();
+        let page = visitor.get(&format!("/?q={query}")).await;
+        assert!(page.body.contains("saksım kırık"), "{search}: {}", page.body);
+        assert!(!page.body.contains("çok hızlıydı"), "{search}");
+    }
+    let nothing = visitor.get("/?q=bulunmaz").await;
+    assert!(nothing.body.contains("Nothing matches these filters"), "{}", nothing.body);
+    let wrong = visitor.get("/?sentiment=angry").await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.body.contains("sentiment") && wrong.body.contains("negative"), "{}", wrong.body);
+}
+
+#[tokio::test]
+async fn a_conversation_is_done_snoozed_noted_and_reopened() {
+    let running = Running::start().await;
+    let mention = running.mention("ayse@ornek.example", "@yelpazar ürün ne zaman gelir").await;
+    let id = mention.conversation.id;
+    let mut visitor = running.visitor();
+    let csrf = visitor.get("/").await.field("csrf");
+    let state = |id| {
+        let store = running.app.store.clone();
+        async move { store.conversation(id).await.expect("it is there").head.state }
+    };
+    let path = format!("/conversations/{id}/state");
+    assert_eq!(visitor.post(&path, &csrf, &[("state", "done")]).await.status, 303);
+    assert_eq!(state(id).await, ConversationState::Done);
+    assert!(visitor.get("/").await.body.contains("All done"));
+    assert_eq!(visitor.post(&path, &csrf, &[("state", "open")]).await.status, 303);
+    let past = visitor.post(&path, &csrf, &[("state", "snoozed"), ("until", "2001-01-01T09:00")]).await;
+    assert!(past.location.expect("it leads back").contains("notice=bad-snooze"));
+    let later = visitor.post(&path, &csrf, &[("state", "snoozed"), ("until", "2199-01-01T09:00")]).await;
+    assert_eq!(later.status, 303);
+    assert_eq!(state(id).await, ConversationState::Snoozed);
+    let notes = format!("/conversations/{id}/notes");
+    assert_eq!(visitor.post(&notes, &csrf, &[("text", "Müşteri <VIP>")]).await.status, 303);
+    let page = visitor.get(&format!("/conversations/{id}")).await;
+    assert!(page.body.contains("Müşteri &lt;VIP&gt;") && page.body.contains("Snoozed until"), "{}", page.body);
+    let foreign = visitor.post(&path, "not-the-token", &[("state", "done")]).await;
+    assert_eq!(foreign.status, 403, "a form without the page's token is refused");
+}
+
+#[tokio::test]
+async fn a_post_is_planned_in_the_accounts_zone_moved_and_cancelled() {
+    let running = Running::start().await;
+    let mut visitor = running.visitor();
+    let page = visitor.get("/schedule/new").await;
+    let (csrf, key) = (page.field("csrf"), page.field("key"));
+    let account = running.account.to_string();
+    let text = "Kış kampanyası başladı: tüm montlarda indirim";
+    let plan = |key: &str, at: &str, confirm: &str| {
+        [
+            ("account", account.clone()),
+            ("text", text.to_owned()),
+            ("at", at.to_owned()),
+            ("key", key.to_owned()),
+            ("confirm_duplicate", confirm.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    };
+    let form = plan(&key, "2030-01-15T09:30", "");
+    let planned = visitor.post("/schedule", &csrf, &borrowed(&form)).await;
+    assert_eq!(planned.status, 303, "{}", planned.body);
+    assert_eq!(visitor.post("/schedule", &csrf, &borrowed(&form)).await.status, 303);
+    let known = deliveries(&running).await;
+    assert_eq!(known.len(), 1, "a double click is one post");
+    assert_eq!(known[0].due_at.to_string(), "2030-01-15T06:30:00Z", "half past nine in Istanbul");
+    let month = visitor.get("/schedule?month=2030-01").await;
+    assert!(month.body.contains(text) && month.body.contains("09:30"), "{}", month.body);
+
+    let asked = visitor.post("/schedule", &csrf, &borrowed(&plan("another", "2030-01-15T17:00", ""))).await;
+    assert_eq!(asked.status, 409, "{}", asked.body);
+    assert!(asked.body.contains("A very similar post is planned"), "{}", asked.body);
+    assert_eq!(deliveries(&running).await.len(), 1);
+    let anyway = visitor.post("/schedule", &csrf, &borrowed(&plan("another", "2030-01-15T17:00", "yes"))).await;
+    assert_eq!(anyway.status, 303, "{}", anyway.body);
+
+    for (at, said) in [("2001-01-01T00:00", "in the past"), ("whenever", "could not be read")] {
+        let refused = visitor.post("/schedule", &csrf, &borrowed(&plan("third", at, "yes"))).await;
+        assert_eq!(refused.status, 422);
+        assert!(refused.body.contains(said) && refused.body.contains(text), "{}", refused.body);
+    }
+    let id = known[0].id;
+    let moved = visitor.post(&format!("/deliveries/{id}/move"), &csrf, &[("at", "2030-02-01T10:00")]).await;
+    assert!(moved.location.expect("it leads back").contains("notice=moved"));
+    let delivery = running.app.store.delivery(id).await.expect("it is there");
+    assert_eq!(delivery.due_at.to_string(), "2030-02-01T07:00:00Z");
+    let cancelled = visitor.post(&format!("/deliveries/{id}/cancel"), &csrf, &[]).await;
+    assert!(cancelled.location.expect("it leads back").contains("notice=cancelled"));
+    let page = visitor.get(&format!("/deliveries/{id}")).await;
+    assert!(page.body.contains("Cancelled") && page.body.contains(text), "{}", page.body);
+}
+
+#[tokio::test]
+async fn all_sending_stops_says_so_on_every_page_and_goes_on() {
+    let running = Running::start().await;
+    let mut visitor = running.visitor();
+    let csrf = visitor.get("/").await.field("csrf");
+    assert!(visitor.get("/deliveries").await.body.contains("Stop all sending"));
+    assert_eq!(visitor.post("/sending/stop", &csrf, &[]).await.status, 303);
+    for path in PAGES {
+        assert!(visitor.get(path).await.body.contains("All sending is stopped."), "{path}");
+    }
+    assert_eq!(visitor.post("/sending/resume", &csrf, &[]).await.status, 303);
+    assert!(!visitor.get("/").await.body.contains("All sending is stopped."));
+}
+
+#[tokio::test]
+async fn an_account_is_paused_with_its_reason_and_goes_on() {
+    let running = Running::start().await;
+    let mut visitor = running.visitor();
+    let csrf = visitor.get("/").await.field("csrf");
+    let account = running.account;
+    let paused = visitor.post(&format!("/accounts/{account}/pause"), &csrf, &[("reason", "bakım <var>")]).await;
+    assert_eq!(paused.status, 303);
+    let page = visitor.get("/accounts").await;
+    assert!(page.body.contains("bakım &lt;var&gt;") && page.body.contains("Resume"), "{}", page.body);
+    assert_eq!(visitor.post(&format!("/accounts/{account}/resume"), &csrf, &[]).await.status, 303);
+    assert!(!visitor.get("/accounts").await.body.contains("bakım"));
+}
+
+#[tokio::test]
+async fn the_chart_and_its_table_count_what_was_said() {
+    let running = Running::start().await;
+    for (handle, text) in
+        [("a@x.example", "@yelpazar bir"), ("b@x.example", "@yelpazar iki"), ("c@x.example", "@yelpazar üç")]
+    {
+        running.mention(handle, text).await;
+    }
+    let mut visitor = running.visitor();
+    for range in ["", "?range=3d", "?range=7d", "?range=30d"] {
+        let page = visitor.get(&format!("/sentiment{range}")).await;
+        assert!(page.body.contains("<svg class=\"chart wide\"") && page.body.contains("<svg class=\"chart narrow\""));
+        assert!(page.body.contains("3 mentions, "), "{range}: {}", page.body);
+        assert_eq!(page.body.matches("<rect").count(), page.body.matches("</rect>").count(), "every shape is closed");
+        let link = page.body.split("<td><a href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
+        let hour = visitor.get(&link.replace("&amp;", "&")).await;
+        assert_eq!(hour.body.matches("class=\"mention ").count(), 3, "{link}");
+    }
+}
+
+#[tokio::test]
+async fn the_files_of_a_page_are_ours_and_may_be_kept_for_ever() {
+    let running = Running::start().await;
+    let mut visitor = running.visitor();
+    let page = visitor.get("/").await;
+    for extension in [".css", ".js", ".svg"] {
+        let path = page.body.split('"').find(|part| part.starts_with("/assets/") && part.ends_with(extension));
+        let file = visitor.get(path.expect("the page names it")).await;
+        assert_eq!(file.status, 200);
+        assert!(file.headers["cache-control"].to_str().expect("text").contains("immutable"));
+    }
+    assert_eq!(visitor.get("/assets/console-000000000000.css").await.status, 404);
+    assert!(!page.body.contains("http://") && !page.body.contains("https://"), "nothing comes from elsewhere");
+}

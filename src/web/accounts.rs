@@ -33,7 +33,7 @@ async fn list(console: Console, State(app): State<Arc<App>>) -> Result<Markup, P
         div.page-head {
             h1 { (console.t(Text::Accounts)) }
             div.actions.inline {
-                a.button.quiet.small href="/accounts.csv" download { (icon(Icon::Download)) (console.t(Text::Download)) }
+                a.button.quiet.small href=(super::inbox::csv(&console, "accounts", &[])) download { (icon(Icon::Download)) (console.t(Text::Download)) }
             }
         }
         div data-part="accounts" {

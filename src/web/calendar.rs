@@ -79,7 +79,7 @@ async fn month(
         div.page-head {
             h1 { (console.t(Text::Schedule)) }
             div.actions {
-                a.button.quiet.small href={ "/deliveries.csv?kind=post" } download { (icon(Icon::Download)) (console.t(Text::Download)) }
+                a.button.quiet.small href=(super::inbox::csv(&console, "deliveries", &[("kind", "post")])) download { (icon(Icon::Download)) (console.t(Text::Download)) }
                 @if console.may_write() {
                     a.button.primary href="/schedule/new" { (icon(Icon::Plus)) (console.t(Text::NewPost)) }
                 }

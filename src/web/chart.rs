@@ -61,7 +61,7 @@ const LEFT: f64 = 34.0;
 const RIGHT: f64 = 4.0;
 const TOP: f64 = 12.0;
 const BARS: f64 = 210.0;
-const BETWEEN: f64 = 46.0;
+const BETWEEN: f64 = 58.0;
 const MOOD: f64 = 84.0;
 const BOTTOM: f64 = 8.0;
 
@@ -103,7 +103,7 @@ impl Chart<'_> {
                     }
                 }
                 (self.time_labels(column, TOP + BARS + 18.0))
-                text.title x=(LEFT) y=(at(mood_top - 8.0)) { (console.t(Text::Mood)) }
+                text.title x=(LEFT) y=(at(mood_top - 12.0)) { (console.t(Text::Mood)) }
                 @for (score, label) in [(1.0, "+1"), (0.0, "0"), (-1.0, "\u{2212}1")] {
                     line class=(if score == 0.0 { "axis" } else { "grid" }) x1=(LEFT) x2=(self.width - RIGHT)
                         y1=(at(mood_y(score))) y2=(at(mood_y(score))) {}

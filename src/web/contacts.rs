@@ -53,13 +53,7 @@ async fn list(
         limit: PAGE,
     };
     let (contacts, count) = tokio::try_join!(app.store.contacts(&filter), app.store.contact_count())?;
-    let csv = {
-        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
-        if !search.is_empty() {
-            pairs.append_pair("q", search);
-        }
-        address("/contacts.csv", &pairs.finish())
-    };
+    let csv = super::inbox::csv(&console, "contacts", &[("search", search)]);
     let body = html! {
         div.page-head {
             h1 { (console.t(Text::Contacts)) }

@@ -87,6 +87,12 @@ impl DeliveryQuery {
         })
     }
 
+    fn csv(&self, console: &Console) -> Result<String, Problem> {
+        let states: Vec<_> = self.filter()?.states.into_iter().map(DeliveryState::as_str).collect();
+        let filters = [("account_id", self.account.as_str()), ("state", &states.join(","))];
+        Ok(super::inbox::csv(console, "deliveries", &filters))
+    }
+
     fn with(&self, path: &str, changes: &[(&str, &str)]) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in [("state", self.state.as_str()), ("account", &self.account), ("before", "")] {
@@ -134,7 +140,7 @@ async fn list(
         div.page-head {
             h1 { (console.t(Text::Deliveries)) }
             div.actions {
-                a.button.quiet.small href=(query.with("/deliveries.csv", &[])) download {
+                a.button.quiet.small href=(query.csv(&console)?) download {
                     (icon(Icon::Download)) (console.t(Text::Download))
                 }
                 @if console.may_write() && console.stopped_at.is_none() { (stop_control(&console)) }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::layout::{Console, Page, Place, page};
+use super::locale::Language;
 use super::parts::{
     ago, avatar, empty, intent_word, language_name, network_badge, network_name, options, sentiment_chip,
     sentiment_word, state_chip,
@@ -141,6 +142,20 @@ pub fn address(path: &str, query: &str) -> String {
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
+/// Where the API gives a whole list as CSV, the way the reader's spreadsheet takes it.
+pub fn csv(console: &Console, list: &str, filters: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded();
+    query.append_pair("format", "csv").append_pair("bom", "true");
+    if console.language == Language::Turkish {
+        // A comma is the decimal sign there.
+        query.append_pair("separator", "semicolon");
+    }
+    for (name, value) in filters.iter().filter(|(_, value)| !value.is_empty()) {
+        query.append_pair(name, value);
+    }
+    address(&format!("/api/v1/{list}"), &query.finish())
+}
+
 /// Reads a value of the address or of a form.
 pub fn read<T: FromStr<Err = String>>(field: &str, value: &str) -> Result<T, Problem> {
     value.parse().map_err(|reason| Problem::invalid(field, format!("{field}: {reason}")))
@@ -250,20 +265,50 @@ impl List<'_> {
     }
 
     fn csv(&self) -> String {
-        self.query.with(&[]).replacen('/', "/inbox.csv", 1)
+        let query = self.query;
+        let state = match query.state.as_str() {
+            "" => "open",
+            "all" => "",
+            state => state,
+        };
+        let me = self.console.viewer.user.map(|user| user.to_string()).unwrap_or_default();
+        let assignee = if query.assignee == "me" { &me } else { &query.assignee };
+        let [since, until] = [&query.since, &query.until].map(|value| value.as_str());
+        let since = moment("since", since, self.console, Edge::Start).ok().flatten();
+        let until = moment("until", until, self.console, Edge::End).ok().flatten();
+        let [since, until] = [since, until].map(|at| at.map(|at| at.to_string()).unwrap_or_default());
+        csv(
+            self.console,
+            "mentions",
+            &[
+                ("account_id", &query.account),
+                ("brand_id", &query.brand),
+                ("network", &query.network),
+                ("language", &query.language),
+                ("sentiment", &query.sentiment),
+                ("intent", &query.intent),
+                ("state", state),
+                ("assignee", assignee),
+                ("author_id", &query.author),
+                ("contact_id", &query.contact),
+                ("search", query.q.trim()),
+                ("since", &since),
+                ("until", &until),
+            ],
+        )
     }
 
     fn tabs(&self) -> Markup {
         let console = self.console;
         let counts = &console.counts;
         let mut tabs =
-            vec![(Text::Open, "", "", Some(counts.open)), (Text::Unassigned, "", "none", Some(counts.unassigned))];
+            vec![(Text::Open, "", "", Some(counts.open)), (Text::TabUnassigned, "", "none", Some(counts.unassigned))];
         if console.viewer.user.is_some() {
             tabs.push((Text::Mine, "", "me", Some(counts.mine)));
         }
         tabs.extend([
-            (Text::Snoozed, "snoozed", "", Some(counts.snoozed)),
-            (Text::Done, "done", "", None),
+            (Text::TabSnoozed, "snoozed", "", Some(counts.snoozed)),
+            (Text::TabDone, "done", "", None),
             (Text::Any, "all", "", None),
         ]);
         html! {
@@ -514,17 +559,17 @@ fn row(console: &Console, mention: &MentionRow) -> Markup {
                 }
                 div.tags {
                     (sentiment_chip(console, mention.sentiment.label))
-                    @for intent in mention.intents.iter().take(2) {
+                    @for intent in mention.intents.iter().filter(|intent| intent.label != IntentLabel::Other).take(2) {
                         span.chip { (console.t(intent_word(intent.label))) }
                     }
                     (state_chip(console, &mention.conversation))
                     @if let Some(assignee) = &mention.conversation.assignee {
                         span.chip.outline { (icon(Icon::Person)) (assignee.name) }
                     }
-                    @if mention.language.code != console.language.code() {
+                    @if mention.language.code != console.language.code() && mention.language.code != "und" {
                         span { (language_name(console, &mention.language.code)) }
                     }
-                    span.account { (network_badge(console, mention.network)) (mention.account.name) }
+                    span.from { (network_badge(console, mention.network)) (mention.account.name) }
                 }
             }
         }

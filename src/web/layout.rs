@@ -161,7 +161,7 @@ impl Place {
             Place::Sentiment => ("/sentiment", Text::Sentiment, Icon::Chart),
             Place::Contacts => ("/contacts", Text::Contacts, Icon::People),
             Place::Accounts => ("/accounts", Text::Accounts, Icon::Plug),
-            Place::Users => ("/users", Text::Users, Icon::Keys),
+            Place::Users => ("/users", Text::Users, Icon::Person),
         }
     }
 }

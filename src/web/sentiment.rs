@@ -154,12 +154,22 @@ async fn sentiment(
         Chart { console: &console, bins, width, class, by_day: range.bar == Bar::Day, link: &link }.render()
     };
     let total: Bin = Bin::sum(&rows);
+    let csv = super::inbox::csv(
+        &console,
+        "sentiment/hours",
+        &[
+            ("account_id", &query.account),
+            ("brand_id", &query.brand),
+            ("since", &filter.since.to_string()),
+            ("until", &filter.until.to_string()),
+        ],
+    );
     let title = if range.bar == Bar::Day { Text::SentimentByDay } else { Text::SentimentByHour };
     let body = html! {
         div.page-head {
             h1 { (console.t(title)) }
             div.actions.inline {
-                a.button.quiet.small href=(query.with("/sentiment.csv", &[])) download { (icon(Icon::Download)) (console.t(Text::Download)) }
+                a.button.quiet.small href=(csv) download { (icon(Icon::Download)) (console.t(Text::Download)) }
             }
         }
         div.toolbar {

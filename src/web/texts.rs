@@ -157,6 +157,9 @@ texts! {
     FilterAssignee: "Atanan", "Assignee";
     FilterSince: "Başlangıç", "From";
     FilterUntil: "Bitiş", "Until";
+    TabUnassigned: "Atanmamış", "Unassigned";
+    TabSnoozed: "Ertelenen", "Snoozed";
+    TabDone: "Tamamlanan", "Done";
     Filters: "Süzgeçler", "Filters";
     FiltersOn: "Süzgeçler ({0})", "Filters ({0})";
     ClearFilters: "Süzgeçleri temizle", "Clear filters";
@@ -221,11 +224,11 @@ texts! {
     AddNote: "Not ekle", "Add note";
     NoteEmpty: "Not boş. Eklemek için bir şey yazın.", "The note is empty. Write something to add it.";
     WriteReply: "Yanıtınız", "Your reply";
-    SendReply: "Yanıtla", "Send reply";
+    SendReply: "Yanıtı gönder", "Send reply";
     ReplyFrom: "{0} hesabından, {1} kişisine", "From {0}, to {1}";
     ReplyPublic: "Herkese açık yanıt", "Public reply";
     ReplyDirect: "Özel mesaj", "Direct message";
-    UndoHint: "Gönder’e bastıktan sonra {0} saniye boyunca geri alabilirsiniz.", "After you press send you have {0} seconds to undo.";
+    UndoHint: "Gönderdikten sonra {0} saniye içinde geri alabilirsiniz.", "You have {0} seconds to undo after sending.";
     UndoSend: "Geri al", "Undo";
     SendingIn: "{0} sn sonra gönderiliyor", "Sending in {0} s";
     SendingSoon: "Gönderiliyor…", "Sending…";

@@ -4,9 +4,11 @@ pub mod messages;
 pub mod network;
 mod postgres;
 pub mod redis;
+pub mod running;
 pub mod sending;
 
-use std::future::Future;
+pub use postgres::free_port;
+
 use std::sync::Once;
 use std::time::Duration;
 
@@ -77,10 +79,7 @@ pub fn set_up() {
 }
 
 /// Waits until `condition` holds, and fails naming `what` after thirty seconds.
-pub async fn eventually<F>(what: &str, mut condition: impl FnMut() -> F)
-where
-    F: Future<Output = bool>,
-{
+pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let holds = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -280,6 +280,7 @@
       if (preview) preview.textContent = field.value || preview.dataset.empty;
     });
     field.form.addEventListener("submit", () => { if (key) sessionStorage.removeItem(key); });
+    measure(field);
     if (field.value) field.dispatchEvent(new Event("input"));
   }
 
