@@ -18,6 +18,9 @@ const PAGES_AT_ONCE: usize = 5;
 /// How far a room that is new to us is read back, in pages of [`PAGE`].
 const FIRST_PAGES: u32 = 5;
 const PAGE: u32 = 100;
+/// Of each room in a sync: the first one of an account with many rooms must stay within [`MOST_SYNC`].
+const IN_SYNC: u32 = 50;
+const MOST_SYNC: usize = 32 * 1024 * 1024;
 /// Rooms whose left-out stretch a cursor can hold within its 8 KiB; further ones are reported as lost.
 const MOST_ROOMS: usize = 40;
 const MOST_CURSOR: usize = 7 * 1024;
@@ -171,7 +174,7 @@ async fn since(matrix: &Matrix, since: Option<&str>) -> Result<Response, Connect
         "presence": { "types": [] },
         "account_data": { "types": ["m.direct"] },
         "room": {
-            "timeline": { "types": types, "limit": PAGE },
+            "timeline": { "types": types, "limit": IN_SYNC },
             // Only members who wrote something: their names.
             "state": { "types": ["m.room.member"], "lazy_load_members": true, "include_redundant_members": true },
             "ephemeral": { "types": [] },
@@ -183,7 +186,7 @@ async fn since(matrix: &Matrix, since: Option<&str>) -> Result<Response, Connect
         Some(since) => call.query("since", since),
         None => call,
     };
-    matrix.read(call.bucket("sync")).await
+    matrix.read(call.bucket("sync").max_body(MOST_SYNC)).await
 }
 
 /// Reads some pages of what the syncs left out.
