@@ -1,7 +1,7 @@
 //! Real worker processes against the simulated networks, killed at every step: nothing lost, nothing doubled.
 //!
-//! `MUHATAP_KILLS=100 cargo test --test main faults::` runs the long form; without it each test takes a slice of it.
-//! `MUHATAP_SEED=7` draws another run; a failure names the seed that shows it again.
+//! `FAULTS_KILLS=100 cargo test --test main faults::` runs the long form; without it each test takes a slice of it.
+//! `FAULTS_SEED=7` draws another run; a failure names the seed that shows it again.
 
 mod listening;
 mod rig;
@@ -9,11 +9,11 @@ mod sending;
 
 /// How many kills the long tests make.
 fn kills(usual: usize) -> usize {
-    number("MUHATAP_KILLS").map_or(usual, |kills| kills as usize)
+    number("FAULTS_KILLS").map_or(usual, |kills| kills as usize)
 }
 
 fn seed() -> u64 {
-    number("MUHATAP_SEED").unwrap_or(1)
+    number("FAULTS_SEED").unwrap_or(1)
 }
 
 fn number(variable: &str) -> Option<u64> {
