@@ -51,7 +51,6 @@ pub(crate) async fn answer(simulation: &Arc<Simulation>, request: Request) -> Re
     let method = segments.get(1).map(|method| method.to_lowercase()).unwrap_or_default();
     let (call, work): (Call, Work) = match method.as_str() {
         "getme" => (Call::Who, Box::new(move |world, _| ok(user(&world.timeline, account)))),
-        "getchat" => (Call::Instance, Box::new(move |world, _| get_chat(world, &parameters))),
         "getupdates" => {
             wait_for_updates(simulation, account, &parameters).await;
             (Call::Mentions, Box::new(move |world, _| get_updates(world, account, &parameters)))
@@ -132,13 +131,6 @@ fn delete_message(world: &mut World, parameters: &Parameters, now: Timestamp) ->
             ok(json!(true))
         }
         None => bad("Bad Request: message to delete not found"),
-    }
-}
-
-fn get_chat(world: &World, parameters: &Parameters) -> Reply {
-    match asked_chat(&world.timeline, parameters) {
-        Some(id) => ok(chat(&world.timeline, id)),
-        None => bad("Bad Request: chat not found"),
     }
 }
 
