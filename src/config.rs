@@ -420,7 +420,8 @@ fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration
     }
 }
 
-fn default_brand() -> String {
+/// The brand of accounts that name none.
+pub fn default_brand() -> String {
     "default".to_owned()
 }
 

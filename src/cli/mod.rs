@@ -7,9 +7,12 @@ pub mod analyze;
 pub mod backup;
 pub mod check_config;
 pub mod completions;
+pub mod contacts;
 pub mod deliveries;
 pub mod demo;
 pub mod dictionaries;
+pub mod import;
+pub mod mentions;
 pub mod migrate;
 pub mod moment;
 pub mod post;
@@ -45,6 +48,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Analyze(analyze::Args),
+    Import(import::Args),
+    Mentions(mentions::Args),
+    Contacts(contacts::Args),
     Deliveries(deliveries::Args),
     Post(post::Args),
     Reply(reply::Args),
@@ -75,6 +81,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
     crate::telemetry::log(&config.log).map_err(UsageError)?;
     match cli.command {
         Command::Analyze(args) => analyze::run(args, config).await,
+        Command::Import(args) => import::run(args, config).await,
+        Command::Mentions(args) => mentions::run(args, config).await,
+        Command::Contacts(args) => contacts::run(args, config).await,
         Command::Deliveries(args) => deliveries::run(args, config).await,
         Command::Post(args) => post::run(args, config).await,
         Command::Reply(args) => reply::run(args, config).await,

@@ -24,6 +24,11 @@ impl Progress {
         self.0.set_position(done);
     }
 
+    /// A line on stderr, above the bar where there is one.
+    pub fn say(&self, line: &str) {
+        self.0.suspend(|| eprintln!("{line}"));
+    }
+
     pub fn done(self) {
         self.0.finish_and_clear();
     }
