@@ -25,21 +25,71 @@ const AUTHORS: u32 = 40_000;
 const CONTACTS: u32 = 5_000;
 
 const OPENINGS: [&str; 12] = [
-    "Merhaba,", "Selam", "Arkadaşlar", "Ya", "Sayın yetkili,", "Bir sorum var:", "Hello,", "Hi there,", "Kolay gelsin,",
-    "Üç gündür", "Dün akşam", "Bu sabah",
+    "Merhaba,",
+    "Selam",
+    "Arkadaşlar",
+    "Ya",
+    "Sayın yetkili,",
+    "Bir sorum var:",
+    "Hello,",
+    "Hi there,",
+    "Kolay gelsin,",
+    "Üç gündür",
+    "Dün akşam",
+    "Bu sabah",
 ];
 const SUBJECTS: [&str; 16] = [
-    "kargom", "siparişim", "uygulama", "müşteri hizmetleri", "iade talebim", "mağazanız", "ürün", "kampanya", "faturam",
-    "my order", "the app", "your support", "the delivery", "internet bağlantısı", "kurye", "ödeme sayfası",
+    "kargom",
+    "siparişim",
+    "uygulama",
+    "müşteri hizmetleri",
+    "iade talebim",
+    "mağazanız",
+    "ürün",
+    "kampanya",
+    "faturam",
+    "my order",
+    "the app",
+    "your support",
+    "the delivery",
+    "internet bağlantısı",
+    "kurye",
+    "ödeme sayfası",
 ];
 const VERBS: [&str; 18] = [
-    "hâlâ gelmedi", "açılmıyor", "cevap vermiyor", "çok güzel olmuş", "bozuk çıktı", "beklediğimden iyi", "never arrived",
-    "is broken again", "works great", "sürekli çöküyor", "iptal edilmiş", "yanlış adrese gitmiş", "tam zamanında geldi",
-    "çok pahalı", "eksik geldi", "harika", "rezalet", "fena değil",
+    "hâlâ gelmedi",
+    "açılmıyor",
+    "cevap vermiyor",
+    "çok güzel olmuş",
+    "bozuk çıktı",
+    "beklediğimden iyi",
+    "never arrived",
+    "is broken again",
+    "works great",
+    "sürekli çöküyor",
+    "iptal edilmiş",
+    "yanlış adrese gitmiş",
+    "tam zamanında geldi",
+    "çok pahalı",
+    "eksik geldi",
+    "harika",
+    "rezalet",
+    "fena değil",
 ];
 const ENDINGS: [&str; 14] = [
-    "lütfen yardım edin.", "teşekkürler!", "ne zaman gelir?", "bir daha almam.", "herkese tavsiye ederim :)", "please help",
-    "thanks a lot", "😡😡", "kimse ilgilenmiyor", "param iade edilsin", "nereden alabilirim?", "süpersiniz ❤️", "bekliyorum",
+    "lütfen yardım edin.",
+    "teşekkürler!",
+    "ne zaman gelir?",
+    "bir daha almam.",
+    "herkese tavsiye ederim :)",
+    "please help",
+    "thanks a lot",
+    "😡😡",
+    "kimse ilgilenmiyor",
+    "param iade edilsin",
+    "nereden alabilirim?",
+    "süpersiniz ❤️",
+    "bekliyorum",
     "yazık…",
 ];
 
@@ -55,19 +105,16 @@ async fn main() {
     let database = dir.path().join("muhatap.db");
     let store = Store::open(&format!("sqlite:{}", database.display())).await.expect("a database can be made");
     let account_id = store.put_account(&account()).await.expect("an account can be added");
-    let put = import_contacts(open(&contacts), None, ContactsReading { format: Format::JsonLines }, Some(&store), |_| {})
-        .await
-        .expect("contacts can be imported");
+    let put =
+        import_contacts(open(&contacts), None, ContactsReading { format: Format::JsonLines }, Some(&store), |_| {})
+            .await
+            .expect("contacts can be imported");
     assert_eq!(put.new, u64::from(CONTACTS));
 
     let analyzer = Arc::new(Analyzer::new(&DictionaryPaths::default()));
     analyzer.analyze("ısınma turu");
-    let reading = Reading {
-        format: Format::JsonLines,
-        columns: Columns::default(),
-        zone: TimeZone::UTC,
-        now: store.clock(),
-    };
+    let reading =
+        Reading { format: Format::JsonLines, columns: Columns::default(), zone: TimeZone::UTC, now: store.clock() };
     let to = Some((&store, Destination { account_id, network: Network::File }));
     let mut memory = vec![resident()];
     let mut next = 0;
@@ -184,7 +231,10 @@ fn sqlite3_import(dir: &Path, ours: &Path) -> (Duration, Duration) {
         let database = dir.join(name);
         for table in tables {
             // Tables and indexes as the program makes them, with their automatic ones.
-            let schema = sqlite3(ours, &[&format!("SELECT sql || ';' FROM sqlite_schema WHERE tbl_name = '{table}' AND sql IS NOT NULL;")]);
+            let schema = sqlite3(
+                ours,
+                &[&format!("SELECT sql || ';' FROM sqlite_schema WHERE tbl_name = '{table}' AND sql IS NOT NULL;")],
+            );
             sqlite3(&database, &["PRAGMA journal_mode = WAL;", &schema]);
         }
         let started = Instant::now();

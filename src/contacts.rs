@@ -27,6 +27,16 @@ pub enum EvidenceKind {
 }
 
 impl EvidenceKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::ExternalId => "external_id",
+            Self::Handle => "handle",
+            Self::Person => "person",
+        }
+    }
+
     /// How sure a link is that stands on this alone, from 0 to 1.
     pub fn score(self) -> f64 {
         match self {

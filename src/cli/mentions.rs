@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use super::{UsageError, moment};
 use crate::config::Config;
 use crate::model::{ConversationState, IntentLabel, Network, SentimentLabel};
-use crate::store::inbox::{LARGEST_PAGE, MentionFilter, MentionRow};
 use crate::store::Store;
+use crate::store::inbox::{LARGEST_PAGE, MentionFilter, MentionRow};
 
 /// Letters of a text in the table.
 const TEXT_SHOWN: usize = 60;
@@ -125,7 +125,8 @@ fn row(published: &str, account: &str, author: &str, mood: &str, intent: &str, s
 /// One line of a stranger's text, without anything that moves a terminal's cursor.
 pub(super) fn plain(text: &str, longest: usize) -> String {
     let hidden = |character: char| {
-        character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        character.is_control()
+            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let mut shown: String = text
         .split(|character: char| character.is_whitespace() || hidden(character))

@@ -76,7 +76,7 @@ pub(in crate::store) async fn link_by_evidence(
     Ok(linked)
 }
 
-async fn insert_link(
+pub(in crate::store) async fn insert_link(
     tx: &mut Tx,
     contact_id: &str,
     author_id: &str,
@@ -117,18 +117,11 @@ impl Matches {
         for (kind, values) in wanted {
             let values: Vec<String> = values.into_iter().collect();
             let (head, first): (_, &[&str]) = match kind {
-                EvidenceKind::Email => {
-                    ("SELECT id, email AS value FROM contacts WHERE merged_into IS NULL AND email", &[])
-                }
-                EvidenceKind::Phone => {
-                    ("SELECT id, phone AS value FROM contacts WHERE merged_into IS NULL AND phone", &[])
-                }
-                EvidenceKind::ExternalId => {
-                    ("SELECT id, external_id AS value FROM contacts WHERE merged_into IS NULL AND external_id", &[])
-                }
+                EvidenceKind::Email => ("SELECT id, email AS value FROM contacts WHERE email", &[]),
+                EvidenceKind::Phone => ("SELECT id, phone AS value FROM contacts WHERE phone", &[]),
+                EvidenceKind::ExternalId => ("SELECT id, external_id AS value FROM contacts WHERE external_id", &[]),
                 EvidenceKind::Handle => (
-                    "SELECT c.id, h.handle AS value FROM contact_handles h JOIN contacts c ON c.id = h.contact_id
-                     WHERE c.merged_into IS NULL AND h.network = ? AND h.handle",
+                    "SELECT contact_id AS id, handle AS value FROM contact_handles WHERE network = ? AND handle",
                     &[network.as_str()],
                 ),
                 EvidenceKind::Person => continue,
@@ -137,7 +130,31 @@ impl Matches {
                 matches.entry((kind, row.text("value")?)).or_default().push(row.text("id")?);
             }
         }
-        Ok(Matches(matches))
+        let mut matches = Matches(matches);
+        matches.follow_merges(tx).await?;
+        Ok(matches)
+    }
+
+    /// What fits a contact that was merged into another one fits the other one.
+    async fn follow_merges(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
+        loop {
+            let ids: BTreeSet<&str> = self.0.values().flatten().map(String::as_str).collect();
+            let ids: Vec<&str> = ids.into_iter().collect();
+            let head = "SELECT id, merged_into FROM contacts WHERE merged_into IS NOT NULL AND id";
+            let rows = tx.find(head, &[], &ids, "").await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let mut kept = HashMap::new();
+            for row in &rows {
+                kept.insert(row.text("id")?, row.text("merged_into")?);
+            }
+            for id in self.0.values_mut().flatten() {
+                if let Some(into) = kept.get(id) {
+                    id.clone_from(into);
+                }
+            }
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -310,11 +327,16 @@ async fn find_contact(tx: &mut Tx, new: &NewContact) -> Result<Found, StoreError
         }
     }
     let Some(email) = &new.email else { return Ok(Found::Nobody) };
-    let select = format!("SELECT {COLUMNS} FROM contacts WHERE email = $1 AND merged_into IS NULL ORDER BY id");
+    let select = format!("SELECT {COLUMNS} FROM contacts WHERE email = $1 ORDER BY id");
     let rows = sqlx::query(sqlx::AssertSqlSafe(select)).bind(email.as_str()).fetch_all(&mut **tx).await?;
     let mut found = rows.iter().map(stored_contact).collect::<Result<Vec<_>, _>>()?;
     // Two numbers of the CRM are two people, though they share an address.
     found.retain(|known| known.external_id.is_none() || new.external_id.is_none());
+    if found.iter().any(|known| !known.merged) {
+        found.retain(|known| !known.merged);
+    } else {
+        found.truncate(1);
+    }
     match found.len() {
         0 => Ok(Found::Nobody),
         1 => Ok(Found::One(Box::new(found.remove(0)))),

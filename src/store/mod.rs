@@ -19,6 +19,7 @@ pub mod enqueue;
 mod error;
 pub mod events;
 pub mod inbox;
+pub mod links;
 pub mod mentions;
 mod open;
 pub mod people;
