@@ -44,6 +44,7 @@ pub async fn run(app: Arc<App>) -> Result<(), StoreError> {
     let mut accounts_seen = None;
     let mut pause = LOOK_AGAIN;
     while !app.shutdown.is_cancelled() {
+        app.pulse.beat("listen");
         match take_work(&app, &mut polls, &analysis, &mut accounts_seen).await {
             Ok(wait) => pause = wait,
             Err(error) => {

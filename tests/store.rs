@@ -1,5 +1,7 @@
 //! Contract tests of the store, over both databases.
 
+mod contacts;
+mod faults;
 mod mentions;
 mod open;
 mod streams;
