@@ -114,6 +114,20 @@ impl Store {
         }
     }
 
+    /// Whether the mention `m` matches the placeholder `at`: for a walk over many mentions. SQLite makes the list of row
+    /// numbers once (asked row by row, the beginning of a word would be gathered anew each time); PostgreSQL looks at
+    /// the row's own words.
+    pub(in crate::store) fn mention_matches(&self, at: &str) -> String {
+        match self.inner.engine {
+            Engine::Sqlite => {
+                format!("m.search_row + 0 IN (SELECT rowid FROM mention_search WHERE mention_search MATCH {at})")
+            }
+            Engine::Postgres => format!(
+                "EXISTS (SELECT 1 FROM mention_search s WHERE s.mention_id = m.id AND s.document @@ CAST({at} AS tsquery))"
+            ),
+        }
+    }
+
     /// As [`Store::mentions_matching`], for contacts.
     pub(in crate::store) fn contacts_matching(&self) -> (&'static str, &'static str) {
         match self.inner.engine {

@@ -78,10 +78,14 @@ impl Statement {
     }
 }
 
-/// A filter that another table answers: the ids it leaves, and which column of `mentions` they are of.
+/// A filter that another table answers.
 struct Set {
+    /// Which column of `mentions` the ids are of.
     column: &'static str,
+    /// The ids it leaves, when it leads the search.
     ids: String,
+    /// Whether one mention passes, when the mentions are walked. Never a list: it would be made whole first.
+    check: String,
     /// Whether it leaves few enough rows to lead.
     few: bool,
 }
@@ -148,69 +152,73 @@ impl Store {
         let mut statement = Statement::default();
         let mut sets = Vec::new();
         if let Some(account) = filter.account_id {
-            let account = Value::Text(account.to_string());
-            sets.push(
-                self.set(&mut statement, "m.id", vec![account], |at| {
-                    format!("SELECT mention_id FROM mention_accounts WHERE account_id = {}", at[0])
-                })
-                .await?,
-            );
+            let set = self.set(&mut statement, "m.id", vec![Value::Text(account.to_string())], |at| {
+                let account = &at[0];
+                (
+                    format!("SELECT mention_id FROM mention_accounts WHERE account_id = {account}"),
+                    format!(
+                        "EXISTS (SELECT 1 FROM mention_accounts s WHERE s.mention_id = m.id AND s.account_id = {account})"
+                    ),
+                )
+            });
+            sets.push(set.await?);
         }
         if let Some(state) = filter.state {
             let now = Value::Number(micros(self.clock()));
             let set = self.set(&mut statement, "m.conversation_id", vec![now], |at| {
                 let now = &at[0];
-                let condition = match state {
+                of_conversations(&match state {
                     ConversationState::Open => {
-                        format!("state = 'open' OR (state = 'snoozed' AND snoozed_until <= {now})")
+                        format!("s.state = 'open' OR (s.state = 'snoozed' AND s.snoozed_until <= {now})")
                     }
-                    ConversationState::Snoozed => format!("state = 'snoozed' AND snoozed_until > {now}"),
+                    ConversationState::Snoozed => format!("s.state = 'snoozed' AND s.snoozed_until > {now}"),
                     // The time is bound for every state, so that each statement has the same values.
-                    ConversationState::Done => format!("state = 'done' AND {now} > 0"),
-                };
-                format!("SELECT id FROM conversations WHERE {condition}")
+                    ConversationState::Done => format!("s.state = 'done' AND {now} > 0"),
+                })
             });
             sets.push(set.await?);
         }
         match filter.assignee {
             Some(Assignee::User(user)) => {
-                let user = Value::Text(user.to_string());
-                let set = self.set(&mut statement, "m.conversation_id", vec![user], |at| {
-                    format!("SELECT id FROM conversations WHERE assignee_id = {}", at[0])
+                let user = vec![Value::Text(user.to_string())];
+                let set = self.set(&mut statement, "m.conversation_id", user, |at| {
+                    of_conversations(&format!("s.assignee_id = {}", at[0]))
                 });
                 sets.push(set.await?);
             }
             Some(Assignee::Nobody) => {
                 let set = self.set(&mut statement, "m.conversation_id", Vec::new(), |_| {
-                    "SELECT id FROM conversations WHERE assignee_id IS NULL".to_owned()
+                    of_conversations("s.assignee_id IS NULL")
                 });
                 sets.push(set.await?);
             }
             None => {}
         }
         if let Some(contact) = filter.contact_id {
-            sets.push(Set {
-                column: "m.author_id",
-                ids: format!(
-                    "SELECT author_id FROM contact_authors WHERE undone_at IS NULL AND contact_id = {}",
-                    statement.text(contact)
-                ),
-                few: true,
-            });
+            let ids = format!(
+                "SELECT author_id FROM contact_authors WHERE undone_at IS NULL AND contact_id = {}",
+                statement.text(contact)
+            );
+            // A contact has a handful of authors: such a list costs nothing.
+            let check = format!("m.author_id || '' IN ({ids})");
+            sets.push(Set { column: "m.author_id", ids, check, few: true });
         }
         if let Some(search) = filter.search.as_deref().filter(|search| !search.trim().is_empty()) {
             let Some(found) = self.search_sets(&mut statement, search).await? else { return Ok(None) };
             sets.extend(found);
         }
 
-        let mut conditions = vec!["m.deleted_at IS NULL".to_owned()];
+        let mut conditions = Vec::new();
+        let mut checks = Vec::new();
         // One set leads; the others are looked up row by row, so that the database does not choose among them.
         let mut led = filter.author_id.is_some() || filter.conversation_id.is_some();
         for set in sets {
             let lead = set.few && !led;
             led |= lead;
-            let column = if lead { set.column.to_owned() } else { format!("{} || ''", set.column) };
-            conditions.push(format!("{column} IN ({})", set.ids));
+            match lead {
+                true => conditions.push(format!("{} IN ({})", set.column, set.ids)),
+                false => checks.push(set.check),
+            }
         }
         let mut equal = |column: &str, value: Option<String>| {
             if let Some(value) = value {
@@ -240,6 +248,9 @@ impl Store {
             let (at, id) = (statement.number(micros(before.at)), statement.text(before.id));
             conditions.push(format!("(m.published_at, m.id) < ({at}, {id})"));
         }
+        // The index of the walk holds the columns above; what needs the row or another table is looked at last.
+        conditions.push("m.deleted_at IS NULL".to_owned());
+        conditions.extend(checks);
         let limit = match filter.limit {
             0 => DEFAULT_PAGE,
             limit => limit.min(LARGEST_PAGE),
@@ -273,16 +284,17 @@ impl Store {
             let Some(query) = self.search_query(part) else { continue };
             let set = self.set(statement, "m.id", vec![Value::Text(query)], |at| {
                 let at = &at[0];
-                let mut ids = format!("{before}{at}{after}");
+                let (mut ids, mut check) = (format!("{before}{at}{after}"), self.mention_matches(at));
                 if named {
-                    write!(
-                        ids,
-                        " UNION SELECT id FROM mentions WHERE author_id IN (SELECT author_id FROM contact_authors \
-                         WHERE undone_at IS NULL AND contact_id IN ({contact_before}{at}{contact_after}))"
-                    )
-                    .expect("writing to a string cannot fail");
+                    let authors = format!(
+                        "SELECT author_id FROM contact_authors WHERE undone_at IS NULL \
+                         AND contact_id IN ({contact_before}{at}{contact_after})"
+                    );
+                    write!(ids, " UNION SELECT id FROM mentions WHERE author_id IN ({authors})")
+                        .expect("writing to a string cannot fail");
+                    check = format!("({check} OR m.author_id || '' IN ({authors}))");
                 }
-                ids
+                (ids, check)
             });
             sets.push(set.await?);
         }
@@ -296,17 +308,26 @@ impl Store {
         statement: &mut Statement,
         column: &'static str,
         values: Vec<Value>,
-        ids: impl Fn(&[String]) -> String,
+        forms: impl Fn(&[String]) -> (String, String),
     ) -> Result<Set, StoreError> {
         let mut probe = Statement::default();
         let at: Vec<String> = values.iter().map(|value| probe.bind(value.clone())).collect();
         let most = probe.number(FEW + 1);
         probe.text =
-            format!("SELECT COUNT(*) AS rows FROM (SELECT 1 AS one FROM ({}) ids LIMIT {most}) AS page", ids(&at));
+            format!("SELECT COUNT(*) AS rows FROM (SELECT 1 AS one FROM ({}) ids LIMIT {most}) AS page", forms(&at).0);
         let rows = probe.query().fetch_one(self.pool()).await?.number("rows")?;
         let at: Vec<String> = values.into_iter().map(|value| statement.bind(value)).collect();
-        Ok(Set { column, ids: ids(&at), few: rows <= FEW })
+        let (ids, check) = forms(&at);
+        Ok(Set { column, ids, check, few: rows <= FEW })
     }
+}
+
+/// Both forms of a filter by what a conversation `s` is.
+fn of_conversations(condition: &str) -> (String, String) {
+    (
+        format!("SELECT s.id FROM conversations s WHERE {condition}"),
+        format!("EXISTS (SELECT 1 FROM conversations s WHERE s.id = m.conversation_id AND ({condition}))"),
+    )
 }
 
 /// Reads a row of [`COLUMNS`].
