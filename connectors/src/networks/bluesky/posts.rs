@@ -82,7 +82,7 @@ impl Notification {
             "reply" => Kind::Reply,
             _ => Kind::Mention,
         };
-        self.post.as_kind(viewer, Some(kind))
+        self.post.of_kind(viewer, Some(kind))
     }
 }
 
@@ -106,10 +106,10 @@ impl PostView {
     }
 
     pub(super) fn incoming(self, viewer: &Viewer) -> Result<Item, String> {
-        self.as_kind(viewer, None)
+        self.of_kind(viewer, None)
     }
 
-    fn as_kind(self, viewer: &Viewer, kind: Option<Kind>) -> Result<Item, String> {
+    fn of_kind(self, viewer: &Viewer, kind: Option<Kind>) -> Result<Item, String> {
         let (did, rkey) = parts(&self.uri).ok_or_else(|| format!("{:?} is not the address of a post", self.uri))?;
         let record = Record::deserialize(&self.record).map_err(|error| error.to_string())?;
         let facets: Vec<Facet> = record.facets.iter().filter_map(|facet| Facet::deserialize(facet).ok()).collect();
