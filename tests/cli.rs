@@ -1,1 +1,204 @@
-//!
+//! The program as scripts see it: help, exit statuses, what goes to stdout and what to stderr, and how it ends.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use clap::CommandFactory;
+use muhatap::cli::Cli;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+
+const ACCOUNT: &str = r#"
+[[accounts]]
+name = "destek"
+network = "mastodon"
+base_url = "http://127.0.0.1:9"
+token = { env = "DESTEK_TOKEN" }
+"#;
+
+/// A folder with a configuration and, once something ran, a database.
+struct Place(TempDir);
+
+impl Place {
+    fn with(configuration: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(dir.path().join("muhatap.toml"), configuration).expect("a file");
+        Self(dir)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muhatap"));
+        command.args(arguments).current_dir(self.path()).env_clear().env("DESTEK_TOKEN", "gizli-anahtar");
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::from(self.command(arguments).output().expect("the program starts"))
+    }
+}
+
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    for command in Cli::command().get_subcommands_mut().filter(|command| command.get_name() != "help") {
+        let help = command.render_long_help().to_string();
+        assert!(help.contains("Example:"), "{}: {help}", command.get_name());
+        assert!(help.contains("muhatap"), "{}: {help}", command.get_name());
+    }
+}
+
+#[test]
+fn help_goes_to_stdout_and_wrong_usage_to_stderr() {
+    let place = Place::with("");
+    for arguments in [&["--help"][..], &["--version"], &["deliveries", "--help"], &["help", "post"]] {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, Some(0), "{arguments:?}");
+        assert!(!ran.out.is_empty() && ran.err.is_empty(), "{arguments:?}: {}", ran.err);
+    }
+    let wrong: [(&[&str], &str); 6] = [
+        (&[], "Usage"),
+        (&["deliver"], "deliver"),
+        (&["deliveries", "--stat", "held"], "--stat"),
+        (&["deliveries", "--state", "lost"], "lost"),
+        (&["run", "--only", "dance"], "dance"),
+        (&["post", "--account", "destek"], "--text"),
+    ];
+    for (arguments, names) in wrong {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.err);
+        assert!(ran.out.is_empty() && ran.err.contains(names), "{arguments:?}: {}{}", ran.out, ran.err);
+    }
+}
+
+#[test]
+fn a_wrong_configuration_ends_with_2_and_names_its_place() {
+    let wrong = [
+        ("[consol]\nlisten = \"127.0.0.1:1\"\n", "did you mean \"console\""),
+        ("[database]\nurl = \"mysql://a\"\n", "database.url"),
+        ("[console\n", "line 1"),
+    ];
+    for (configuration, names) in wrong {
+        let ran = Place::with(configuration).run(&["deliveries"]);
+        assert_eq!(ran.code, Some(2), "{configuration}: {}", ran.err);
+        assert!(ran.out.is_empty() && ran.err.contains(names), "{configuration}: {}", ran.err);
+    }
+    let ran = Place::with("").run(&["--config", "nowhere.toml", "deliveries"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("nowhere.toml"), "{}", ran.err);
+}
+
+#[test]
+fn check_config_names_what_an_account_lacks_and_never_its_secret() {
+    let place = Place::with(ACCOUNT);
+    let ran = place.run(&["check-config"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.out.contains("destek") && ran.out.contains("mentions"), "{}", ran.out);
+    assert!(!ran.out.contains("gizli") && !ran.err.contains("gizli"));
+
+    let ran =
+        Ran::from(place.command(&["check-config"]).env_remove("DESTEK_TOKEN").output().expect("the program starts"));
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("DESTEK_TOKEN") && ran.err.contains("destek"), "{}", ran.err);
+
+    let ran = Place::with(&ACCOUNT.replace("http://127.0.0.1:9", "ftp://ornek.example")).run(&["check-config"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("destek") && ran.err.contains("base_url"), "{}", ran.err);
+
+    // Nobody listens there.
+    let ran = place.run(&["check-config", "--online"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("destek") && !ran.err.contains("gizli"), "{}", ran.err);
+}
+
+#[test]
+fn a_post_is_printed_as_json_and_the_same_key_is_the_same_delivery() {
+    let place = Place::with(ACCOUNT);
+    let post = |text: &str| {
+        place.run(&["post", "--account", "destek", "--at", "2099-11-22 09:30", "--text", text, "--key", "kampanya-7"])
+    };
+    let first = post("İyi bayramlar 🎉");
+    assert_eq!(first.code, Some(0), "{}", first.err);
+    let delivery: Value = serde_json::from_str(&first.out).expect("JSON alone on stdout");
+    assert_eq!(delivery["state"], "queued", "{delivery}");
+    assert!(delivery["due_at"].as_str().is_some_and(|due| due.starts_with("2099-11-22T06:30")), "{delivery}");
+
+    let again = post("İyi bayramlar 🎉");
+    let same: Value = serde_json::from_str(&again.out).expect("JSON alone on stdout");
+    assert_eq!((again.code, &same["id"]), (Some(0), &delivery["id"]));
+    let other = post("Başka bir metin");
+    let first_id = delivery["id"].as_str().expect("an id");
+    assert!(other.code != Some(0) && other.out.is_empty() && other.err.contains(first_id), "{}", other.err);
+
+    let listed = place.run(&["deliveries", "--json"]);
+    assert_eq!(listed.code, Some(0), "{}", listed.err);
+    assert!(listed.out.contains(first_id), "{}", listed.out);
+    let table = place.run(&["deliveries"]);
+    assert!(table.code == Some(0) && table.out.contains("destek"), "{}", table.out);
+
+    let nobody = place.run(&["post", "--account", "kimse", "--text", "a"]);
+    assert!(nobody.code != Some(0) && nobody.out.is_empty() && nobody.err.contains("kimse"), "{}", nobody.err);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let place = Place::with(ACCOUNT);
+    assert_eq!(
+        place.run(&["post", "--account", "destek", "--at", "2099-01-01T00:00:00Z", "--text", "a"]).code,
+        Some(0)
+    );
+    for arguments in [&["completions", "bash"][..], &["deliveries"], &["deliveries", "--json"], &["check-config"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output =
+            place.command(arguments).stdout(writer).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let ran = Ran::from(output.wait_with_output().expect("an end"));
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn sigterm_ends_a_worker_in_the_middle_of_a_poll_within_ten_seconds() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = silent.local_addr().expect("an address").to_string();
+    let place = Place::with(&ACCOUNT.replace("127.0.0.1:9", &address));
+    let mut command = tokio::process::Command::from(place.command(&["run", "--only", "listen,deliver"]));
+    let mut worker =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("the program starts");
+    // The worker has asked and waits for an answer that does not come.
+    let asked = async {
+        let (mut stream, _) = silent.accept().await.expect("a connection");
+        stream.read_u8().await.expect("a request");
+        stream
+    };
+    let held = tokio::time::timeout(Duration::from_secs(30), asked).await.expect("the worker polls");
+    let pid = worker.id().expect("a running process").to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+    let status =
+        tokio::time::timeout(Duration::from_secs(10), worker.wait()).await.expect("an end in time").expect("a status");
+    assert_eq!(status.code(), Some(0));
+    drop(held);
+
+    // What it held is given back: another worker goes on at once, and the database is whole.
+    let listed = place.run(&["deliveries"]);
+    assert_eq!(listed.code, Some(0), "{}", listed.err);
+}
