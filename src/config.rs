@@ -81,7 +81,7 @@ pub struct DeliveryConfig {
     pub post_late: Duration,
     #[serde(rename = "reply_late_seconds", deserialize_with = "seconds")]
     pub reply_late: Duration,
-    /// The timeout of the one call that counts; a network's policy may set its own.
+    /// The timeout of the one call that counts; a network's policy may set a shorter one.
     #[serde(rename = "call_timeout_seconds", deserialize_with = "seconds")]
     pub call_timeout: Duration,
     /// Between two held deliveries that are released together.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muhatap_connectors::ConnectorError;
 use tracing::{info, warn};
 
 use super::Sender;
 use super::attempt::jitter;
-use crate::app::AppError;
 use crate::live::Wake;
-use crate::model::AccountId;
+use crate::model::{AccountId, Health};
 use crate::queue::Gate;
 use crate::store::StoreError;
 
@@ -24,13 +24,16 @@ impl Sender {
     /// Asks who the account is; opens it for sending when that is answered.
     pub(super) async fn probe(&self, account: AccountId, failed: u32, now: Timestamp) -> Result<bool, StoreError> {
         let answer = async {
-            let connector = self.connector(account).await.map_err(|error| match error {
-                AppError::Store(error) => error.to_string(),
-                error => error.to_string(),
-            })?;
+            let connector = self.connector(account).await.map_err(|error| error.to_string())?;
             match tokio::time::timeout(ANSWER_AT_MOST, connector.who_am_i()).await {
                 Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) => Err(error.to_string()),
+                Ok(Err(error)) => {
+                    if matches!(error, ConnectorError::Unauthorized(_)) {
+                        let reason = error.to_string();
+                        self.app.store.set_health(account, Health::Unauthorized, Some(&reason)).await.ok();
+                    }
+                    Err(error.to_string())
+                }
                 Err(_) => Err("it does not answer in time".to_owned()),
             }
         };

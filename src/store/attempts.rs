@@ -516,7 +516,8 @@ pub(in crate::store) fn late_reason(due_at: Timestamp, now: Timestamp) -> String
     let late = match late {
         0..120 => format!("{late} s"),
         120..7200 => format!("{} min", late / 60),
-        _ => format!("{} h", late / 3600),
+        7200..172_800 => format!("{} h", late / 3600),
+        _ => format!("{} days", late / 86_400),
     };
     format!("its time was {late} ago: send it now, move it or cancel it")
 }

@@ -22,7 +22,7 @@ pub struct Bench {
     pub sender: Arc<Sender>,
     pub network: Arc<FakeNetwork>,
     pub account: AccountId,
-    pub database: Database,
+    _database: Database,
     /// How far the test's time is ahead of the database's.
     ahead: AtomicI64,
 }
@@ -55,7 +55,7 @@ impl Bench {
         let account = messages::account(&app.store, "biz", Network::Mastodon).await;
         connect(&app, account, &network).await;
         let sender = Arc::new(Sender::open(app.clone()).expect("the journal's folder can be made"));
-        Bench { app, sender, network, account, database, ahead: AtomicI64::new(1) }
+        Bench { app, sender, network, account, _database: database, ahead: AtomicI64::new(1) }
     }
 
     /// Another process on the same database.
