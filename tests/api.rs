@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use muhatap::app::App;
 use muhatap::config::{AccountConfig, Config, NetworkName, SecretSource};
 use muhatap::model::{AccountId, Network, Role, Scope};
+use muhatap::store::contacts::NewContact;
 use muhatap::store::users::{NewToken, NewUser};
 use muhatap::web::api;
 use muhatap::web::credentials::{hash_of, hash_password};
@@ -18,7 +19,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::support::messages::{author, batch, lease, message, minutes_later, noon};
+use crate::support::messages::{account, author, batch, lease, message, minutes_later, noon};
 use crate::support::{Backend, Database};
 
 /// The API on a port of its own, over a database of its own.
@@ -142,6 +143,10 @@ impl Api {
                 &responses["default"]
             }
         };
+        if stated["content"].is_null() {
+            assert!(answer.text.is_empty(), "{where_}: a body that is not described");
+            return;
+        }
         let content = &stated["content"][kind];
         assert!(content.is_object(), "{where_}: the content type is not described: {stated}");
         if kind.ends_with("json") {
@@ -546,7 +551,9 @@ async fn lists_come_as_csv_that_a_spreadsheet_cannot_run(
     assert_eq!(excel.text.lines().count(), 3, "a heading and two rows");
     let accepted = api.send(api.request(Method::GET, "/api/v1/deliveries").header("accept", "text/csv")).await;
     assert!(accepted.text.starts_with("id,due_at,state"));
-    for path in ["accounts", "users", "tokens", "audit", "sentiment/hours", "deliveries", "mentions"] {
+    for path in
+        ["accounts", "users", "tokens", "audit", "sentiment/hours", "deliveries", "mentions", "contacts", "alerts"]
+    {
         let answer = api.get(&format!("/api/v1/{path}?format=csv")).await;
         assert_eq!(answer.status, 200, "{path}");
     }
@@ -649,4 +656,69 @@ async fn health_tells_of_the_process_and_readiness_of_its_parts(
     let (status, why) = ask("/readyz").await;
     assert!(status == 503 && why.contains("database"), "{why}");
     assert_eq!(ask("/healthz").await.0, 200, "alive all the same");
+}
+
+#[rstest]
+#[tokio::test]
+async fn contacts_are_linked_merged_and_both_undone(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let api = Api::start(backend).await;
+    api.with_mentions().await;
+    let new = |name: &str| NewContact { name: Some(name.to_owned()), ..NewContact::default() };
+    api.app.store.put_contacts(&[new("Zühtü"), new("Çağla Işık"), new("Cem")]).await.expect("contacts can be put");
+    let page = api.get("/api/v1/contacts?limit=2").await.json();
+    let names = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().expect("items");
+        items.iter().filter_map(|item| item["name"].as_str().map(str::to_owned)).collect()
+    };
+    assert_eq!(names(&page), ["Cem", "Çağla Işık"], "the Turkish alphabet");
+    let next = page["next"].as_str().expect("another page");
+    assert_eq!(names(&api.get(&format!("/api/v1/contacts?cursor={next}")).await.json()), ["Zühtü"]);
+    assert_eq!(names(&api.get("/api/v1/contacts?search=ISIK").await.json()), ["Çağla Işık"]);
+    api.get("/api/v1/contacts?cursor=x").await.refused(422, "invalid");
+    let id = |index: usize| page["items"][index]["id"].as_str().expect("an id").to_owned();
+    let (cem, cagla) = (id(0), id(1));
+
+    let mentions = api.get("/api/v1/mentions?search=kargom").await.json();
+    let author = mentions["items"][0]["author"]["id"].as_str().expect("an id").to_owned();
+    let at = format!("/api/v1/authors/{author}/link");
+    api.get(&at).await.refused(404, "not-found");
+    let link = api.send(api.request(Method::PUT, &at).json(&json!({"contact_id": cagla}))).await.json();
+    assert_eq!(link["contact"]["name"], "Çağla Işık");
+    assert_eq!(api.get(&at).await.json()["id"], link["id"]);
+    // The contact's name finds what its authors wrote, together with words of the text.
+    for words in ["cagla", "çağla kargom", "işık rezalet"] {
+        let found = api.get(&format!("/api/v1/mentions?search={words}")).await.json();
+        assert_eq!(found["items"].as_array().map(Vec::len), Some(1), "{words}");
+        assert_eq!(found["items"][0]["author"]["contact"]["name"], "Çağla Işık");
+    }
+    let of_contact = api.get(&format!("/api/v1/mentions?contact_id={cagla}&state=open")).await.json();
+    assert_eq!(of_contact["items"].as_array().map(Vec::len), Some(1));
+
+    let merged = api.post(&format!("/api/v1/contacts/{cem}/merges"), json!({"merged_id": cagla})).await;
+    assert_eq!(merged.status, 201, "{}", merged.text);
+    let merge = merged.json()["merges"][0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(api.get(&at).await.json()["contact"]["name"], "Cem");
+    assert_eq!(api.post(&format!("/api/v1/merges/{merge}/undo"), json!({})).await.status, 204);
+    assert_eq!(api.get(&at).await.json()["contact"]["name"], "Çağla Işık");
+    assert_eq!(api.send(api.request(Method::DELETE, &at)).await.status, 204);
+    api.get(&at).await.refused(404, "not-found");
+    let itself = api.post(&format!("/api/v1/contacts/{cem}/merges"), json!({"merged_id": cem})).await;
+    itself.refused(409, "conflict");
+    api.get(&format!("/api/v1/contacts/{}", author)).await.refused(404, "not-found");
+    assert_eq!(api.get("/api/v1/alerts").await.json()["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_list_without_pages_is_whole() {
+    let api = Api::start(Backend::Sqlite).await;
+    let account = account(&api.app.store, "destek", Network::Mastodon).await;
+    let messages = (0..80).map(|hour| {
+        let published_at = minutes_later(noon(), 60 * hour);
+        Change::Seen(Incoming { published_at, ..message(&hour.to_string(), "merhaba") })
+    });
+    let lease = lease(&api.app.store, account).await;
+    api.app.store.record(&lease, &batch(messages)).await.expect("messages can be stored");
+    let hours = api.get("/api/v1/sentiment/hours?since=2026-11-20T00:00:00Z&until=2026-12-20T00:00:00Z").await.json();
+    assert_eq!(hours["items"].as_array().map(Vec::len), Some(80));
+    assert_eq!(hours["next"], Value::Null);
 }

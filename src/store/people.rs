@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
+use utoipa::ToSchema;
 
 use super::inbox::{AuthorView, ContactRef};
 use super::rows::Cells;
@@ -30,7 +31,7 @@ pub struct ContactFilter {
 }
 
 /// One contact of a list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ContactRow {
     pub id: ContactId,
     pub name: String,
@@ -43,7 +44,7 @@ pub struct ContactRow {
 }
 
 /// A contact with everything known of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ContactView {
     pub id: ContactId,
     pub name: String,
@@ -61,9 +62,10 @@ pub struct ContactView {
 }
 
 /// An author taken for a contact, and why.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct LinkView {
     pub id: LinkId,
+    #[schema(value_type = String)]
     pub network: Network,
     pub author: AuthorView,
     pub contact: ContactRef,
@@ -78,7 +80,7 @@ pub struct LinkView {
 }
 
 /// One reason of a link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct EvidenceView {
     /// `email`, `phone`, `external_id`, `handle` or `person`.
     pub kind: String,
@@ -88,7 +90,7 @@ pub struct EvidenceView {
 }
 
 /// Two contacts that a person made one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct MergeView {
     pub id: MergeId,
     pub kept: ContactRef,

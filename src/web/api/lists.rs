@@ -49,6 +49,8 @@ pub struct Wanted {
     pub format: Option<Format>,
     pub bom: Option<bool>,
     pub separator: Option<Separator>,
+    /// The list has no pages.
+    pub whole: bool,
 }
 
 /// Declares the query parameters of a list: its own, and those every list has.
@@ -83,6 +85,7 @@ macro_rules! list_params {
                     format: self.format,
                     bom: self.bom,
                     separator: self.separator,
+                    whole: false,
                 }
             }
         }
@@ -176,6 +179,9 @@ where
     if is_csv {
         return csv_file(wanted, fetch).await;
     }
+    if wanted.whole {
+        return Ok(Json(Page { items: fetch(None, usize::MAX).await?, next: None }).into_response());
+    }
     let limit = match wanted.limit {
         None => DEFAULT_LIMIT,
         Some(limit @ 1..=LARGEST_LIMIT) => limit,
@@ -201,7 +207,7 @@ where
     let fetch = move |cursor: Option<String>, _most: usize| {
         std::future::ready(Ok(if cursor.is_some() { Vec::new() } else { rows.as_ref().clone() }))
     };
-    (Wanted { limit: None, cursor: None, ..wanted.clone() }, fetch)
+    (Wanted { limit: None, cursor: None, whole: true, ..wanted.clone() }, fetch)
 }
 
 async fn csv_file<T, F, R>(wanted: Wanted, fetch: F) -> Result<Response, Problem>

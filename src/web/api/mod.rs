@@ -1,8 +1,10 @@
 //! The JSON API: everything the console and the command line do, under `/api/v1`, described by OpenAPI.
 
 mod accounts;
+mod alerts;
 mod answers;
 pub mod caller;
+mod contacts;
 mod conversations;
 mod deliveries;
 mod events;
@@ -70,7 +72,9 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .merge(conversations::routes())
         .merge(deliveries::routes())
         .merge(accounts::routes())
+        .merge(contacts::routes())
         .merge(insight::routes())
+        .merge(alerts::routes())
         .merge(users::routes())
         .merge(events::routes());
     let (routes, mut description) =
@@ -80,7 +84,7 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
     components.add_security_scheme("token", SecurityScheme::Http(token));
     // Whatever a call does, a refusal looks the same.
     for item in description.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             operation.responses.responses.insert("default".to_owned(), RefOr::T(refusal()));
         }
