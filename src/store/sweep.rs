@@ -133,6 +133,20 @@ impl Store {
 
     /// Takes, or keeps, the lease of a job that one process alone does. False: another one has it.
     pub async fn lease(&self, name: &str, holder: &str, lease: Duration, now: Timestamp) -> Result<bool, StoreError> {
+        let known = sqlx::query("SELECT holder, until_at FROM leases WHERE name = $1")
+            .bind(name)
+            .fetch_optional(self.pool())
+            .await?;
+        if let Some(row) = known {
+            // Most often there is nothing to write: it is another's, or it lasts a good while yet.
+            let (is_ours, until) = (row.text("holder")? == holder, row.time("until_at")?);
+            if !is_ours && until >= now {
+                return Ok(false);
+            }
+            if is_ours && until >= now + lease / 2 {
+                return Ok(true);
+            }
+        }
         let mut tx = self.begin().await?;
         let row = sqlx::query(
             "INSERT INTO leases (name, holder, until_at) VALUES ($1, $2, $3)
