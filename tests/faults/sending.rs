@@ -31,7 +31,8 @@ enum Step {
 /// What goes wrong without anybody dying.
 fn faults() -> Vec<Rule> {
     let publish = Calls::One(Call::Publish);
-    let late = |then| Rule { after_ms: Some(1_000), then, ..Rule::new(What::ApplyLate, publish) };
+    // Well within the time that is waited before the network is asked.
+    let late = |then| Rule { after_ms: Some(300), then, ..Rule::new(What::ApplyLate, publish) };
     vec![
         Rule::new(What::AcceptThenReset, publish),
         Rule::new(What::AcceptThenError, publish),
