@@ -27,8 +27,10 @@ use crate::telemetry;
 
 /// Streams polled at the same time by one process.
 const AT_ONCE: usize = 16;
-/// How long a stream belongs to whoever took it: longer than a poll may take and its recording may wait.
-const LEASE: Duration = Duration::from_secs(180);
+/// How long a stream belongs to whoever took it. Kept up while the poll goes on, so that a worker that dies leaves its
+/// streams unheard for no longer than this.
+const LEASE: Duration = Duration::from_secs(20);
+const KEEP_EVERY: Duration = Duration::from_secs(6);
 const LONGEST_POLL: Duration = Duration::from_secs(90);
 /// How soon a stream or account that another process added is noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -84,7 +86,15 @@ async fn take_work(
         };
         let (app, analysis) = (app.clone(), analysis.clone());
         let span = info_span!("poll", account.id = %lease.account_id, stream = %lease.stream.kind.as_str(), network = tracing::field::Empty);
-        polls.spawn(async move { listen(&app, &analysis, lease).await }.instrument(span));
+        polls.spawn(
+            async move {
+                tokio::select! {
+                    () = listen(&app, &analysis, &lease) => {}
+                    () = keep(&app.store, &lease) => debug!("stream taken over, poll dropped"),
+                }
+            }
+            .instrument(span),
+        );
     }
     // Full: the end of a poll wakes the loop.
     Ok(LOOK_AGAIN)
@@ -121,13 +131,25 @@ async fn sync_streams(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Keeps the lease up; ends when somebody else has the stream, so that what its holder does is dropped.
+async fn keep(store: &Store, lease: &StreamLease) {
+    loop {
+        tokio::time::sleep(KEEP_EVERY).await;
+        match store.keep_stream(lease, LEASE).await {
+            Err(StoreError::Conflict(_)) => return,
+            Err(error) => debug!(error = %error, "lease not kept up, it is tried again"),
+            Ok(()) => {}
+        }
+    }
+}
+
 /// Polls one stream once and gives it back, whatever happens.
-async fn listen(app: &App, analysis: &Semaphore, lease: StreamLease) {
+async fn listen(app: &App, analysis: &Semaphore, lease: &StreamLease) {
     let started = Instant::now();
     let outcome = tokio::select! {
-        outcome = poll(app, &lease) => outcome,
+        outcome = poll(app, lease) => outcome,
         () = app.shutdown.cancelled() => {
-            if let Err(error) = app.store.release_stream(&lease).await {
+            if let Err(error) = app.store.release_stream(lease).await {
                 debug!(error = %error, "stream not given back, its lease will end");
             }
             return;
@@ -135,11 +157,11 @@ async fn listen(app: &App, analysis: &Semaphore, lease: StreamLease) {
     };
     // From here on the batch is in hand: it is recorded even if the shutdown comes now.
     let ended = match outcome {
-        Ok((account, batch)) => record(app, analysis, &lease, &account, batch, started).await,
+        Ok((account, batch)) => record(app, analysis, lease, &account, batch, started).await,
         Err(Refusal { account, failure, health, why }) => {
             let network = account.as_ref().map_or("unknown", |account| account.network.as_str());
             counter!(telemetry::POLL_FAILURES, "network" => network, "reason" => why).increment(1);
-            fail(app, &lease, &failure, health).await
+            fail(app, lease, &failure, health).await
         }
     };
     if let Err(error) = ended {

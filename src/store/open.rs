@@ -244,3 +244,92 @@ async fn migrate(connection: &mut AnyConnection, engine: Engine) -> Result<(), S
     tx.commit().await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use muhatap_connectors::{Author, Change, Incoming, Kind, Visibility};
+
+    use super::*;
+    use crate::analyze::{Analyzer, DictionaryPaths};
+    use crate::listen::understand;
+    use crate::model::Network;
+    use crate::store::Store;
+    use crate::store::accounts::NewAccount;
+    use crate::store::inbox::MentionFilter;
+
+    /// SQLite's own limit stands for the disk's: the error is the same. It belongs to a connection, so each gets it.
+    async fn most_pages(store: &Store, pages: i64) {
+        let mut held = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut connection = store.pool().acquire().await.expect("no connection is in use");
+            let pragma = format!("PRAGMA max_page_count = {pages}");
+            sqlx::query(sqlx::AssertSqlSafe(pragma)).execute(&mut *connection).await.expect("the limit can be set");
+            held.push(connection);
+        }
+    }
+
+    fn seen(number: usize) -> Change {
+        Change::Seen(Incoming {
+            remote_id: format!("https://network.example/{number}"),
+            local_id: None,
+            kind: Kind::Mention,
+            author: Author {
+                remote_id: "ayse".to_owned(),
+                handle: "ayse".to_owned(),
+                display_name: "Ayşe".to_owned(),
+                url: None,
+                is_us: false,
+                followers: None,
+            },
+            text: "uzunca bir metin ".repeat(200),
+            url: None,
+            published_at: Timestamp::UNIX_EPOCH,
+            edited_at: None,
+            in_reply_to: None,
+            thread: None,
+            visibility: Visibility::Public,
+            language: None,
+            rating: None,
+            media: Vec::new(),
+            reply_data: serde_json::Value::Null,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_named_writes_nothing_in_part_and_is_over_when_there_is_room() {
+        let dir = tempfile::tempdir().expect("a temporary folder can be made");
+        let store =
+            Store::open(&format!("sqlite:{}", dir.path().join("muhatap.db").display())).await.expect("it opens");
+        let account = NewAccount {
+            name: "import".to_owned(),
+            brand: "Marka".to_owned(),
+            network: Network::File,
+            base_url: None,
+            login: None,
+            listen_for: Vec::new(),
+            poll_seconds: 30,
+            timezone: "UTC".to_owned(),
+            origin: "import",
+            secret: None,
+            secret_mark: None,
+        };
+        let account = store.put_account(&account).await.expect("there is room");
+        let analyzer = Analyzer::new(&DictionaryPaths::default());
+        let changes: Vec<_> = (0..200).map(|number| understand(&analyzer, seen(number))).collect();
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(store.pool()).await.expect("it is known");
+
+        most_pages(&store, pages + 4).await;
+        for _ in 0..3 {
+            let full = store.record_import(account, Network::File, &changes).await.expect_err("there is no room");
+            assert!(matches!(full, StoreError::Full(_)), "{full:?}");
+            assert!(full.to_string().contains("make room"), "{full}");
+        }
+        let stored = store.mentions(&MentionFilter::default()).await.expect("reading goes on");
+        assert!(stored.is_empty(), "nothing was written in part");
+
+        most_pages(&store, 1_000_000).await;
+        let recorded = store.record_import(account, Network::File, &changes).await.expect("there is room again");
+        assert_eq!(recorded.new.len(), 200);
+    }
+}

@@ -196,6 +196,28 @@ impl Store {
         tx.commit().await
     }
 
+    /// Keeps a stream for `lease` from now on, while its poll is under way.
+    pub async fn keep_stream(&self, held: &StreamLease, lease: Duration) -> Result<(), StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        // Given back by its holder meanwhile, it is left alone.
+        sqlx::query("UPDATE streams SET lease_until = $1 WHERE id = $2 AND epoch = $3 AND lease_holder IS NOT NULL")
+            .bind(micros(later(now, lease)))
+            .bind(held.id.to_string())
+            .bind(held.epoch)
+            .execute(&mut *tx)
+            .await?;
+        let epoch: i64 = sqlx::query_scalar("SELECT epoch FROM streams WHERE id = $1")
+            .bind(held.id.to_string())
+            .fetch_one(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        match epoch == held.epoch {
+            true => Ok(()),
+            false => Err(taken_over(held)),
+        }
+    }
+
     /// Gives a stream back untouched, for whoever polls next: a clean end of this worker.
     pub async fn release_stream(&self, lease: &StreamLease) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
