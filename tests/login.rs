@@ -124,7 +124,7 @@ async fn loopback_is_open_and_every_change_needs_the_pages_token() {
     assert_eq!(page.status, 200, "{}", page.text);
     let policy = page.headers["content-security-policy"].to_str().expect("plain");
     assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
-    for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")] {
+    for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin")] {
         assert_eq!(page.headers[name], value);
     }
     assert!(!page.text.contains("<script>") && !page.text.contains(" onclick="), "no inline script");

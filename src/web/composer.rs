@@ -181,8 +181,8 @@ impl Composer {
                 div.stack.tight {
                     div.row {
                         label.label for="reply-text" { (console.t(Text::WriteReply)) }
-                        span.hint.row {
-                            (network_badge(console, conversation.network))
+                        span.hint {
+                            (network_badge(console, conversation.network)) " "
                             (console.fill(Text::ReplyFrom, &[&account.name, &answered_handle(mention)]))
                         }
                         span class=(if direct { "chip accent push" } else { "chip push" }) {

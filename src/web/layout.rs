@@ -249,7 +249,6 @@ fn head(title: &str) -> Markup {
         meta charset="utf-8";
         meta name="viewport" content="width=device-width, initial-scale=1";
         meta name="color-scheme" content="light dark";
-        meta name="referrer" content="no-referrer";
         title { (title) }
         link rel="icon" type="image/svg+xml" href=(assets::favicon());
         link rel="stylesheet" href=(assets::stylesheet());

@@ -548,6 +548,7 @@ texts! {
     EnableUser: "Aç", "Enable";
     UserCreated: "Kullanıcı oluşturuldu.", "The user is created.";
     UserChanged: "Kullanıcı değiştirildi.", "The user is changed.";
+    NoUsersTitle: "Henüz kullanıcı yok", "No users yet";
     NoUsersBody: "Bu bilgisayarda giriş gerekmez. Konsolu başka adreslerden açmak ya da konuşmaları kişilere atamak için kullanıcı ekleyin.", "No login is needed on this machine. Add users to open the console from elsewhere, or to assign conversations to people.";
     ConsoleLanguage: "Konsol dili", "Console language";
 }

@@ -18,7 +18,7 @@ use super::icons::{Icon, icon};
 use super::inbox::read;
 use super::layout::{Console, Notice, Page, Place, page};
 use super::locale::Language;
-use super::parts::{avatar, role_word};
+use super::parts::{avatar, empty, role_word};
 use super::texts::Text;
 use crate::app::App;
 use crate::model::{Role, UserId};
@@ -51,9 +51,10 @@ async fn list(console: Console) -> Result<Markup, Problem> {
 fn render(console: &Console, users: &[UserView], name: &str, error: Option<&str>) -> Markup {
     let body = html! {
         div.page-head { h1 { (console.t(Text::Users)) } }
-        @if users.is_empty() { p.notice { (icon(Icon::Info)) span { (console.t(Text::NoUsersBody)) } } }
         div.two {
-            @if users.is_empty() { div {} } @else {
+            @if users.is_empty() {
+                div.card { (empty(Icon::Person, console.t(Text::NoUsersTitle), console.t(Text::NoUsersBody), html! {})) }
+            } @else {
                 ul.card.list { @for user in users { (row(console, user)) } }
             }
             form.card.pad.stack method="post" action="/users" autocomplete="off" {

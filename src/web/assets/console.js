@@ -113,7 +113,7 @@
   const bar = $("#new-bar");
   const rows = () => all(".mention");
   const renewMentions = (list, next) => {
-    if (list.tagName !== next.tagName) { location.reload(); return; }
+    if (list.tagName !== next.tagName) { list.replaceWith(next); return; }
     const known = new Map(all(".mention", list).map((row) => [row.id, row]));
     const first = all(".mention", list)[0];
     const arrived = [];
