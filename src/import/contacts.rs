@@ -177,7 +177,12 @@ fn read_csv(input: impl Read, send: &mut dyn FnMut(Vec<Row>) -> bool) -> Result<
     if bom {
         input.consume(3);
     }
-    let mut records = csv::ReaderBuilder::new().delimiter(delimiter.unwrap_or(b',')).flexible(true).from_reader(input);
+    let mut records = csv::ReaderBuilder::new()
+        .delimiter(delimiter.unwrap_or(b','))
+        .flexible(true)
+        // With \r\n as one end, the numbers of lines would be one too small; blanks at the ends of cells go anyway.
+        .terminator(csv::Terminator::Any(b'\n'))
+        .from_reader(input);
     let unfit = |error: csv::Error| ImportError::Unfit(format!("the header cannot be read: {error}"));
     let headers: Vec<Column> = records.headers().map_err(unfit)?.iter().map(column).collect();
     let says_who = |column: &Column| !matches!(column, Column::Company | Column::Handle(_) | Column::Other(_));
