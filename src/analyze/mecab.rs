@@ -125,19 +125,24 @@ fn characters(bytes: &[u8], mut out: impl Write) -> Result<(), io::Error> {
         let (invoke, group, length) = bits.map_or((0, 1, 0), |bits| (bits >> 31 & 1, bits >> 30 & 1, bits >> 26 & 15));
         writeln!(out, "{name} {invoke} {group} {length}")?;
     }
+    // What is in no range is in the first category, as it is here. Halves of pairs and byte order marks are no characters,
+    // and a range must not begin or end with one.
+    let is_character = |at: usize| !matches!(at, 0xd800..=0xdfff | 0xfeff | 0xfffe..);
+    let listed = |at: usize| is_character(at) && characters[at] & 0x3_ffff != 1;
     let mut start = 0;
     while start < characters.len() {
         let bits = characters[start];
-        let end = characters[start..]
-            .iter()
-            .position(|other| *other != bits)
-            .map_or(characters.len(), |length| start + length);
-        let name = names.get(own(bits)).ok_or_else(|| broken("a character has no category"))?;
-        write!(out, "0x{start:04X}..0x{:04X} {name}", end - 1)?;
-        for (_, name) in names.iter().enumerate().filter(|(index, _)| *index != own(bits) && bits >> index & 1 == 1) {
-            write!(out, " {name}")?;
+        let same = |at: &usize| characters[*at] == bits && is_character(*at);
+        let end = start + (start..characters.len()).take_while(same).count().max(1);
+        if listed(start) {
+            let name = names.get(own(bits)).ok_or_else(|| broken("a character has no category"))?;
+            write!(out, "0x{start:04X}..0x{:04X} {name}", end - 1)?;
+            let others = (0..count).filter(|index| *index != own(bits) && bits >> index & 1 == 1);
+            for index in others {
+                write!(out, " {}", names[index])?;
+            }
+            writeln!(out)?;
         }
-        writeln!(out)?;
         start = end;
     }
     out.flush()
