@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -76,9 +76,11 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(text) = Path::<String>::from_request_parts(parts, state)
+        let matched = RawPathParams::from_request_parts(parts, state)
             .await
             .map_err(|error| Problem::not_found(error.body_text()))?;
+        // The router before this one may have matched a wildcard of its own: the id is what was matched last.
+        let text = matched.iter().last().map(|(_, text)| text).unwrap_or_default();
         let short: String = text.chars().take(100).collect();
         short
             .parse()
