@@ -4,27 +4,27 @@
 //! is for the one call that publishes: it is made once, without retries, redirects or proxies, and whatever is unclear is
 //! [`ConnectorError::Unconfirmed`].
 
+mod call;
 mod guard;
 mod limits;
+mod response;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use jiff::Timestamp;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use reqwest::{Method, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tracing::debug;
-use url::Url;
+use url::{Origin, Url};
 
+pub use call::Call;
 pub use guard::is_public;
+pub use response::Response;
 
 use crate::ConnectorError;
 use crate::error::BoxError;
@@ -110,11 +110,7 @@ impl Client {
         self.gate(bucket)?;
         self.turn(bucket).await;
         let url = call.url(&self.base);
-        let answer = self.exchange(&self.reading, url, call).await;
-        let response = answer.map_err(|failure| match failure {
-            Failure::TooLarge(limit) => ConnectorError::Malformed(too_large(limit)),
-            Failure::NotSent(reason) | Failure::Unclear(reason) => ConnectorError::Unavailable(reason),
-        })?;
+        let response = self.exchange(&self.reading, url, call).await.map_err(Failure::of_a_read)?;
         self.obey(bucket, &response)?;
         Ok(response)
     }
@@ -130,30 +126,34 @@ impl Client {
         let bucket = call.bucket;
         self.gate(bucket)?;
         let url = call.url(&self.base);
-        let answer = self.exchange(&self.sending, url, call).await;
-        let response = answer.map_err(|failure| match failure {
-            Failure::NotSent(reason) => ConnectorError::Unavailable(reason),
-            Failure::TooLarge(limit) => ConnectorError::Unconfirmed(too_large(limit)),
-            Failure::Unclear(reason) => ConnectorError::Unconfirmed(reason),
-        })?;
+        let response = self.exchange(&self.sending, url, call).await.map_err(Failure::of_a_call_that_counts)?;
         self.obey(bucket, &response)?;
         Ok(response)
     }
 
     /// Reads `url`, which the operator named, following its redirects. What a redirect names is a stranger's choice: other
-    /// hosts are reached only at public addresses, and only the first host gets the call's headers.
+    /// hosts are reached only at public addresses, and only the first host gets the call's credentials.
     pub async fn read_following(&self, url: Url, call: Call) -> Result<Response, ConnectorError> {
+        let home = url.origin();
+        self.follow(url, call, Some(home)).await
+    }
+
+    /// Reads an address that a stranger named: public addresses only, at every redirect too.
+    pub async fn read_stranger(&self, url: Url, call: Call) -> Result<Response, ConnectorError> {
+        self.follow(url, call, None).await
+    }
+
+    /// Reads `url` and what it redirects to, all within the call's time. Everywhere but at `home` the guard is asked.
+    async fn follow(&self, mut url: Url, call: Call, home: Option<Origin>) -> Result<Response, ConnectorError> {
         let bucket = call.bucket;
         self.gate(bucket)?;
-        self.turn(call.bucket).await;
+        self.turn(bucket).await;
         let deadline = Instant::now() + call.timeout.unwrap_or(self.call_timeout);
-        let first = url.origin();
-        let mut url = url;
         for _ in 0..=MAX_REDIRECTS {
-            let trusted = url.origin() == first;
+            let at_home = home.as_ref() == Some(&url.origin());
             let mut hop = call.clone();
             hop.timeout = Some(deadline.saturating_duration_since(Instant::now()));
-            let client = match trusted {
+            let client = match at_home {
                 true => &self.reading,
                 false => {
                     guard::check_address(&url).map_err(|reason| ConnectorError::Rejected(reason.to_string()))?;
@@ -162,35 +162,8 @@ impl Client {
                     self.guarded()?
                 }
             };
-            let answer = self.exchange(client, url.clone(), hop).await;
-            let response = answer.map_err(|failure| match failure {
-                Failure::TooLarge(limit) => ConnectorError::Malformed(too_large(limit)),
-                Failure::NotSent(reason) | Failure::Unclear(reason) => ConnectorError::Unavailable(reason),
-            })?;
+            let response = self.exchange(client, url.clone(), hop).await.map_err(Failure::of_a_read)?;
             self.obey(bucket, &response)?;
-            match response.redirect_target(&url) {
-                Some(next) => url = next,
-                None => return Ok(response),
-            }
-        }
-        Err(ConnectorError::Rejected(format!("more than {MAX_REDIRECTS} redirects; give the final address instead")))
-    }
-
-    /// Reads an address that a stranger named: public addresses only, at every redirect too.
-    pub async fn read_stranger(&self, url: Url, call: Call) -> Result<Response, ConnectorError> {
-        self.gate(call.bucket)?;
-        self.turn(call.bucket).await;
-        let deadline = Instant::now() + call.timeout.unwrap_or(self.call_timeout);
-        let mut url = url;
-        for _ in 0..=MAX_REDIRECTS {
-            guard::check_address(&url).map_err(|reason| ConnectorError::Rejected(reason.to_string()))?;
-            let mut hop = call.clone();
-            hop.timeout = Some(deadline.saturating_duration_since(Instant::now()));
-            let answer = self.exchange(self.guarded()?, url.clone(), hop).await;
-            let response = answer.map_err(|failure| match failure {
-                Failure::TooLarge(limit) => ConnectorError::Malformed(too_large(limit)),
-                Failure::NotSent(reason) | Failure::Unclear(reason) => ConnectorError::Unavailable(reason),
-            })?;
             match response.redirect_target(&url) {
                 Some(next) => url = next,
                 None => return Ok(response),
@@ -353,222 +326,19 @@ enum Failure {
     TooLarge(usize),
 }
 
-/// A request to be made, its path below the account's base address.
-#[derive(Clone)]
-pub struct Call {
-    method: Method,
-    segments: Vec<String>,
-    query: Vec<(String, String)>,
-    headers: HeaderMap,
-    body: Option<Bytes>,
-    bucket: &'static str,
-    timeout: Option<Duration>,
-    max_body: usize,
-}
-
-impl Call {
-    /// A call to `path`, whose parts are taken as they are; text from elsewhere goes through [`Call::segment`].
-    pub fn new(method: Method, path: &str) -> Self {
-        Self {
-            method,
-            segments: path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect(),
-            query: Vec::new(),
-            headers: HeaderMap::new(),
-            body: None,
-            bucket: "default",
-            timeout: None,
-            max_body: MAX_BODY,
+impl Failure {
+    fn of_a_read(self) -> ConnectorError {
+        match self {
+            Self::TooLarge(limit) => ConnectorError::Malformed(too_large(limit)),
+            Self::NotSent(reason) | Self::Unclear(reason) => ConnectorError::Unavailable(reason),
         }
     }
 
-    pub fn get(path: &str) -> Self {
-        Self::new(Method::GET, path)
-    }
-
-    pub fn post(path: &str) -> Self {
-        Self::new(Method::POST, path)
-    }
-
-    pub fn put(path: &str) -> Self {
-        Self::new(Method::PUT, path)
-    }
-
-    pub fn delete(path: &str) -> Self {
-        Self::new(Method::DELETE, path)
-    }
-
-    /// Adds one path segment, encoded: an id can never reach another path.
-    pub fn segment(mut self, text: &str) -> Self {
-        self.segments.push(text.to_owned());
-        self
-    }
-
-    pub fn query(mut self, name: &str, value: impl ToString) -> Self {
-        self.query.push((name.to_owned(), value.to_string()));
-        self
-    }
-
-    /// Adds a header; a value that cannot be one (control characters) is left out.
-    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
+    fn of_a_call_that_counts(self) -> ConnectorError {
+        match self {
+            Self::NotSent(reason) => ConnectorError::Unavailable(reason),
+            Self::TooLarge(limit) => ConnectorError::Unconfirmed(too_large(limit)),
+            Self::Unclear(reason) => ConnectorError::Unconfirmed(reason),
         }
-        self
-    }
-
-    /// Authorizes with a bearer token, kept out of debug output.
-    pub fn bearer(mut self, token: &SecretString) -> Self {
-        if let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())) {
-            value.set_sensitive(true);
-            self.headers.insert(header::AUTHORIZATION, value);
-        }
-        self
-    }
-
-    /// Sends `body` as JSON.
-    pub fn json(mut self, body: &impl Serialize) -> Self {
-        // Our own types and `serde_json::Value` always serialize; a map with other than text keys would not.
-        if let Ok(bytes) = serde_json::to_vec(body) {
-            self.body = Some(bytes.into());
-            self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        self
-    }
-
-    /// Sends `fields` as a form.
-    pub fn form(mut self, fields: &[(&str, &str)]) -> Self {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.body = Some(body.into());
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        self.headers.insert(header::CONTENT_TYPE, form);
-        self
-    }
-
-    /// Names what shares a limit on the network: a used-up limit stops the calls of its bucket only.
-    pub fn bucket(mut self, bucket: &'static str) -> Self {
-        self.bucket = bucket;
-        self
-    }
-
-    /// Bounds this call, answer included, by another time than the account's.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// Bounds this call's answer by another size than [`MAX_BODY`].
-    pub fn max_body(mut self, bytes: usize) -> Self {
-        self.max_body = bytes;
-        self
-    }
-
-    fn url(&self, base: &Url) -> Url {
-        let mut url = base.clone();
-        url.set_fragment(None);
-        url.set_query(None);
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(&self.segments);
-        }
-        if !self.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&self.query);
-        }
-        url
-    }
-}
-
-/// A whole answer.
-#[derive(Debug, Clone)]
-pub struct Response {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-    secret: Option<SecretString>,
-}
-
-impl Response {
-    /// A header's value as text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// The time on the server's clock, to the second.
-    pub fn server_time(&self) -> Option<Timestamp> {
-        let date = httpdate::parse_http_date(self.header("date")?).ok()?;
-        Timestamp::try_from(date).ok()
-    }
-
-    /// The body as JSON of a known shape.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ConnectorError> {
-        serde_json::from_slice(&self.body).map_err(|error| ConnectorError::Malformed(error.into()))
-    }
-
-    /// The body of a call that counts as JSON: one that cannot be read proves nothing.
-    pub fn proof<T: DeserializeOwned>(&self) -> Result<T, ConnectorError> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            ConnectorError::Unconfirmed(
-                format!("the network answered {}, but not readably: {error}", self.status).into(),
-            )
-        })
-    }
-
-    /// Itself when the status is one of success; the error of a read otherwise.
-    pub fn accepted(self) -> Result<Self, ConnectorError> {
-        let status = self.status;
-        if status.is_success() {
-            return Ok(self);
-        }
-        let said = self.said();
-        Err(match status {
-            StatusCode::UNAUTHORIZED => ConnectorError::Unauthorized(said),
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => ConnectorError::Unavailable(said.into()),
-            _ if status.is_redirection() => ConnectorError::Settings(match self.redirect_origin() {
-                Some(origin) => format!("the server redirects to {origin}; set base_url to it"),
-                None => format!("the server answered {said}; check base_url"),
-            }),
-            _ if status.is_client_error() => ConnectorError::Rejected(said),
-            _ => ConnectorError::Unavailable(said.into()),
-        })
-    }
-
-    /// Itself when the status is one of success; the error of a call that counts otherwise.
-    pub fn published_or(self, refusals: &[u16]) -> Result<Self, ConnectorError> {
-        let status = self.status;
-        if status.is_success() {
-            return Ok(self);
-        }
-        let said = self.said();
-        Err(match status {
-            StatusCode::UNAUTHORIZED => ConnectorError::Unauthorized(said),
-            _ if status.is_client_error() && refusals.contains(&status.as_u16()) => ConnectorError::Rejected(said),
-            _ => ConnectorError::Unconfirmed(said.into()),
-        })
-    }
-
-    /// The status and what the network says about it, for a person; never a whole page.
-    pub fn said(&self) -> String {
-        let said = serde_json::from_slice::<serde_json::Value>(&self.body).ok().and_then(|body| {
-            let parts: Vec<&str> = ["errcode", "error", "error_description", "message", "description"]
-                .iter()
-                .filter_map(|name| body.get(name)?.as_str())
-                .filter(|part| !part.trim().is_empty())
-                .collect();
-            (!parts.is_empty()).then(|| parts.join(": "))
-        });
-        let text = match said {
-            Some(said) => format!("{} ({})", said.chars().take(300).collect::<String>(), self.status.as_u16()),
-            None => self.status.to_string(),
-        };
-        redact(text.replace('\0', "\u{FFFD}"), self.secret.as_ref())
-    }
-
-    fn redirect_target(&self, from: &Url) -> Option<Url> {
-        // 304 is a redirection by its number only.
-        let moved = matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308);
-        moved.then(|| from.join(self.header("location")?).ok()).flatten()
-    }
-
-    fn redirect_origin(&self) -> Option<String> {
-        let target = Url::parse(self.header("location")?).ok()?;
-        Some(target.origin().ascii_serialization())
     }
 }
