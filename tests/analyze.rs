@@ -265,6 +265,10 @@ proptest! {
         prop_assert!((sentiment.score - sum / (0.5 + sum.abs())).abs() < 0.0002, "{text}: {sentiment:?}");
         for reason in &sentiment.because {
             prop_assert!(text.contains(&reason.text), "{text}: {reason:?}");
+            // "memnun" is also in "memnun değil": taking it out would take out both.
+            if sentiment.because.iter().filter(|other| other.text.contains(&reason.text)).count() > 1 {
+                continue;
+            }
             // In the place of the words stands a comma, so that what stood apart stays apart.
             let without = analyzer.analyze(&text.replace(&reason.text, ","));
             let moved = without.sentiment.score - sentiment.score;

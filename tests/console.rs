@@ -309,7 +309,11 @@ async fn the_chart_and_its_table_count_what_was_said() {
         let page = visitor.get(&format!("/sentiment{range}")).await;
         assert!(page.body.contains("<svg class=\"chart wide\"") && page.body.contains("<svg class=\"chart narrow\""));
         assert!(page.body.contains("3 mentions, "), "{range}: {}", page.body);
-        assert_eq!(page.body.matches("<rect class").count(), page.body.matches("</rect>").count(), "every shape is closed");
+        assert_eq!(
+            page.body.matches("<rect class").count(),
+            page.body.matches("</rect>").count(),
+            "every shape is closed"
+        );
         let link = page.body.split("<td><a href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
         let hour = visitor.get(&link.replace("&amp;", "&")).await;
         assert_eq!(hour.body.matches("class=\"mention ").count(), 3, "{link}");
