@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers bench lint tools browser-tools
+.PHONY: help demo test peers faults bench lint tools
 
 help:               ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -15,12 +15,16 @@ test: tools         ## every test, over real databases and a real browser
 peers: tools        ## the journeys against a real Bluesky network and a real Matrix server
 	tests/peers/run.sh
 
+faults: tools       ## 100 kills of a listener, and every step of sending, on the simulated networks
+	FAULTS_KILLS=100 cargo test --locked --test main faults:: -- --nocapture
+
 bench: tools        ## speed and memory, in a release build
 	cargo bench --locked --workspace
 
 lint:               ## formatting and clippy
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --test peers -- -D warnings
 
 tools:
 	@tests/tools.sh
