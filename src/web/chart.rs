@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(scale(3), (3, 1));
         assert_eq!(scale(7), (8, 2));
         assert_eq!(scale(23), (25, 5));
-        assert_eq!(scale(101), (120, 20));
+        assert_eq!(scale(101), (150, 50));
         for most in [1, 9, 10, 99, 12_345, i64::MAX / 4] {
             let (top, step) = scale(most);
             assert!(top >= most && top / step <= 5, "{most}");

@@ -312,13 +312,13 @@ fn fill(text: &str, values: &[&str]) -> String {
     // One pass, so that a value which itself holds "{1}" stays what it is.
     while let Some(start) = rest.find('{') {
         filled.push_str(&rest[..start]);
-        let Some(length) = rest[start..].find('}') else { break };
-        let name = &rest[start + 1..start + length];
-        match name.parse::<usize>().ok().and_then(|index| values.get(index)) {
+        rest = &rest[start..];
+        let Some(length) = rest.find('}') else { break };
+        match rest[1..length].parse::<usize>().ok().and_then(|index| values.get(index)) {
             Some(value) => filled.push_str(value),
-            None => filled.push_str(&rest[start..=start + length]),
+            None => filled.push_str(&rest[..=length]),
         }
-        rest = &rest[start + length + 1..];
+        rest = &rest[length + 1..];
     }
     filled.push_str(rest);
     filled
