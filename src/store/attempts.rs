@@ -427,6 +427,13 @@ async fn take(tx: &mut Tx, lane: &str, worker: &str, lease: Duration, now: Times
         let head = sqlx::query(HEAD).bind(lane).bind(micros(now)).fetch_optional(&mut **tx).await?;
         let Some(head) = head else { return Ok(Turn::Nothing) };
         let Some(mut work) = work(tx, head.word("id")?).await? else { return Ok(Turn::Nothing) };
+        // Read a moment after it was chosen: a person may have cancelled, held or moved it between the two.
+        if !matches!(work.state, DeliveryState::Queued | DeliveryState::Retry)
+            || work.due_at > now
+            || work.next_at > now
+        {
+            continue;
+        }
         if let Some(aside) = Aside::of(&work, now) {
             if !set_aside(tx, &work, aside, now).await? {
                 return Ok(Turn::Rest(now + BUSY_LANE));

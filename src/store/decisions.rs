@@ -323,6 +323,13 @@ async fn set(
     who: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    // A lane that rested for this delivery's next try need not rest any more. The lane comes first, as where it is taken.
+    if work.state == DeliveryState::Retry {
+        sqlx::query("UPDATE lanes SET gated_until = NULL, gate_reason = NULL WHERE lane = $1")
+            .bind(work.lane.as_str())
+            .execute(&mut **tx)
+            .await?;
+    }
     let reason = (to == DeliveryState::Cancelled).then_some("cancelled");
     let rows = sqlx::query(
         "UPDATE deliveries SET state = $4, epoch = epoch + 1, due_at = $5, next_at = $5, hold = NULL, reason = $6,
@@ -343,13 +350,10 @@ async fn set(
     if rows.rows_affected() == 0 {
         return Ok(false);
     }
-    free_lane(tx, &work.lane, work.id).await?;
-    // A lane that rested for this delivery's next try need not rest any more.
-    if work.state == DeliveryState::Retry {
-        sqlx::query("UPDATE lanes SET gated_until = NULL, gate_reason = NULL WHERE lane = $1")
-            .bind(work.lane.as_str())
-            .execute(&mut **tx)
-            .await?;
+    // Only these hold their lane. For the others its row is left alone: who takes the lane has locked it, and waits for
+    // this delivery's row.
+    if matches!(work.state, DeliveryState::Preparing | DeliveryState::Verifying) {
+        free_lane(tx, &work.lane, work.id).await?;
     }
     event(tx, work.id, now).await?;
     Ok(true)
