@@ -70,7 +70,8 @@ impl Api {
         let app = App::open(config).await.expect("the app opens");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
-        let router = api::router(app.clone()).merge(muhatap::web::health::router(app.clone()));
+        // The whole router, as people run it: the console stands around the API.
+        let router = muhatap::web::router(app.clone());
         let shutdown = app.shutdown.clone();
         tokio::spawn(async move {
             axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await.expect("it serves");
