@@ -223,6 +223,10 @@ impl Store {
         .await?;
         for row in &rows {
             let work = existing(&mut tx, row.word("id")?).await?;
+            // Decided by somebody else since it was listed.
+            if work.state != DeliveryState::Held {
+                continue;
+            }
             let due_at = release_time(&mut tx, work.account_id, spacing, now).await?;
             set(&mut tx, &work, DeliveryState::Queued, due_at, who, now).await?;
         }
