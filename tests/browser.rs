@@ -11,6 +11,7 @@ use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use muhatap::compose::{self, PostRequest, ReplyRequest};
+use muhatap::live::Wake;
 use muhatap::model::{ConversationState, DeliveryState, MentionId};
 use muhatap::store::deliveries::DeliveryFilter;
 use muhatap::store::inbox::MentionFilter;
@@ -195,7 +196,7 @@ async fn a_new_mention_appears_without_a_reload_and_the_keyboard_does_the_rest()
 
 #[tokio::test]
 async fn a_reply_counts_down_comes_back_with_undo_and_a_double_click_sends_it_once() {
-    let running = Running::with(Options::quiet(), "[delivery]\nundo_seconds = 6\n").await;
+    let running = Running::with(Options::quiet(), "[delivery]\nundo_seconds = 600\n").await;
     let mention = running.mention("ayse@ornek.example", "@yelpazar kargom gelmedi, rezalet").await;
     let browser = Browser::open(&running, Screen::Desk, "en").await;
     browser.go(&format!("/mentions/{}", mention.id)).await;
@@ -213,7 +214,8 @@ async fn a_reply_counts_down_comes_back_with_undo_and_a_double_click_sends_it_on
     browser.js("const send = document.querySelector('#reply button.primary'); send.click(); send.click();").await;
     eventually("it counts down", async || browser.sees("Sending in").await).await;
     assert_eq!(delivery_states(&running).await.len(), 1);
-    browser.click("[data-undo] button").await;
+    // Found and clicked in one step: the page renews its thread while it is looked at.
+    browser.js("document.querySelector('[data-undo] button').click()").await;
     eventually("it was taken back", async || browser.sees("Undone.").await).await;
     assert_eq!(
         browser.js("return document.querySelector('#reply-text').value").await,
@@ -222,6 +224,13 @@ async fn a_reply_counts_down_comes_back_with_undo_and_a_double_click_sends_it_on
     );
     assert_eq!(delivery_states(&running).await, [DeliveryState::Cancelled]);
     browser.js("window.notReloaded = true; document.querySelector('#reply button.primary').click()").await;
+    eventually("it is queued again", async || delivery_states(&running).await.contains(&DeliveryState::Queued)).await;
+    // Ten minutes to undo are over at once.
+    let waiting = DeliveryFilter { states: vec![DeliveryState::Queued], ..DeliveryFilter::default() };
+    let store = &running.app.store;
+    let delivery = store.deliveries(&waiting).await.expect("deliveries can be read").remove(0);
+    store.reschedule(delivery.id, store.clock(), "local").await.expect("it can be moved");
+    running.app.live.wake(Wake::Outbox);
     eventually("the page tells that it is out", async || browser.count(".message.ours .chip.positive").await == 1)
         .await;
     assert_eq!(running.our_posts().len(), 1);
@@ -277,9 +286,9 @@ async fn busy() -> (Running, MentionId) {
         .max_by_key(|mention| mention.sentiment.because.len())
         .unwrap_or(&mentions[0])
         .clone();
-    let handle = &told.author.handle;
+    let handle = muhatap::web::inbox::handle(&told.author.handle);
     let text =
-        format!("@{} Merhaba, yaşadığınız sorun için üzgünüz. Sipariş numaranızı özel mesajla iletir misiniz?", handle);
+        format!("{} Merhaba, yaşadığınız sorun için üzgünüz. Sipariş numaranızı özel mesajla iletir misiniz?", handle);
     compose::reply(app, ReplyRequest::new(told.id, &text, "local")).await.expect("it can be answered");
     app.store
         .add_note(told.conversation.id, "Depo ile görüştüm, paket bu akşam çıkıyor.", "local")
