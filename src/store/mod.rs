@@ -138,10 +138,6 @@ impl Tx {
         Ok(self.inner.commit().await?)
     }
 
-    pub fn engine(&self) -> Engine {
-        self.engine
-    }
-
     /// Until the end of this transaction no other one that names `what` runs; on SQLite that is always so.
     pub async fn alone(&mut self, what: &str) -> Result<(), StoreError> {
         if self.engine == Engine::Postgres {
