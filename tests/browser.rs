@@ -339,8 +339,8 @@ async fn no_page_can_be_pushed_sideways_and_every_page_has_its_picture() {
         }
         browser.close().await;
     }
-    // The picture in the README: MUHATAP_PICTURE=docs/inbox.png cargo test --test main browser::no_page
-    if let Some(path) = std::env::var_os("MUHATAP_PICTURE") {
+    // The picture in the README: README_PICTURE=docs/inbox.png cargo test --test main browser::no_page
+    if let Some(path) = std::env::var_os("README_PICTURE") {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let path = folder.join(path);
         std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder can be made");

@@ -292,7 +292,7 @@ texts! {
     Attachment: "Ek", "Attachment";
     AttachmentDescribed: "Ek: {0}", "Attachment: {0}";
     WrittenInApp: "ağın kendi uygulamasında yazıldı", "written in the network’s own app";
-    ByPerson: "yazan {0}", "by {0}";
+    ByPerson: "yazan: {0}", "by {0}";
     DeletedOurs: "Ağdan silindi.", "Deleted on the network.";
     ProblemTitle: "Olmadı", "That did not work";
     BackToInbox: "Gelen kutusuna dön", "Back to the inbox";
