@@ -21,6 +21,7 @@ const TOPIC_LIST: u64 = 2 << 32;
 const TOPIC_FOLLOW_UP: u64 = 3 << 32;
 
 /// Something that will happen by itself.
+#[allow(clippy::large_enum_variant, reason = "nearly every event is a post")]
 pub(crate) enum Event {
     Post {
         author: PersonId,

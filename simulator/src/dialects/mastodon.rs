@@ -460,7 +460,7 @@ impl Asked {
             "indexable": true,
             "group": false,
             "created_at": "2023-04-02T00:00:00.000Z",
-            "note": paragraphs(&person.about, |line| escaped(line)),
+            "note": paragraphs(&person.about, escaped),
             "url": format!("https://{server}/@{}", person.username()),
             "uri": format!("https://{server}/users/{}", person.username()),
             "avatar": picture,
