@@ -143,8 +143,11 @@ pub struct Connectors {
     store: Store,
     secrets: Arc<Secrets>,
     call_timeout: std::time::Duration,
-    built: Mutex<HashMap<AccountId, (Timestamp, Arc<dyn Connector>)>>,
+    built: Mutex<HashMap<AccountId, Built>>,
 }
+
+/// A connector, and when the settings it was built from last changed.
+type Built = (Timestamp, Arc<dyn Connector>);
 
 impl Connectors {
     fn new(store: Store, secrets: Arc<Secrets>, call_timeout: std::time::Duration) -> Self {

@@ -23,6 +23,7 @@ impl Clock {
 
     pub fn now(&self) -> Timestamp {
         match self {
+            #[allow(clippy::disallowed_methods, reason = "the simulated network has a clock of its own")]
             Self::Machine => Timestamp::now(),
             Self::Manual(at) => Timestamp::from_microsecond(at.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX),
         }

@@ -270,7 +270,7 @@ impl Store {
             audit::write(&mut tx, now, who, "account_paused", &id.to_string(), serde_json::json!({})).await?;
             events::write(&mut tx, now, "account", &id.to_string()).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     pub async fn resume_account(&self, id: AccountId, who: &str) -> Result<(), StoreError> {
@@ -293,7 +293,7 @@ impl Store {
             audit::write(&mut tx, now, who, "account_resumed", &id.to_string(), serde_json::json!({})).await?;
             events::write(&mut tx, now, "account", &id.to_string()).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Notes how the account is doing; writes only what changed.
@@ -316,7 +316,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         events::write(&mut tx, now, "account", &id.to_string()).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Notes who the credentials belong to. Another profile than before is refused: its cursors and drafts are not
@@ -345,7 +345,7 @@ impl Store {
             .bind(&profile.url)
             .execute(&mut *tx)
             .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     pub async fn stored_secrets(&self, id: AccountId) -> Result<StoredSecrets, StoreError> {
@@ -367,7 +367,7 @@ impl Store {
             .bind(secret.unwrap_or_default())
             .execute(&mut *tx)
             .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }
 
