@@ -24,8 +24,7 @@ fn with_environment(text: &str, variables: &[(&str, &str)]) -> Result<Config, Co
 #[test]
 fn the_shipped_file_states_every_default() {
     let shipped = parse(SAMPLE).unwrap();
-    let mut built_in = Config::default();
-    built_in.source = shipped.source.clone();
+    let built_in = Config { source: shipped.source.clone(), ..Config::default() };
     assert_eq!(format!("{shipped:?}"), format!("{built_in:?}"));
 }
 

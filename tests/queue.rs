@@ -205,7 +205,10 @@ async fn a_lease_that_ran_out_gives_the_lane_to_another(#[values(Kind::Memory)] 
     assert_ne!(second.nonce, first.nonce);
     // The first holder comes back: it has nothing to say any more.
     queue.step(0, vec![sent(&first)]).await;
-    assert_eq!(queue.dispatcher.extend(&held, LEASE).await.expect("the queue answers"), [first.lane.clone()]);
+    assert_eq!(
+        queue.dispatcher.extend(&held, LEASE).await.expect("the queue answers"),
+        std::slice::from_ref(&first.lane)
+    );
     assert_eq!(queue.claim(1).await, []);
     queue.step(0, vec![sent(&second)]).await;
     queue.later(SECOND * 100);

@@ -234,9 +234,9 @@ impl Store {
             .await?;
             let Some(last) = rows.last() else { return Ok(linked) };
             after = last.text("id")?;
-            let mut pages: BTreeMap<Network, Vec<(String, String, String, Vec<Evidence>)>> = BTreeMap::new();
+            let mut pages: BTreeMap<Network, Vec<_>> = BTreeMap::new();
             for row in &rows {
-                let evidence = evidence_in(&row.maybe_text("text")?.unwrap_or_default());
+                let evidence: Vec<Evidence> = evidence_in(&row.maybe_text("text")?.unwrap_or_default());
                 let author = (row.text("author_id")?, row.text("handle")?, row.text("id")?, evidence);
                 pages.entry(row.word("network")?).or_default().push(author);
             }

@@ -150,10 +150,11 @@ mod tests {
     use super::*;
 
     fn hosts(listen: &str, public: Option<&str>) -> Hosts {
-        let mut console = ConsoleConfig::default();
-        console.listen = listen.parse().expect("an address");
-        console.public_url = public.map(|url| url.parse().expect("a URL"));
-        Hosts::new(&console)
+        Hosts::new(&ConsoleConfig {
+            listen: listen.parse().expect("an address"),
+            public_url: public.map(|url| url.parse().expect("a URL")),
+            ..ConsoleConfig::default()
+        })
     }
 
     fn asked(hosts: &Hosts, headers: &[(&'static str, &str)]) -> Result<(), u16> {

@@ -1,5 +1,7 @@
 //! The whole worker against real networks. `make peers` starts them and runs this; one that is missing is a failure.
 
+#![allow(clippy::disallowed_methods, reason = "strangers on a real network have clocks of their own")]
+
 mod journey;
 mod people;
 mod proxy;

@@ -404,7 +404,8 @@ async fn hostile_text_is_stored_as_text(#[values(Backend::Sqlite, Backend::Postg
     assert_eq!(record(&store, destek, &batch(changes)).await.new.len(), texts.len());
     let mut stored: Vec<_> = all(&store).await.into_iter().filter_map(|row| row.text).collect();
     let mut expected: Vec<_> = texts.iter().map(|text| text.replace('\0', "\u{FFFD}")).collect();
-    stored.sort(); expected.sort();
+    stored.sort();
+    expected.sort();
     assert_eq!(stored, expected);
 }
 

@@ -195,13 +195,13 @@ where
     Ok(Json(Page { items, next }).into_response())
 }
 
+/// One answer of a list that is at hand.
+type AtHand<T> = std::future::Ready<Result<Vec<T>, Problem>>;
+
 /// A list that is always whole: every row at once.
-pub fn whole<T: Row>(
-    wanted: &Wanted,
-    rows: Vec<T>,
-) -> (Wanted, impl Fn(Option<String>, usize) -> std::future::Ready<Result<Vec<T>, Problem>> + use<T>)
+pub fn whole<T>(wanted: &Wanted, rows: Vec<T>) -> (Wanted, impl Fn(Option<String>, usize) -> AtHand<T> + use<T>)
 where
-    T: Clone + Sync,
+    T: Row + Clone + Sync,
 {
     let rows = Arc::new(rows);
     let fetch = move |cursor: Option<String>, _most: usize| {
