@@ -1,8 +1,9 @@
 //! How fast `muhatap import mentions` is, beside `sqlite3 .import` of the same rows: `cargo bench --bench import`.
 //!
-//! Needs Debian's `sqlite3`. `MUHATAP_BENCH_LINES` sets the number of lines (200,000).
+//! Needs Debian's `sqlite3`. `BENCH_LINES` sets the number of lines (200,000).
 
-use std::fmt::Write as _;
+mod crowd;
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crowd::{CONTACTS, SEED};
 use jiff::tz::TimeZone;
 use muhatap::analyze::{Analyzer, DictionaryPaths};
 use muhatap::import::{ContactsReading, Destination, Told, import_contacts, import_mentions};
@@ -17,88 +19,13 @@ use muhatap::model::Network;
 use muhatap::store::Store;
 use muhatap::store::accounts::NewAccount;
 use muhatap_connectors::networks::file::{Columns, Format, Reading};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
-
-const SEED: u64 = 20_261_121;
-const AUTHORS: u32 = 40_000;
-const CONTACTS: u32 = 5_000;
-
-const OPENINGS: [&str; 12] = [
-    "Merhaba,",
-    "Selam",
-    "Arkadaşlar",
-    "Ya",
-    "Sayın yetkili,",
-    "Bir sorum var:",
-    "Hello,",
-    "Hi there,",
-    "Kolay gelsin,",
-    "Üç gündür",
-    "Dün akşam",
-    "Bu sabah",
-];
-const SUBJECTS: [&str; 16] = [
-    "kargom",
-    "siparişim",
-    "uygulama",
-    "müşteri hizmetleri",
-    "iade talebim",
-    "mağazanız",
-    "ürün",
-    "kampanya",
-    "faturam",
-    "my order",
-    "the app",
-    "your support",
-    "the delivery",
-    "internet bağlantısı",
-    "kurye",
-    "ödeme sayfası",
-];
-const VERBS: [&str; 18] = [
-    "hâlâ gelmedi",
-    "açılmıyor",
-    "cevap vermiyor",
-    "çok güzel olmuş",
-    "bozuk çıktı",
-    "beklediğimden iyi",
-    "never arrived",
-    "is broken again",
-    "works great",
-    "sürekli çöküyor",
-    "iptal edilmiş",
-    "yanlış adrese gitmiş",
-    "tam zamanında geldi",
-    "çok pahalı",
-    "eksik geldi",
-    "harika",
-    "rezalet",
-    "fena değil",
-];
-const ENDINGS: [&str; 14] = [
-    "lütfen yardım edin.",
-    "teşekkürler!",
-    "ne zaman gelir?",
-    "bir daha almam.",
-    "herkese tavsiye ederim :)",
-    "please help",
-    "thanks a lot",
-    "😡😡",
-    "kimse ilgilenmiyor",
-    "param iade edilsin",
-    "nereden alabilirim?",
-    "süpersiniz ❤️",
-    "bekliyorum",
-    "yazık…",
-];
 
 #[tokio::main]
 async fn main() {
-    let lines: u32 = std::env::var("MUHATAP_BENCH_LINES").ok().and_then(|n| n.parse().ok()).unwrap_or(200_000);
+    let lines: u32 = std::env::var("BENCH_LINES").ok().and_then(|n| n.parse().ok()).unwrap_or(200_000);
     let dir = tempfile::tempdir().expect("a temporary folder can be made");
     let file = dir.path().join("mentions.jsonl");
-    let size = write_mentions(&file, lines);
+    let size = crowd::write_mentions(&file, lines);
     let contacts = dir.path().join("contacts.jsonl");
     write_contacts(&contacts);
 
@@ -176,37 +103,6 @@ fn open(path: &Path) -> File {
     File::open(path).expect("it was just written")
 }
 
-fn write_mentions(path: &Path, lines: u32) -> u64 {
-    let mut random = StdRng::seed_from_u64(SEED);
-    let mut out = BufWriter::new(File::create(path).expect("the file can be made"));
-    for number in 0..lines {
-        let author = random.random_range(0..AUTHORS);
-        let mut text = pick(&mut random, &OPENINGS).to_owned();
-        for _ in 0..random.random_range(1..4) {
-            let (subject, verb) = (pick(&mut random, &SUBJECTS), pick(&mut random, &VERBS));
-            write!(text, " {subject} {verb},").expect("writing to a string cannot fail");
-        }
-        write!(text, " {} (talep {})", pick(&mut random, &ENDINGS), random.random_range(10_000..99_999))
-            .expect("writing to a string cannot fail");
-        if random.random_ratio(1, 50) {
-            write!(text, " bana kisi{}@ornek.com yazın", author % CONTACTS).expect("writing to a string cannot fail");
-        }
-        let at = 1_760_000_000 + i64::from(number) * 17;
-        let line = serde_json::json!({
-            "id": format!("m{number}"),
-            "text": text,
-            "author_id": format!("a{author}"),
-            "author": format!("kisi{author}"),
-            "author_name": format!("Kişi {author}"),
-            "published_at": jiff::Timestamp::from_second(at).expect("it is a time").to_string(),
-            "url": format!("https://network.example/m{number}"),
-        });
-        writeln!(out, "{line}").expect("the file can be written");
-    }
-    out.flush().expect("the file can be written");
-    std::fs::metadata(path).expect("it was just written").len()
-}
-
 fn write_contacts(path: &Path) {
     let mut out = BufWriter::new(File::create(path).expect("the file can be made"));
     for number in 0..CONTACTS {
@@ -214,10 +110,6 @@ fn write_contacts(path: &Path) {
             .expect("the file can be written");
     }
     out.flush().expect("the file can be written");
-}
-
-fn pick<'w>(random: &mut StdRng, words: &[&'w str]) -> &'w str {
-    words[random.random_range(0..words.len())]
 }
 
 /// Times `sqlite3 .import` of what our import stored: the table of mentions alone, and every table it filled.
