@@ -16,7 +16,7 @@ peers: tools        ## the journeys against a real Bluesky network and a real Ma
 	tests/peers/run.sh
 
 faults: tools       ## 100 kills of a listener, and every step of sending, on the simulated networks
-	FAULTS_KILLS=100 cargo test --locked --test main faults:: -- --nocapture
+	FAULTS_KILLS=100 cargo test --locked --workspace --test main faults:: -- --nocapture
 
 bench: tools        ## speed and memory, in a release build
 	cargo bench --locked --workspace

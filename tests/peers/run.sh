@@ -7,5 +7,5 @@ kept=${PEERS_KEEP:-}
 tests/peers/start.sh running && kept=1
 [ -n "$kept" ] || trap 'tests/peers/start.sh stop' EXIT
 tests/peers/start.sh
-cargo test --locked -p muhatap-connectors --test peers
-cargo test --locked -p muhatap --test peers -- --test-threads=4 --show-output
+# The whole workspace, so that its dependencies keep the features `make test` built them with.
+cargo test --locked --workspace --test peers -- --test-threads=4 --show-output
