@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -126,6 +126,11 @@ impl Event {
         };
         // A sender's server may claim any time; what cannot be is taken as just seen.
         let sent_at = self.sent_at().or_else(|reason| as_of.ok_or(reason))?;
+        // The server's `Date` has whole seconds: a message of that second is not from the future.
+        let published_at = match as_of {
+            Some(as_of) if sent_at > as_of + SignedDuration::from_secs(1) => as_of,
+            _ => sent_at,
+        };
         let is_direct = viewer.direct.contains(room);
         let id = |event: &str| clean(&format!("{room}/{event}"), MAX_NAME);
         let mentions_us = self.content["m.mentions"]["user_ids"]
@@ -155,7 +160,7 @@ impl Event {
             },
             text: clean(&text, MAX_TEXT),
             url: Some(format!("https://matrix.to/#/{}", id(&self.event_id))),
-            published_at: as_of.map_or(sent_at, |as_of| sent_at.min(as_of)),
+            published_at,
             edited_at: edit.and_then(|edit| edit.sent_at().ok()),
             in_reply_to: answers.map(id),
             thread: match (is_direct, thread_root) {
