@@ -31,7 +31,7 @@ async fn main() {
     let feeds = serve_feeds().await;
     let console = free_address();
     let config = dir.path().join("muhatap.toml");
-    std::fs::write(&config, configuration(dir.path(), &console, &simulator.url(), &feeds)).expect("it can be written");
+    std::fs::write(&config, configuration(dir.path(), &console, simulator.url(), &feeds)).expect("it can be written");
 
     let imported = muhatap(&config).args(["import", "mentions"]).arg(&file).status().expect("muhatap starts");
     assert!(imported.success(), "the import ends well");
