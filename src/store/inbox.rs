@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use crate::analyze::Reason as ReasonView;
 use crate::analyze::{Intent, Language, Sentiment};
 use crate::model::{
     AccountId, Action, AuthorId, BrandId, ContactId, ConversationId, ConversationState, DeliveryId, DeliveryState,

@@ -3,12 +3,12 @@
 use maud::{Markup, html};
 
 use super::locale::Locale;
+use crate::analyze::Reason;
 use crate::analyze::tokens::search_fold;
-use crate::store::inbox::ReasonView;
 
 /// `text` with every word or phrase of `because` marked; the weight is its tooltip. Nothing of the text is taken as
 /// markup.
-pub fn highlighted(locale: &Locale, text: &str, because: &[ReasonView]) -> Markup {
+pub fn highlighted(locale: &Locale, text: &str, because: &[Reason]) -> Markup {
     let words = words_of(text);
     let reasons: Vec<(Vec<String>, f64)> = because
         .iter()
@@ -118,7 +118,7 @@ mod tests {
     fn marked(text: &str, because: &[(&str, f64)]) -> String {
         let locale = Locale { language: Language::English, timezone: TimeZone::UTC, now: jiff::Timestamp::UNIX_EPOCH };
         let because: Vec<_> =
-            because.iter().map(|(text, weight)| ReasonView { text: (*text).to_owned(), weight: *weight }).collect();
+            because.iter().map(|(text, weight)| Reason { text: (*text).to_owned(), weight: *weight }).collect();
         highlighted(&locale, text, &because).into_string()
     }
 
