@@ -252,7 +252,8 @@ async fn an_outage_makes_nothing_unknown_that_was_never_called(
     bench.network.set_dark(false);
     bench.later(Duration::from_secs(61));
     muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
-    for _ in 0..3 {
+    // How long the failed looks of the outage put the next one off is drawn by chance, up to five minutes.
+    for _ in 0..12 {
         bench.drain().await;
         bench.later(SETTLE);
     }
