@@ -17,7 +17,7 @@ pub use mentions::{Destination, import_mentions};
 use crate::store::StoreError;
 
 /// Lines that are read, understood and stored together.
-const CHUNK: usize = 1_000;
+const CHUNK: usize = 2_000;
 
 /// What became of a file.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]

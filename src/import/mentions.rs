@@ -13,8 +13,8 @@ use super::{CHUNK, Counted, ImportError, Imported, Told, about};
 use crate::analyze::Analyzer;
 use crate::listen::understand;
 use crate::model::{AccountId, Network};
-use crate::store::Store;
-use crate::store::mentions::NewChange;
+use crate::store::mentions::{NewChange, Recorded};
+use crate::store::{Store, StoreError};
 
 /// Where imported mentions go.
 #[derive(Debug, Clone, Copy)]
@@ -64,15 +64,18 @@ pub async fn import_mentions<R: Read + Send + 'static>(
     let mut chunks = std::pin::pin!(chunks);
 
     let mut imported = Imported::default();
-    while let Some(chunk) = chunks.next().await {
+    let mut next = chunks.next().await;
+    while let Some(chunk) = next {
         let chunk = chunk.expect("understanding a text never panics");
         imported.read += (chunk.lines.len() + chunk.bad.len()) as u64;
         imported.bad += chunk.bad.len() as u64;
         for bad in &chunk.bad {
             tell(Told::Bad { line: bad.line, reason: &bad.reason });
         }
-        if let Some((store, destination)) = to {
-            let recorded = store.record_import(destination.account_id, destination.network, &chunk.changes).await?;
+        // While one chunk is stored the next ones are understood.
+        let stored;
+        (stored, next) = tokio::join!(store_chunk(to, &chunk), chunks.next());
+        if let Some(recorded) = stored? {
             imported.new += recorded.new.len() as u64;
             imported.known += recorded.known as u64;
             imported.updated += recorded.edited as u64;
@@ -87,6 +90,11 @@ pub async fn import_mentions<R: Read + Send + 'static>(
     }
     reader.await.expect("reading a file never panics");
     Ok(imported)
+}
+
+async fn store_chunk(to: Option<(&Store, Destination)>, chunk: &Chunk) -> Result<Option<Recorded>, StoreError> {
+    let Some((store, destination)) = to else { return Ok(None) };
+    store.record_import(destination.account_id, destination.network, &chunk.changes).await.map(Some)
 }
 
 fn understand_chunk(analyzer: &Analyzer, records: Vec<Result<Record, BadLine>>, own_network: bool) -> Chunk {

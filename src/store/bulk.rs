@@ -42,9 +42,13 @@ impl Tx {
         bind: impl for<'q> Fn(AnyQuery<'q>, &'q T) -> AnyQuery<'q>,
     ) -> Result<u64, StoreError> {
         let mut changed = 0;
-        for (text, chunk) in self.statements(head, row, tail, rows) {
-            let query = chunk.iter().fold(sqlx::query(AssertSqlSafe(text)), &bind);
-            changed += query.execute(&mut **self).await?.rows_affected();
+        let mut statements = Statements { engine: self.engine, head, row, tail, rows };
+        let mut next = statements.next(&bind);
+        while let Some(query) = next {
+            // The next statement is made while the database works on this one.
+            let done;
+            (done, next) = tokio::join!(query.execute(&mut **self), async { statements.next(&bind) });
+            changed += done?.rows_affected();
         }
         Ok(changed)
     }
@@ -59,9 +63,12 @@ impl Tx {
         bind: impl for<'q> Fn(AnyQuery<'q>, &'q T) -> AnyQuery<'q>,
     ) -> Result<Vec<AnyRow>, StoreError> {
         let mut found = Vec::with_capacity(rows.len());
-        for (text, chunk) in self.statements(head, row, tail, rows) {
-            let query = chunk.iter().fold(sqlx::query(AssertSqlSafe(text)), &bind);
-            found.extend(query.fetch_all(&mut **self).await?);
+        let mut statements = Statements { engine: self.engine, head, row, tail, rows };
+        let mut next = statements.next(&bind);
+        while let Some(query) = next {
+            let returned;
+            (returned, next) = tokio::join!(query.fetch_all(&mut **self), async { statements.next(&bind) });
+            found.extend(returned?);
         }
         Ok(found)
     }
@@ -103,34 +110,39 @@ impl Tx {
         }
         Ok(found)
     }
+}
 
-    fn statements<'t, T>(
-        &self,
-        head: &'static str,
-        row: &'static str,
-        tail: &'static str,
-        rows: &'t [T],
-    ) -> Vec<(String, &'t [T])> {
-        let mut statements = Vec::new();
-        let mut rest = rows;
-        while !rest.is_empty() {
-            let (chunk, after) = rest.split_at(self.engine.chunk(rest.len()));
-            rest = after;
-            let mut text = String::with_capacity(head.len() + tail.len() + (row.len() + 16) * chunk.len());
-            text.push_str(head);
-            text.push_str(" VALUES ");
-            let mut number = 0;
-            for index in 0..chunk.len() {
-                if index > 0 {
-                    text.push_str(", ");
-                }
-                number_placeholders(self.engine, &mut text, row, &mut number);
-            }
-            text.push(' ');
-            text.push_str(tail);
-            statements.push((text, chunk));
+/// Rows that are still to be put into statements.
+struct Statements<'r, T> {
+    engine: Engine,
+    head: &'static str,
+    row: &'static str,
+    tail: &'static str,
+    rows: &'r [T],
+}
+
+impl<'r, T> Statements<'r, T> {
+    /// The next statement with as many rows as fit; `None` after the last one.
+    fn next(&mut self, bind: &impl for<'q> Fn(AnyQuery<'q>, &'q T) -> AnyQuery<'q>) -> Option<AnyQuery<'r>> {
+        if self.rows.is_empty() {
+            return None;
         }
-        statements
+        let (chunk, after) = self.rows.split_at(self.engine.chunk(self.rows.len()));
+        self.rows = after;
+        let mut text =
+            String::with_capacity(self.head.len() + self.tail.len() + (self.row.len() + 16) * chunk.len());
+        text.push_str(self.head);
+        text.push_str(" VALUES ");
+        let mut number = 0;
+        for index in 0..chunk.len() {
+            if index > 0 {
+                text.push_str(", ");
+            }
+            number_placeholders(self.engine, &mut text, self.row, &mut number);
+        }
+        text.push(' ');
+        text.push_str(self.tail);
+        Some(chunk.iter().fold(sqlx::query(AssertSqlSafe(text)), bind))
     }
 }
 

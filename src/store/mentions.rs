@@ -96,6 +96,13 @@ impl Store {
     /// somebody else took over meanwhile gives [`StoreError::Conflict`] and nothing is stored. The same batch again
     /// changes nothing.
     pub async fn record(&self, lease: &StreamLease, polled: &Polled) -> Result<Recorded, StoreError> {
+        match self.record_as(Way::Together, lease, polled).await {
+            Err(error) if error.is_about_the_row() => self.record_as(Way::OneByOne, lease, polled).await,
+            other => other,
+        }
+    }
+
+    async fn record_as(&self, way: Way, lease: &StreamLease, polled: &Polled) -> Result<Recorded, StoreError> {
         let now = self.clock();
         let mut tx = self.begin().await?;
         let progress = Progress {
@@ -114,7 +121,7 @@ impl Store {
                 .await?;
             let network = network.parse().map_err(StoreError::Conflict)?;
             let source = Source { network, account_id: lease.account_id, stream: Some(lease) };
-            recorded = store_changes(&mut tx, source, &polled.changes, now).await?;
+            recorded = store_changes(&mut tx, way, source, &polled.changes, now).await?;
             for unparsed in &polled.unparsed {
                 keep_raw(&mut tx, source, unparsed, now).await?;
             }
@@ -130,19 +137,35 @@ impl Store {
         network: Network,
         changes: &[NewChange],
     ) -> Result<Recorded, StoreError> {
+        let source = Source { network, account_id, stream: None };
+        match self.import_as(Way::Together, source, changes).await {
+            Err(error) if error.is_about_the_row() => self.import_as(Way::OneByOne, source, changes).await,
+            other => other,
+        }
+    }
+
+    async fn import_as(&self, way: Way, source: Source<'_>, changes: &[NewChange]) -> Result<Recorded, StoreError> {
         let now = self.clock();
         let mut tx = self.begin().await?;
-        let source = Source { network, account_id, stream: None };
-        let recorded = store_changes(&mut tx, source, changes, now).await?;
+        let recorded = store_changes(&mut tx, way, source, changes, now).await?;
         tx.commit().await?;
         Ok(recorded)
     }
 }
 
-/// Stores everything in few statements, or, where a row stands in the way, each change alone: that row goes to
-/// `unparsed`, the others go on.
+/// How a batch is written. A row that stands in the way fails the transaction, which is then begun anew one by one: a
+/// savepoint around the whole batch would cost SQLite a copy of every page it touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Everything in few statements.
+    Together,
+    /// Each change alone: what stands in the way goes to `unparsed`, the others go on.
+    OneByOne,
+}
+
 async fn store_changes(
     tx: &mut Tx,
+    way: Way,
     source: Source<'_>,
     changes: &[NewChange],
     now: Timestamp,
@@ -156,14 +179,9 @@ async fn store_changes(
             Some(reason) => recorded.unparsed.push((position, reason)),
         }
     }
-    savepoint(tx, "SAVEPOINT batch").await?;
-    match apply::apply(tx, source, &sound, now).await {
-        Ok(all) => {
-            savepoint(tx, "RELEASE SAVEPOINT batch").await?;
-            recorded.add(all);
-        }
-        Err(error) if error.is_about_the_row() => {
-            savepoint(tx, "ROLLBACK TO SAVEPOINT batch").await?;
+    match way {
+        Way::Together => recorded.add(apply::apply(tx, source, &sound, now).await?),
+        Way::OneByOne => {
             for (position, change) in sound {
                 savepoint(tx, "SAVEPOINT one").await?;
                 match apply::apply(tx, source, &[(position, change)], now).await {
@@ -177,7 +195,6 @@ async fn store_changes(
                 savepoint(tx, "RELEASE SAVEPOINT one").await?;
             }
         }
-        Err(error) => return Err(error),
     }
     for (position, reason) in &recorded.unparsed {
         let raw = match &changes[*position] {

@@ -154,6 +154,9 @@ async fn prepare(connection: &mut AnyConnection, engine: Engine) -> Result<(), s
             // What is deleted is overwritten, not only unlinked.
             "PRAGMA secure_delete = ON",
             "PRAGMA temp_store = MEMORY",
+            // 16 MB a connection and 64 MB of log: a large import writes each page less often.
+            "PRAGMA cache_size = -16000",
+            "PRAGMA wal_autocheckpoint = 16384",
         ],
         Engine::Postgres => &[
             "SET synchronous_commit = on",

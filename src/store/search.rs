@@ -207,33 +207,40 @@ impl Tx {
 
     /// Adds rows to an index.
     pub async fn index(&mut self, index: Index, entries: &[Entry<'_>]) -> Result<(), StoreError> {
-        fn numbered<'q>(query: AnyQuery<'q>, entry: &'q Entry<'_>) -> AnyQuery<'q> {
-            query.bind(entry.row).bind(entry.subject_id).bind(entry.document)
+        if entries.is_empty() {
+            return Ok(());
         }
-        fn named<'q>(query: AnyQuery<'q>, entry: &'q Entry<'_>) -> AnyQuery<'q> {
-            query.bind(entry.subject_id).bind(entry.document)
-        }
-        let (head, row) = match (self.engine, index) {
-            (Engine::Sqlite, Index::Mentions) => {
-                ("INSERT INTO mention_search (rowid, mention_id, document)", "(?, ?, ?)")
-            }
-            (Engine::Sqlite, Index::Contacts) => {
-                ("INSERT INTO contact_search (rowid, contact_id, document)", "(?, ?, ?)")
+        match self.engine {
+            // One statement for all: FTS5 writes its buffer out as a segment of its own at the start of every statement.
+            Engine::Sqlite => {
+                let head = match index {
+                    Index::Mentions => {
+                        "INSERT INTO mention_search (rowid, mention_id, document)
+                         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)"
+                    }
+                    Index::Contacts => {
+                        "INSERT INTO contact_search (rowid, contact_id, document)
+                         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)"
+                    }
+                };
+                let rows: Vec<_> =
+                    entries.iter().map(|entry| (entry.row, entry.subject_id, entry.document)).collect();
+                let rows = serde_json::to_string(&rows).expect("numbers and text can be written as JSON");
+                sqlx::query(head).bind(rows).execute(&mut **self).await?;
             }
             // The words are split and folded already: PostgreSQL's own parser must not look at them.
-            (Engine::Postgres, Index::Mentions) => (
-                "INSERT INTO mention_search (mention_id, document)",
-                "(?, array_to_tsvector(array_remove(string_to_array(?, ' '), '')))",
-            ),
-            (Engine::Postgres, Index::Contacts) => (
-                "INSERT INTO contact_search (contact_id, document)",
-                "(?, array_to_tsvector(array_remove(string_to_array(?, ' '), '')))",
-            ),
-        };
-        match self.engine {
-            Engine::Sqlite => self.insert(head, row, "", entries, numbered).await?,
-            Engine::Postgres => self.insert(head, row, "", entries, named).await?,
-        };
+            Engine::Postgres => {
+                let head = match index {
+                    Index::Mentions => "INSERT INTO mention_search (mention_id, document)",
+                    Index::Contacts => "INSERT INTO contact_search (contact_id, document)",
+                };
+                let row = "(?, array_to_tsvector(array_remove(string_to_array(?, ' '), '')))";
+                fn named<'q>(query: AnyQuery<'q>, entry: &'q Entry<'_>) -> AnyQuery<'q> {
+                    query.bind(entry.subject_id).bind(entry.document)
+                }
+                self.insert(head, row, "", entries, named).await?;
+            }
+        }
         Ok(())
     }
 
