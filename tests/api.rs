@@ -7,9 +7,11 @@ use std::sync::Mutex;
 
 use jiff::SignedDuration;
 use muhatap::app::App;
+use muhatap::compose::{self, PostRequest};
 use muhatap::config::{AccountConfig, Config, NetworkName, SecretSource};
-use muhatap::model::{AccountId, Network, Role, Scope};
+use muhatap::model::{AccountId, DeliveryState, Network, Role, Scope};
 use muhatap::store::contacts::NewContact;
+use muhatap::store::deliveries::{DeliveryFilter, DeliveryOrder};
 use muhatap::store::users::{NewToken, NewUser};
 use muhatap::web::api;
 use muhatap::web::credentials::{hash_of, hash_password};
@@ -62,11 +64,15 @@ impl Api {
 
     /// `listen` is what the configuration says; the tests reach it on loopback all the same.
     async fn start_on(backend: Backend, listen: &str) -> Api {
+        Self::start_with(backend, |config| config.console.listen = listen.parse().expect("an address")).await
+    }
+
+    async fn start_with(backend: Backend, change: impl FnOnce(&mut Config)) -> Api {
         let database = Database::fresh(backend).await;
         let mut config = Config::default();
         config.database.url = database.url.clone();
         config.data_dir = Some(database.dir().to_owned());
-        config.console.listen = listen.parse().expect("an address");
+        change(&mut config);
         let app = App::open(config).await.expect("the app opens");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
@@ -190,12 +196,12 @@ impl Api {
         *self.token.lock().expect("no test panicked") = Some(value);
     }
 
-    /// An account with a few mentions.
-    async fn with_mentions(&self) -> AccountId {
+    /// An account that may send.
+    async fn connected(&self, name: &str) -> AccountId {
         let secret = self.database.dir().join("token");
         std::fs::write(&secret, "gizli").expect("a file can be written");
         let config = AccountConfig {
-            name: "destek".to_owned(),
+            name: name.to_owned(),
             network: NetworkName(Network::Mastodon),
             brand: "Marka".to_owned(),
             base_url: Some("https://network.example".parse().expect("a URL")),
@@ -205,7 +211,12 @@ impl Api {
             poll_seconds: 30,
             timezone: None,
         };
-        let account = self.app.put_account(&config, "console").await.expect("an account can be added");
+        self.app.put_account(&config, "console").await.expect("an account can be added")
+    }
+
+    /// An account with a few mentions.
+    async fn with_mentions(&self) -> AccountId {
+        let account = self.connected("destek").await;
         let texts =
             ["Kargom gelmedi, rezalet", "=HYPERLINK(\"http://evil.example\")", "Teşekkürler, harika", "fiyat nedir?"];
         let messages = texts.iter().enumerate().map(|(number, text)| {
@@ -722,4 +733,42 @@ async fn a_list_without_pages_is_whole() {
     let hours = api.get("/api/v1/sentiment/hours?since=2026-11-20T00:00:00Z&until=2026-12-20T00:00:00Z").await.json();
     assert_eq!(hours["items"].as_array().map(Vec::len), Some(80));
     assert_eq!(hours["next"], Value::Null);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_held_is_released_together_and_spaced(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let api = Api::start(backend).await;
+    let account = api.with_mentions().await;
+    let other = api.connected("öteki").await;
+    for (account, text) in [(account, "bir"), (account, "iki tane"), (account, "üç küçük kedi"), (other, "dört")]
+    {
+        let mut request = PostRequest::new(account, text, "test");
+        request.due_at = Some(api.app.store.clock() - SignedDuration::from_hours(3));
+        let view = compose::post(&api.app, request).await.expect("it is kept");
+        assert_eq!(view.state, DeliveryState::Held);
+    }
+    let at = "/api/v1/deliveries/release";
+    api.post(at, json!({"spacing_seconds": 86_401})).await.refused(422, "invalid");
+    api.post(at, json!({"hold": "tired"})).await.refused(422, "invalid");
+    api.post(at, json!({"account_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV"})).await.refused(404, "not-found");
+    let restored = api.post(at, json!({"hold": "restored"})).await.json();
+    assert_eq!(restored, json!({"released": 0, "spacing_seconds": 60}), "these are held for their time");
+    let released = api.post_keyed(at, "k", json!({"account_id": account, "spacing_seconds": 90})).await.json();
+    assert_eq!(released, json!({"released": 3, "spacing_seconds": 90}));
+    assert_eq!(api.post_keyed(at, "k", json!({"account_id": account, "spacing_seconds": 90})).await.json(), released);
+    let filter = DeliveryFilter {
+        account_id: Some(account),
+        states: vec![DeliveryState::Queued],
+        order: DeliveryOrder::EarliestFirst,
+        ..DeliveryFilter::default()
+    };
+    let queued = api.app.store.deliveries(&filter).await.expect("answered");
+    assert_eq!(queued.iter().map(|view| view.text.as_str()).collect::<Vec<_>>(), ["bir", "iki tane", "üç küçük kedi"]);
+    for pair in queued.windows(2) {
+        assert_eq!(pair[1].due_at.duration_since(pair[0].due_at), SignedDuration::from_secs(90));
+    }
+    assert_eq!(api.get("/api/v1/deliveries?state=held").await.json()["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(api.post(at, json!({})).await.json()["released"], 1, "every account");
+    assert_eq!(api.get("/api/v1/audit").await.text.matches("delivery.release").count(), 3);
 }

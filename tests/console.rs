@@ -1,5 +1,7 @@
 //! The console over HTTP: forms, questions, languages, and nothing of a stranger's taken as markup.
 
+use jiff::SignedDuration;
+use muhatap::compose::{self, PostRequest};
 use muhatap::model::{ConversationState, DeliveryState};
 use muhatap::store::deliveries::{DeliveryFilter, DeliveryView};
 use muhatap_simulator::Options;
@@ -333,4 +335,36 @@ async fn the_files_of_a_page_are_ours_and_may_be_kept_for_ever() {
     }
     assert_eq!(visitor.get("/assets/console-000000000000.css").await.status, 404);
     assert!(!page.body.contains("http://") && !page.body.contains("https://"), "nothing comes from elsewhere");
+}
+
+#[tokio::test]
+async fn what_is_held_is_shown_with_its_spacing_and_released_together() {
+    let running = Running::start().await;
+    let mut visitor = running.visitor();
+    assert!(!visitor.get("/deliveries").await.body.contains("Release all"), "nothing is held");
+    for text in ["Kış geldi", "Bahar kampanyası yakında", "Yazlık ürünler raflarda"] {
+        let mut request = PostRequest::new(running.account, text, "test");
+        request.due_at = Some(running.app.store.clock() - SignedDuration::from_hours(3));
+        compose::post(&running.app, request).await.expect("it is kept");
+    }
+    let page = visitor.get("/deliveries").await;
+    assert!(page.body.contains("3 deliveries are held because their time has passed."), "{}", page.body);
+    assert!(page.body.contains("60 seconds apart"), "{}", page.body);
+    assert_eq!(page.field("account"), "", "of every account");
+    visitor.language = "tr".to_owned();
+    let turkish = visitor.get(&format!("/deliveries?account={}", running.account)).await;
+    assert!(turkish.body.contains("bekletilen 3 gönderi var") && turkish.body.contains("60 saniye arayla"));
+    assert_eq!(turkish.field("account"), running.account.to_string(), "of the account that is shown");
+    visitor.language = "en".to_owned();
+    let csrf = page.field("csrf");
+    let released = visitor.post("/deliveries/release", &csrf, &[("account", &running.account.to_string())]).await;
+    assert_eq!(released.status, 303, "{}", released.body);
+    let page = visitor.get(&released.location.expect("it leads back")).await;
+    assert!(page.body.contains("What was held is queued.") && !page.body.contains("Release all"), "{}", page.body);
+    eventually("the first is out", || async { running.our_posts() == ["Kış geldi"] }).await;
+    let mut later: Vec<_> = deliveries(&running).await.into_iter().filter(|one| one.sent_at.is_none()).collect();
+    later.sort_by_key(|delivery| delivery.due_at);
+    assert_eq!(later.iter().map(|one| one.state).collect::<Vec<_>>(), [DeliveryState::Queued; 2]);
+    assert_eq!(later[1].due_at.duration_since(later[0].due_at), SignedDuration::from_secs(60));
+    assert_eq!(visitor.post("/deliveries/release", &csrf, &[("account", "x")]).await.status, 422);
 }

@@ -353,6 +353,11 @@ texts! {
     NextVerifying: "Ağın yanıtı net değildi. Çıkıp çıkmadığı ağdan okunuyor; kesinleşmeden yeniden gönderilmez.", "The network’s answer was unclear. It is being read back; nothing is sent again until that is settled.";
     NextRetry: "Kesinlikle gönderilmedi. Yeni deneme {0}.", "It certainly did not go out. Next try {0}.";
     NextHeld: "Zamanı geçtiği için bekletiliyor. Şimdi gönderin, başka zamana alın ya da iptal edin.", "Its time has passed, so it is held. Send it now, move it or cancel it.";
+    HeldCount: "Zamanı geçtiği için bekletilen {0} gönderi var.", "{0} delivery is held because its time has passed.|{0} deliveries are held because their time has passed.";
+    HeldSpacing: "Bırakılırlarsa her hesapta eski sırasıyla, {0} saniye arayla çıkarlar.", "Released, they go out in their order, {0} second apart on each account.|Released, they go out in their order, {0} seconds apart on each account.";
+    ReleaseHeld: "Hepsini bırak", "Release all";
+    ReleaseHeldAsk: "Bekletilen {0} gönderi bırakılsın mı?", "Release {0} held delivery?|Release {0} held deliveries?";
+    Released: "Bekletilenler sıraya alındı.", "What was held is queued.";
     NextUnknown: "Çıkmış olabilir ve bu ağda bunu okumanın yolu yok. Hesaba bakıp kararı siz verin.", "It may have gone out, and this network offers no way to tell. Look at the account and decide.";
     NextSent: "Ağ bunu onayladı.", "The network confirmed it.";
     NextFailed: "Yeniden denenmeyecek. Nedeni giderip yeni bir gönderi hazırlayın.", "It will not be tried again. Mend the reason and write a new one.";
