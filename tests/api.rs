@@ -22,7 +22,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::messages::{account, author, batch, lease, message, minutes_later, noon};
-use crate::support::{Backend, Database};
+use crate::support::{Backend, Database, eventually};
+
+const JSON_LINES: &str = "application/x-ndjson";
+const CSV: &str = "text/csv; charset=utf-8";
 
 /// The API on a port of its own, over a database of its own.
 struct Api {
@@ -113,6 +116,12 @@ impl Api {
 
     async fn post_keyed(&self, path: &str, key: &str, body: Value) -> Answer {
         self.send(self.request(Method::POST, path).header("Idempotency-Key", key).json(&body)).await
+    }
+
+    /// Imports a file: `what` is `mentions` or `contacts` with its query.
+    async fn import(&self, what: &str, kind: &str, file: impl Into<reqwest::Body>) -> Answer {
+        let request = self.request(Method::POST, &format!("/api/v1/imports/{what}"));
+        self.send(request.header("content-type", kind).body(file)).await
     }
 
     /// Sends, and checks the answer against the description.
@@ -733,6 +742,134 @@ async fn a_list_without_pages_is_whole() {
     let hours = api.get("/api/v1/sentiment/hours?since=2026-11-20T00:00:00Z&until=2026-12-20T00:00:00Z").await.json();
     assert_eq!(hours["items"].as_array().map(Vec::len), Some(80));
     assert_eq!(hours["next"], Value::Null);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_file_of_mentions_is_imported_once_and_its_bad_lines_are_named(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    let mut file = String::from(
+        "{\"id\":\"1\",\"text\":\"Kargom gelmedi, rezalet\",\"author\":\"ayse\"}\n\n{\"id\":\"2\",\"text\":\"Harika\"}\n",
+    );
+    file.push_str(&"bozuk\n".repeat(120));
+    let foreseen = api.import("mentions?dry_run=true", JSON_LINES, file.clone()).await.json();
+    assert_eq!((&foreseen["new"], &foreseen["bad"], &foreseen["dry_run"]), (&json!(2), &json!(120), &json!(true)));
+    assert_eq!(api.get("/api/v1/mentions").await.json()["items"], json!([]), "a dry run writes nothing");
+    assert_eq!(api.get("/api/v1/accounts").await.json()["items"], json!([]), "not even the account");
+
+    let first = api.import("mentions", JSON_LINES, file.clone()).await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    let first = first.json();
+    assert_eq!((&first["read"], &first["new"], &first["known"]), (&json!(122), &json!(2), &json!(0)));
+    let bad = first["bad_lines"].as_array().expect("bad lines");
+    assert_eq!((bad.len(), &first["more_bad_lines"], &bad[0]["line"]), (100, &json!(20), &json!(4)));
+    assert!(bad[0]["reason"].as_str().is_some_and(|reason| reason.contains("not a JSON object")), "{}", bad[0]);
+    for what in ["mentions", "mentions?dry_run=true"] {
+        let again = api.import(what, JSON_LINES, file.clone()).await.json();
+        assert_eq!((&again["new"], &again["known"]), (&json!(0), &json!(2)), "{what}");
+    }
+    let found = api.get("/api/v1/mentions?search=kargom&network=file").await.json();
+    assert_eq!(found["items"][0]["account"]["name"], "import");
+
+    let account = api.with_mentions().await;
+    let table = "Yorum;Kim;Tarih\nÇok geç geldi;ali;2026-11-20 12:30\n";
+    let columns = "columns=text%3DYorum,author%3DKim";
+    let named = api.import(&format!("mentions?account_id={account}&{columns}"), CSV, table).await.json();
+    assert_eq!((&named["new"], &named["bad"]), (&json!(1), &json!(0)), "{named}");
+    let found = api.get(&format!("/api/v1/mentions?search=gec&account_id={account}")).await.json();
+    assert_eq!(found["items"][0]["published_at"], "2026-11-20T09:30:00Z", "in the account's time zone");
+    assert_eq!(found["items"][0]["network"], "mastodon");
+    let log = api.get("/api/v1/audit").await;
+    assert_eq!(log.text.matches("mentions.import").count(), 3, "who imported is in the log, dry runs are not");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_file_of_contacts_is_imported_and_links_authors(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    api.with_mentions().await;
+    let file = "Müşteri No;Ad Soyad;E-posta;Mastodon\n1;Ayşe Yılmaz;ayse@ornek.com;kisi0\n2;Çağla Öz;bozuk;\n3;Ali;;\n";
+    let foreseen = api.import("contacts?dry_run=true", CSV, file).await.json();
+    assert_eq!((&foreseen["new"], &foreseen["bad"], &foreseen["linked"]), (&json!(2), &json!(1), &json!(0)));
+    assert_eq!(api.get("/api/v1/contacts").await.json()["items"], json!([]), "a dry run writes nothing");
+    let first = api.import("contacts", CSV, file).await.json();
+    assert_eq!((&first["new"], &first["linked"], &first["bad_lines"][0]["line"]), (&json!(2), &json!(1), &json!(3)));
+    let again = api.import("contacts", CSV, file).await.json();
+    assert_eq!((&again["new"], &again["updated"], &again["known"]), (&json!(0), &json!(0), &json!(2)));
+    let line = "{\"id\":3,\"name\":\"Ali\",\"company\":\"Örnek A.Ş.\"}\n";
+    let foreseen = api.import("contacts?dry_run=true", JSON_LINES, line).await.json();
+    assert_eq!((&foreseen["updated"], &foreseen["known"]), (&json!(1), &json!(0)));
+    assert!(!api.get("/api/v1/contacts").await.text.contains("Örnek"));
+    assert_eq!(api.import("contacts", JSON_LINES, line).await.json()["updated"], 1);
+    assert!(api.get("/api/v1/contacts").await.text.contains("Örnek A.Ş."));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_file_that_cannot_be_imported_is_refused_with_the_reason(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start_with(backend, |config| config.console.import_limit_mb = 1).await;
+    let line = "{\"id\":\"1\",\"text\":\"merhaba\"}\n";
+    api.import("mentions", "application/json", line).await.refused(415, "media-type");
+    api.import("mentions?colums=text%3DYorum", CSV, line).await.refused(400, "malformed");
+    api.import("mentions?columns=texte%3DYorum", CSV, line).await.refused(422, "invalid");
+    api.import("mentions?account_id=01ARZ3NDEKTSV4RRFFQ69G5FAV", CSV, line).await.refused(404, "not-found");
+    for (what, file, part) in [
+        ("mentions", "a;b\n1;2\n", "no column holds the text"),
+        ("mentions", "", "the file is empty"),
+        ("contacts", "şehir;ilçe\nVan;Edremit\n", "no column of the header"),
+    ] {
+        let problem = api.import(what, CSV, file).await.refused(422, "invalid");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(part)), "{problem}");
+    }
+
+    let big = format!("{line}{}", " ".repeat(1024 * 1024));
+    let refused = api.import("mentions", JSON_LINES, big.clone()).await.refused(413, "too-large");
+    assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("1048576")), "{refused}");
+    assert_eq!(api.get("/api/v1/mentions").await.json()["items"], json!([]), "nothing of it was read");
+    // Nobody says beforehand how long this one is.
+    let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(big)]);
+    let refused = api.import("mentions", JSON_LINES, reqwest::Body::wrap_stream(pieces)).await;
+    assert!(refused.refused(413, "too-large")["next_step"].is_string());
+    // Larger than other calls may be, and with a key that is not needed.
+    let file = format!("{line}{}", " ".repeat(api::LARGEST_BODY));
+    let request = api.request(Method::POST, "/api/v1/imports/mentions").header("Idempotency-Key", "k");
+    let answer = api.send(request.header("content-type", JSON_LINES).body(file)).await;
+    assert_eq!(answer.json()["read"], 1, "{}", answer.text);
+
+    api.use_token(Scope::Read).await;
+    api.import("mentions", JSON_LINES, line).await.refused(403, "forbidden");
+    api.import("contacts?dry_run=true", JSON_LINES, line).await.refused(403, "forbidden");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_file_is_stored_while_it_comes_in_and_a_stop_says_how_to_go_on(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    let lines: Vec<String> = (0..1_010).map(|id| format!("{{\"id\":\"{id}\",\"text\":\"merhaba {id}\"}}\n")).collect();
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<String, std::io::Error>>(1);
+    let body = futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+    let body = reqwest::Body::wrap_stream(body);
+    let store = api.app.store.clone();
+    let halfway = async {
+        sender.send(Ok(lines.concat())).await.expect("the body is taken");
+        eventually("the first thousand are stored, and the file goes on", || async {
+            store.inbox_counts(None).await.expect("answered").open == 1_000
+        })
+        .await;
+        api.app.shutdown.cancel();
+    };
+    let (stopped, ()) = tokio::join!(api.import("mentions", JSON_LINES, body), halfway);
+    let stopped = stopped.refused(503, "stopping");
+    assert!(stopped["next_step"].as_str().is_some_and(|step| step.contains("send the file again")), "{stopped}");
+    assert_eq!(store.inbox_counts(None).await.expect("answered").open, 1_000, "whole chunks stay");
 }
 
 #[rstest]
