@@ -15,7 +15,7 @@ use muhatap::store::deliveries::{DeliveryFilter, DeliveryOrder};
 use muhatap::store::users::{NewToken, NewUser};
 use muhatap::web::api;
 use muhatap::web::credentials::{hash_of, hash_password};
-use muhatap_connectors::{Change, Incoming};
+use muhatap_connectors::{Change, Incoming, Stream, StreamKind, Unparsed};
 use reqwest::{Method, StatusCode};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -572,9 +572,18 @@ async fn lists_come_as_csv_that_a_spreadsheet_cannot_run(
     assert_eq!(excel.text.lines().count(), 3, "a heading and two rows");
     let accepted = api.send(api.request(Method::GET, "/api/v1/deliveries").header("accept", "text/csv")).await;
     assert!(accepted.text.starts_with("id,due_at,state"));
-    for path in
-        ["accounts", "users", "tokens", "audit", "sentiment/hours", "deliveries", "mentions", "contacts", "alerts"]
-    {
+    for path in [
+        "accounts",
+        "users",
+        "tokens",
+        "audit",
+        "sentiment/hours",
+        "deliveries",
+        "mentions",
+        "contacts",
+        "alerts",
+        "unparsed",
+    ] {
         let answer = api.get(&format!("/api/v1/{path}?format=csv")).await;
         assert_eq!(answer.status, 200, "{path}");
     }
@@ -908,4 +917,67 @@ async fn what_is_held_is_released_together_and_spaced(#[values(Backend::Sqlite, 
     assert_eq!(api.get("/api/v1/deliveries?state=held").await.json()["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(api.post(at, json!({})).await.json()["released"], 1, "every account");
     assert_eq!(api.get("/api/v1/audit").await.text.matches("delivery.release").count(), 3);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_could_not_be_read_is_listed_raw(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let api = Api::start(backend).await;
+    let destek = api.with_mentions().await;
+    let other = api.connected("öteki").await;
+    for (account, raws) in [(destek, &["=1+1", "{\"broken\0"][..]), (other, &["<b>kalın</b>"])] {
+        let mut polled = batch([]);
+        polled.unparsed =
+            raws.iter().map(|raw| Unparsed { raw: (*raw).to_owned(), reason: "not JSON".to_owned() }).collect();
+        let lease = lease(&api.app.store, account).await;
+        api.app.store.record(&lease, &polled).await.expect("it is kept");
+    }
+    let mut raws = Vec::new();
+    let mut at = "/api/v1/unparsed?limit=2".to_owned();
+    loop {
+        let page = api.get(&at).await.json();
+        let items = page["items"].as_array().expect("items");
+        raws.extend(
+            items.iter().map(|item| (item["raw"].as_str().unwrap_or_default().to_owned(), item["stream"].clone())),
+        );
+        let Some(next) = page["next"].as_str() else { break };
+        at = format!("/api/v1/unparsed?limit=2&cursor={next}");
+    }
+    raws.sort_by(|one, two| one.0.cmp(&two.0));
+    let raws: Vec<_> = raws.iter().map(|(raw, stream)| (raw.as_str(), stream)).collect();
+    let stream = json!("mentions");
+    assert_eq!(raws, [("<b>kalın</b>", &stream), ("=1+1", &stream), ("{\"broken\u{fffd}", &stream)]);
+    let of_one = api.get(&format!("/api/v1/unparsed?account_id={other}")).await.json();
+    assert_eq!(
+        (of_one["items"].as_array().map(Vec::len), &of_one["items"][0]["reason"]),
+        (Some(1), &json!("not JSON"))
+    );
+    assert_eq!(of_one["items"][0]["account"], "öteki");
+    let file = api.get(&format!("/api/v1/unparsed?account_id={destek}&format=csv")).await;
+    assert!(file.headers["content-disposition"].to_str().is_ok_and(|value| value.contains("unparsed.csv")));
+    assert!(file.text.contains("'=1+1") && !file.text.contains("kalın"), "{}", file.text);
+    api.get("/api/v1/unparsed?account_id=1").await.refused(400, "malformed");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_search_that_may_find_nothing_says_so(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let api = Api::start(backend).await;
+    for network in [Network::Mastodon, Network::Bluesky] {
+        let account = account(&api.app.store, network.as_str(), network).await;
+        let searches =
+            ["marka adı", "#marka"].map(|query| Stream { kind: StreamKind::Search, query: query.to_owned() });
+        let mentions = Stream { kind: StreamKind::Mentions, query: String::new() };
+        let streams: Vec<_> = searches.into_iter().chain([mentions]).collect();
+        api.app.store.sync_streams(account, &streams).await.expect("streams can be set");
+        let view = api.get(&format!("/api/v1/accounts/{account}")).await.json();
+        let streams = view["streams"].as_array().expect("streams");
+        assert_eq!(streams.len(), 3);
+        for stream in streams {
+            let hinted = stream["hint"].as_str().is_some_and(|hint| hint.contains("full-text search"));
+            let expected = network == Network::Mastodon && stream["name"] == "search:marka adı";
+            assert_eq!(hinted, expected, "{network:?}: {stream}");
+            assert!(hinted || stream["hint"].is_null(), "{stream}");
+        }
+    }
 }

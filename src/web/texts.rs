@@ -495,6 +495,11 @@ texts! {
     FailingHelp: "Bir süredir yanıt alınamıyor; kendiliğinden yeniden deneniyor.", "It has not answered for a while; it is being retried on its own.";
     GatedUntil: "Gönderim {0} zamanına kadar bekliyor: {1}", "Sending waits until {0}: {1}";
     Unparsed: "{0} öğe okunamadı, ham hâliyle saklandı", "{0} item could not be read and is kept raw|{0} items could not be read and are kept raw";
+    UnparsedTitle: "Okunamayan öğeler", "Items that could not be read";
+    UnparsedHelp: "Ağdan ya da bir dosyadan gelen ama mesaj olarak saklanamayan her şey, geldiği gibi ve nedeniyle.", "What came from the network or a file and could not be stored as a mention, as it came and with the reason.";
+    NoUnparsed: "Okunamayan öğe yok", "Nothing was unreadable";
+    RawItem: "Geldiği gibi", "As it came";
+    HintWords: "Mastodon sözcükleri yalnızca tam metin araması olan sunucularda, orada da yalnızca yazarı izin verdiyse bulur; başka yerde bu kaynak boş kalır. Bunun yerine bir etiket (#) dinleyin.", "Mastodon finds words only on servers with full-text search, and there only where the author allows it; elsewhere this source stays empty. Listen for a hashtag instead.";
     OpenProfile: "Profili aç", "Open the profile";
 
     // Contacts.

@@ -13,6 +13,7 @@ mod insight;
 pub mod lists;
 mod mentions;
 mod read;
+mod unparsed;
 mod users;
 
 use std::sync::Arc;
@@ -73,6 +74,7 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .merge(conversations::routes())
         .merge(deliveries::routes())
         .merge(accounts::routes())
+        .merge(unparsed::routes())
         .merge(contacts::routes())
         .merge(imports::routes())
         .merge(insight::routes())
