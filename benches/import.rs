@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crowd::{CONTACTS, SEED};
 use jiff::tz::TimeZone;
 use muhatap::analyze::{Analyzer, DictionaryPaths};
-use muhatap::import::{ContactsReading, Destination, Told, import_contacts, import_mentions};
+use muhatap::import::{ContactsReading, ContactsTo, MentionsTo, Told, import_contacts, import_mentions};
 use muhatap::model::Network;
 use muhatap::store::Store;
 use muhatap::store::accounts::NewAccount;
@@ -32,17 +32,22 @@ async fn main() {
     let database = dir.path().join("muhatap.db");
     let store = Store::open(&format!("sqlite:{}", database.display())).await.expect("a database can be made");
     let account_id = store.put_account(&account()).await.expect("an account can be added");
-    let put =
-        import_contacts(open(&contacts), None, ContactsReading { format: Format::JsonLines }, Some(&store), |_| {})
-            .await
-            .expect("contacts can be imported");
+    let put = import_contacts(
+        open(&contacts),
+        None,
+        ContactsReading { format: Format::JsonLines },
+        ContactsTo::Store(&store),
+        |_| {},
+    )
+    .await
+    .expect("contacts can be imported");
     assert_eq!(put.new, u64::from(CONTACTS));
 
     let analyzer = Arc::new(Analyzer::new(&DictionaryPaths::default()));
     analyzer.analyze("ısınma turu");
     let reading =
         Reading { format: Format::JsonLines, columns: Columns::default(), zone: TimeZone::UTC, now: store.clock() };
-    let to = Some((&store, Destination { account_id, network: Network::File }));
+    let to = MentionsTo::Account { store: &store, id: account_id, network: Network::File };
     let mut memory = vec![resident()];
     let mut next = 0;
     let started = Instant::now();

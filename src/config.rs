@@ -51,6 +51,15 @@ pub struct ConsoleConfig {
     pub language: String,
     /// How people reach the console when a proxy stands before it; its host is then accepted too.
     pub public_url: Option<Url>,
+    /// The largest file that the API imports, in MiB.
+    pub import_limit_mb: u32,
+}
+
+impl ConsoleConfig {
+    /// The largest file that the API imports, in bytes.
+    pub fn import_limit(&self) -> u64 {
+        u64::from(self.import_limit_mb) * 1024 * 1024
+    }
 }
 
 /// A listener apart from the console, for networks that push. None of the present networks does, so nothing listens.
@@ -448,6 +457,7 @@ impl Default for ConsoleConfig {
             timezone: "Europe/Istanbul".to_owned(),
             language: "tr".to_owned(),
             public_url: None,
+            import_limit_mb: 256,
         }
     }
 }

@@ -10,17 +10,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use muhatap_connectors::networks::file::FileError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-pub use contacts::{ContactsReading, import_contacts};
-pub use mentions::{Destination, import_mentions};
+pub use contacts::{ContactsReading, ContactsTo, import_contacts};
+pub use mentions::{MentionsTo, account_of_files, import_mentions};
 
 use crate::store::StoreError;
 
 /// Lines that are read, understood and stored together.
 const CHUNK: usize = 2_000;
 
-/// What became of a file.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+/// What became of a file, or in a dry run would become of it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Imported {
     /// Lines with something in them.
     pub read: u64,
@@ -28,7 +29,7 @@ pub struct Imported {
     /// There already, and the same.
     pub known: u64,
     pub updated: u64,
-    /// Authors linked to a contact by evidence.
+    /// Authors linked to a contact by evidence; a dry run links nobody and counts nobody.
     pub linked: u64,
     /// Lines that could not be read or stored.
     pub bad: u64,

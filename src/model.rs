@@ -104,6 +104,10 @@ words! {
         Verifying = "verifying", Retry = "retry", Held = "held", Unknown = "unknown", Sent = "sent",
         Failed = "failed", Expired = "expired", Cancelled = "cancelled",
     }
+    /// Why a delivery is held: its time has passed by more than its limit (`late`); the database came from a backup, so it
+    /// may have been sent since (`restored`); the network refuses the account's credentials, and it goes on by itself once
+    /// that is mended (`account`); what it follows was not sent (`predecessor`).
+    Hold { Late = "late", Restored = "restored", Account = "account", Predecessor = "predecessor" }
     Action { Publish = "publish", Delete = "delete" }
     Health { New = "new", Ok = "ok", Failing = "failing", Unauthorized = "unauthorized" }
     Role { Admin = "admin", Agent = "agent", Viewer = "viewer" }

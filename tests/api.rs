@@ -7,20 +7,25 @@ use std::sync::Mutex;
 
 use jiff::SignedDuration;
 use muhatap::app::App;
+use muhatap::compose::{self, PostRequest};
 use muhatap::config::{AccountConfig, Config, NetworkName, SecretSource};
-use muhatap::model::{AccountId, Network, Role, Scope};
+use muhatap::model::{AccountId, DeliveryState, Network, Role, Scope};
 use muhatap::store::contacts::NewContact;
+use muhatap::store::deliveries::{DeliveryFilter, DeliveryOrder};
 use muhatap::store::users::{NewToken, NewUser};
 use muhatap::web::api;
 use muhatap::web::credentials::{hash_of, hash_password};
-use muhatap_connectors::{Change, Incoming};
+use muhatap_connectors::{Change, Incoming, Stream, StreamKind, Unparsed};
 use reqwest::{Method, StatusCode};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::messages::{account, author, batch, lease, message, minutes_later, noon};
-use crate::support::{Backend, Database};
+use crate::support::{Backend, Database, eventually};
+
+const JSON_LINES: &str = "application/x-ndjson";
+const CSV: &str = "text/csv; charset=utf-8";
 
 /// The API on a port of its own, over a database of its own.
 struct Api {
@@ -62,11 +67,15 @@ impl Api {
 
     /// `listen` is what the configuration says; the tests reach it on loopback all the same.
     async fn start_on(backend: Backend, listen: &str) -> Api {
+        Self::start_with(backend, |config| config.console.listen = listen.parse().expect("an address")).await
+    }
+
+    async fn start_with(backend: Backend, change: impl FnOnce(&mut Config)) -> Api {
         let database = Database::fresh(backend).await;
         let mut config = Config::default();
         config.database.url = database.url.clone();
         config.data_dir = Some(database.dir().to_owned());
-        config.console.listen = listen.parse().expect("an address");
+        change(&mut config);
         let app = App::open(config).await.expect("the app opens");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
@@ -107,6 +116,12 @@ impl Api {
 
     async fn post_keyed(&self, path: &str, key: &str, body: Value) -> Answer {
         self.send(self.request(Method::POST, path).header("Idempotency-Key", key).json(&body)).await
+    }
+
+    /// Imports a file: `what` is `mentions` or `contacts` with its query.
+    async fn import(&self, what: &str, kind: &str, file: impl Into<reqwest::Body>) -> Answer {
+        let request = self.request(Method::POST, &format!("/api/v1/imports/{what}"));
+        self.send(request.header("content-type", kind).body(file)).await
     }
 
     /// Sends, and checks the answer against the description.
@@ -190,12 +205,12 @@ impl Api {
         *self.token.lock().expect("no test panicked") = Some(value);
     }
 
-    /// An account with a few mentions.
-    async fn with_mentions(&self) -> AccountId {
+    /// An account that may send.
+    async fn connected(&self, name: &str) -> AccountId {
         let secret = self.database.dir().join("token");
         std::fs::write(&secret, "gizli").expect("a file can be written");
         let config = AccountConfig {
-            name: "destek".to_owned(),
+            name: name.to_owned(),
             network: NetworkName(Network::Mastodon),
             brand: "Marka".to_owned(),
             base_url: Some("https://network.example".parse().expect("a URL")),
@@ -205,7 +220,12 @@ impl Api {
             poll_seconds: 30,
             timezone: None,
         };
-        let account = self.app.put_account(&config, "console").await.expect("an account can be added");
+        self.app.put_account(&config, "console").await.expect("an account can be added")
+    }
+
+    /// An account with a few mentions.
+    async fn with_mentions(&self) -> AccountId {
+        let account = self.connected("destek").await;
         let texts =
             ["Kargom gelmedi, rezalet", "=HYPERLINK(\"http://evil.example\")", "Teşekkürler, harika", "fiyat nedir?"];
         let messages = texts.iter().enumerate().map(|(number, text)| {
@@ -552,9 +572,18 @@ async fn lists_come_as_csv_that_a_spreadsheet_cannot_run(
     assert_eq!(excel.text.lines().count(), 3, "a heading and two rows");
     let accepted = api.send(api.request(Method::GET, "/api/v1/deliveries").header("accept", "text/csv")).await;
     assert!(accepted.text.starts_with("id,due_at,state"));
-    for path in
-        ["accounts", "users", "tokens", "audit", "sentiment/hours", "deliveries", "mentions", "contacts", "alerts"]
-    {
+    for path in [
+        "accounts",
+        "users",
+        "tokens",
+        "audit",
+        "sentiment/hours",
+        "deliveries",
+        "mentions",
+        "contacts",
+        "alerts",
+        "unparsed",
+    ] {
         let answer = api.get(&format!("/api/v1/{path}?format=csv")).await;
         assert_eq!(answer.status, 200, "{path}");
     }
@@ -722,4 +751,249 @@ async fn a_list_without_pages_is_whole() {
     let hours = api.get("/api/v1/sentiment/hours?since=2026-11-20T00:00:00Z&until=2026-12-20T00:00:00Z").await.json();
     assert_eq!(hours["items"].as_array().map(Vec::len), Some(80));
     assert_eq!(hours["next"], Value::Null);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_file_of_mentions_is_imported_once_and_its_bad_lines_are_named(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    let mut file = String::from(
+        "{\"id\":\"1\",\"text\":\"Kargom gelmedi, rezalet\",\"author\":\"ayse\"}\n\n{\"id\":\"2\",\"text\":\"Harika\"}\n",
+    );
+    file.push_str(&"bozuk\n".repeat(120));
+    let foreseen = api.import("mentions?dry_run=true", JSON_LINES, file.clone()).await.json();
+    assert_eq!((&foreseen["new"], &foreseen["bad"], &foreseen["dry_run"]), (&json!(2), &json!(120), &json!(true)));
+    assert_eq!(api.get("/api/v1/mentions").await.json()["items"], json!([]), "a dry run writes nothing");
+    assert_eq!(api.get("/api/v1/accounts").await.json()["items"], json!([]), "not even the account");
+
+    let first = api.import("mentions", JSON_LINES, file.clone()).await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    let first = first.json();
+    assert_eq!((&first["read"], &first["new"], &first["known"]), (&json!(122), &json!(2), &json!(0)));
+    let bad = first["bad_lines"].as_array().expect("bad lines");
+    assert_eq!((bad.len(), &first["more_bad_lines"], &bad[0]["line"]), (100, &json!(20), &json!(4)));
+    assert!(bad[0]["reason"].as_str().is_some_and(|reason| reason.contains("not a JSON object")), "{}", bad[0]);
+    for what in ["mentions", "mentions?dry_run=true"] {
+        let again = api.import(what, JSON_LINES, file.clone()).await.json();
+        assert_eq!((&again["new"], &again["known"]), (&json!(0), &json!(2)), "{what}");
+    }
+    let found = api.get("/api/v1/mentions?search=kargom&network=file").await.json();
+    assert_eq!(found["items"][0]["account"]["name"], "import");
+
+    let account = api.with_mentions().await;
+    let table = "Yorum;Kim;Tarih\nÇok geç geldi;ali;2026-11-20 12:30\n";
+    let columns = "columns=text%3DYorum,author%3DKim";
+    let named = api.import(&format!("mentions?account_id={account}&{columns}"), CSV, table).await.json();
+    assert_eq!((&named["new"], &named["bad"]), (&json!(1), &json!(0)), "{named}");
+    let found = api.get(&format!("/api/v1/mentions?search=gec&account_id={account}")).await.json();
+    assert_eq!(found["items"][0]["published_at"], "2026-11-20T09:30:00Z", "in the account's time zone");
+    assert_eq!(found["items"][0]["network"], "mastodon");
+    let log = api.get("/api/v1/audit").await;
+    assert_eq!(log.text.matches("mentions.import").count(), 3, "who imported is in the log, dry runs are not");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_file_of_contacts_is_imported_and_links_authors(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    api.with_mentions().await;
+    let file = "Müşteri No;Ad Soyad;E-posta;Mastodon\n1;Ayşe Yılmaz;ayse@ornek.com;kisi0\n2;Çağla Öz;bozuk;\n3;Ali;;\n";
+    let foreseen = api.import("contacts?dry_run=true", CSV, file).await.json();
+    assert_eq!((&foreseen["new"], &foreseen["bad"], &foreseen["linked"]), (&json!(2), &json!(1), &json!(0)));
+    assert_eq!(api.get("/api/v1/contacts").await.json()["items"], json!([]), "a dry run writes nothing");
+    let first = api.import("contacts", CSV, file).await.json();
+    assert_eq!((&first["new"], &first["linked"], &first["bad_lines"][0]["line"]), (&json!(2), &json!(1), &json!(3)));
+    let again = api.import("contacts", CSV, file).await.json();
+    assert_eq!((&again["new"], &again["updated"], &again["known"]), (&json!(0), &json!(0), &json!(2)));
+    let line = "{\"id\":3,\"name\":\"Ali\",\"company\":\"Örnek A.Ş.\"}\n";
+    let foreseen = api.import("contacts?dry_run=true", JSON_LINES, line).await.json();
+    assert_eq!((&foreseen["updated"], &foreseen["known"]), (&json!(1), &json!(0)));
+    assert!(!api.get("/api/v1/contacts").await.text.contains("Örnek"));
+    assert_eq!(api.import("contacts", JSON_LINES, line).await.json()["updated"], 1);
+    assert!(api.get("/api/v1/contacts").await.text.contains("Örnek A.Ş."));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_file_that_cannot_be_imported_is_refused_with_the_reason(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start_with(backend, |config| config.console.import_limit_mb = 1).await;
+    let line = "{\"id\":\"1\",\"text\":\"merhaba\"}\n";
+    api.import("mentions", "application/json", line).await.refused(415, "media-type");
+    api.import("mentions?colums=text%3DYorum", CSV, line).await.refused(400, "malformed");
+    api.import("mentions?columns=texte%3DYorum", CSV, line).await.refused(422, "invalid");
+    api.import("mentions?account_id=01ARZ3NDEKTSV4RRFFQ69G5FAV", CSV, line).await.refused(404, "not-found");
+    for (what, file, part) in [
+        ("mentions", "a;b\n1;2\n", "no column holds the text"),
+        ("mentions", "", "the file is empty"),
+        ("contacts", "şehir;ilçe\nVan;Edremit\n", "no column of the header"),
+    ] {
+        let problem = api.import(what, CSV, file).await.refused(422, "invalid");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(part)), "{problem}");
+    }
+
+    let big = format!("{line}{}", " ".repeat(1024 * 1024));
+    let refused = api.import("mentions", JSON_LINES, big.clone()).await.refused(413, "too-large");
+    assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("1048576")), "{refused}");
+    assert_eq!(api.get("/api/v1/mentions").await.json()["items"], json!([]), "nothing of it was read");
+    // Nobody says beforehand how long this one is.
+    let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(big)]);
+    let refused = api.import("mentions", JSON_LINES, reqwest::Body::wrap_stream(pieces)).await;
+    assert!(refused.refused(413, "too-large")["next_step"].is_string());
+    // Larger than other calls may be, and with a key that is not needed.
+    let file = format!("{line}{}", " ".repeat(api::LARGEST_BODY));
+    let request = api.request(Method::POST, "/api/v1/imports/mentions").header("Idempotency-Key", "k");
+    let answer = api.send(request.header("content-type", JSON_LINES).body(file)).await;
+    assert_eq!(answer.json()["read"], 1, "{}", answer.text);
+
+    api.use_token(Scope::Read).await;
+    api.import("mentions", JSON_LINES, line).await.refused(403, "forbidden");
+    api.import("contacts?dry_run=true", JSON_LINES, line).await.refused(403, "forbidden");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_file_is_stored_while_it_comes_in_and_a_stop_says_how_to_go_on(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    let lines: Vec<String> = (0..1_010).map(|id| format!("{{\"id\":\"{id}\",\"text\":\"merhaba {id}\"}}\n")).collect();
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<String, std::io::Error>>(1);
+    let body = futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+    let body = reqwest::Body::wrap_stream(body);
+    let store = api.app.store.clone();
+    let halfway = async {
+        sender.send(Ok(lines.concat())).await.expect("the body is taken");
+        eventually("the first thousand are stored, and the file goes on", || async {
+            store.inbox_counts(None).await.expect("answered").open == 1_000
+        })
+        .await;
+        api.app.shutdown.cancel();
+    };
+    let (stopped, ()) = tokio::join!(api.import("mentions", JSON_LINES, body), halfway);
+    let stopped = stopped.refused(503, "stopping");
+    assert!(stopped["next_step"].as_str().is_some_and(|step| step.contains("send the file again")), "{stopped}");
+    assert_eq!(store.inbox_counts(None).await.expect("answered").open, 1_000, "whole chunks stay");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_held_is_released_together_and_spaced(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let api = Api::start(backend).await;
+    let account = api.with_mentions().await;
+    let other = api.connected("öteki").await;
+    for (account, text) in [(account, "bir"), (account, "iki tane"), (account, "üç küçük kedi"), (other, "dört")]
+    {
+        let mut request = PostRequest::new(account, text, "test");
+        request.due_at = Some(api.app.store.clock() - SignedDuration::from_hours(3));
+        let view = compose::post(&api.app, request).await.expect("it is kept");
+        assert_eq!(view.state, DeliveryState::Held);
+    }
+    let at = "/api/v1/deliveries/release";
+    api.post(at, json!({"spacing_seconds": 86_401})).await.refused(422, "invalid");
+    api.post(at, json!({"hold": "tired"})).await.refused(422, "invalid");
+    api.post(at, json!({"account_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV"})).await.refused(404, "not-found");
+    let restored = api.post(at, json!({"hold": "restored"})).await.json();
+    assert_eq!(restored, json!({"released": 0, "spacing_seconds": 60}), "these are held for their time");
+    let released = api.post_keyed(at, "k", json!({"account_id": account, "spacing_seconds": 90})).await.json();
+    assert_eq!(released, json!({"released": 3, "spacing_seconds": 90}));
+    assert_eq!(api.post_keyed(at, "k", json!({"account_id": account, "spacing_seconds": 90})).await.json(), released);
+    let filter = DeliveryFilter {
+        account_id: Some(account),
+        states: vec![DeliveryState::Queued],
+        order: DeliveryOrder::EarliestFirst,
+        ..DeliveryFilter::default()
+    };
+    let queued = api.app.store.deliveries(&filter).await.expect("answered");
+    assert_eq!(queued.iter().map(|view| view.text.as_str()).collect::<Vec<_>>(), ["bir", "iki tane", "üç küçük kedi"]);
+    for pair in queued.windows(2) {
+        assert_eq!(pair[1].due_at.duration_since(pair[0].due_at), SignedDuration::from_secs(90));
+    }
+    assert_eq!(api.get("/api/v1/deliveries?state=held").await.json()["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(api.post(at, json!({})).await.json()["released"], 1, "every account");
+    assert_eq!(api.get("/api/v1/audit").await.text.matches("delivery.release").count(), 3);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_could_not_be_read_is_listed_raw(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let api = Api::start(backend).await;
+    let destek = api.with_mentions().await;
+    let other = api.connected("öteki").await;
+    for (account, raws) in [(destek, &["=1+1", "{\"broken\0"][..]), (other, &["<b>kalın</b>"])] {
+        let mut polled = batch([]);
+        polled.unparsed =
+            raws.iter().map(|raw| Unparsed { raw: (*raw).to_owned(), reason: "not JSON".to_owned() }).collect();
+        let lease = lease(&api.app.store, account).await;
+        api.app.store.record(&lease, &polled).await.expect("it is kept");
+    }
+    let mut raws = Vec::new();
+    let mut at = "/api/v1/unparsed?limit=2".to_owned();
+    loop {
+        let page = api.get(&at).await.json();
+        let items = page["items"].as_array().expect("items");
+        raws.extend(
+            items.iter().map(|item| (item["raw"].as_str().unwrap_or_default().to_owned(), item["stream"].clone())),
+        );
+        let Some(next) = page["next"].as_str() else { break };
+        at = format!("/api/v1/unparsed?limit=2&cursor={next}");
+    }
+    raws.sort_by(|one, two| one.0.cmp(&two.0));
+    let raws: Vec<_> = raws.iter().map(|(raw, stream)| (raw.as_str(), stream)).collect();
+    let stream = json!("mentions");
+    assert_eq!(raws, [("<b>kalın</b>", &stream), ("=1+1", &stream), ("{\"broken\u{fffd}", &stream)]);
+    let of_one = api.get(&format!("/api/v1/unparsed?account_id={other}")).await.json();
+    assert_eq!(
+        (of_one["items"].as_array().map(Vec::len), &of_one["items"][0]["reason"]),
+        (Some(1), &json!("not JSON"))
+    );
+    assert_eq!(of_one["items"][0]["account"], "öteki");
+    let file = api.get(&format!("/api/v1/unparsed?account_id={destek}&format=csv")).await;
+    assert!(file.headers["content-disposition"].to_str().is_ok_and(|value| value.contains("unparsed.csv")));
+    assert!(file.text.contains("'=1+1") && !file.text.contains("kalın"), "{}", file.text);
+    api.get("/api/v1/unparsed?account_id=1").await.refused(400, "malformed");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_search_that_may_find_nothing_says_so(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let api = Api::start(backend).await;
+    for network in [Network::Mastodon, Network::Bluesky] {
+        let account = account(&api.app.store, network.as_str(), network).await;
+        let searches =
+            ["marka adı", "#marka"].map(|query| Stream { kind: StreamKind::Search, query: query.to_owned() });
+        let mentions = Stream { kind: StreamKind::Mentions, query: String::new() };
+        let streams: Vec<_> = searches.into_iter().chain([mentions]).collect();
+        api.app.store.sync_streams(account, &streams).await.expect("streams can be set");
+        let view = api.get(&format!("/api/v1/accounts/{account}")).await.json();
+        let streams = view["streams"].as_array().expect("streams");
+        assert_eq!(streams.len(), 3);
+        for stream in streams {
+            let hinted = stream["hint"].as_str().is_some_and(|hint| hint.contains("full-text search"));
+            let expected = network == Network::Mastodon && stream["name"] == "search:marka adı";
+            assert_eq!(hinted, expected, "{network:?}: {stream}");
+            assert!(hinted || stream["hint"].is_null(), "{stream}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn lists_are_whole_in_a_database_that_sorts_as_people_do() {
+    let api = Api::start(Backend::Postgres).await;
+    let mut polled = batch([]);
+    polled.unparsed = vec![Unparsed { raw: "{".to_owned(), reason: "not JSON".to_owned() }];
+    let account = api.connected("destek").await;
+    let lease = lease(&api.app.store, account).await;
+    api.app.store.record(&lease, &polled).await.expect("it is kept");
+    api.post("/api/v1/sending/stop", json!({})).await;
+    // Where the tests' own server compares bytes, most compare words: punctuation comes before digits there.
+    api.database.execute("ALTER TABLE audit ALTER COLUMN id TYPE TEXT COLLATE \"en-x-icu\"").await;
+    api.database.execute("ALTER TABLE unparsed ALTER COLUMN id TYPE TEXT COLLATE \"en-x-icu\"").await;
+    assert!(api.get("/api/v1/audit").await.text.contains("sending.stop"));
+    assert_eq!(api.get("/api/v1/unparsed").await.json()["items"].as_array().map(Vec::len), Some(1));
 }

@@ -160,6 +160,26 @@ fn a_post_is_printed_as_json_and_the_same_key_is_the_same_delivery() {
 }
 
 #[test]
+fn what_is_held_is_released_from_the_command_line() {
+    let place = Place::with(ACCOUNT);
+    for text in ["Kış geldi", "Bahar kampanyası yakında"] {
+        let ran = place.run(&["post", "--account", "destek", "--at", "2020-01-01 09:30", "--text", text]);
+        let delivery: Value = serde_json::from_str(&ran.out).expect("JSON alone on stdout");
+        assert_eq!(delivery["state"], "held", "{}{}", ran.out, ran.err);
+    }
+    let release = |arguments: &[&str]| place.run(&[&["deliveries", "release"], arguments].concat());
+    assert_eq!(release(&["--hold", "tired"]).code, Some(2));
+    assert_eq!(release(&["--spacing", "86401"]).code, Some(2));
+    let nobody = release(&["--account", "kimse"]);
+    assert!(nobody.code != Some(0) && nobody.err.contains("kimse"), "{}", nobody.err);
+    let none = release(&["--hold", "restored"]);
+    assert_eq!((none.code, none.out.trim()), (Some(0), "{\"released\":0,\"spacing_seconds\":60}"), "{}", none.err);
+    let both = release(&["--account", "destek", "--spacing", "120"]);
+    assert_eq!((both.code, both.out.trim()), (Some(0), "{\"released\":2,\"spacing_seconds\":120}"), "{}", both.err);
+    assert!(place.run(&["deliveries", "--state", "queued"]).out.contains("Kış geldi"));
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let place = Place::with(ACCOUNT);
     assert_eq!(

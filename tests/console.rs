@@ -1,7 +1,10 @@
 //! The console over HTTP: forms, questions, languages, and nothing of a stranger's taken as markup.
 
+use jiff::SignedDuration;
+use muhatap::compose::{self, PostRequest};
 use muhatap::model::{ConversationState, DeliveryState};
 use muhatap::store::deliveries::{DeliveryFilter, DeliveryView};
+use muhatap_connectors::{Stream, StreamKind};
 use muhatap_simulator::Options;
 
 use crate::support::eventually;
@@ -333,4 +336,94 @@ async fn the_files_of_a_page_are_ours_and_may_be_kept_for_ever() {
     }
     assert_eq!(visitor.get("/assets/console-000000000000.css").await.status, 404);
     assert!(!page.body.contains("http://") && !page.body.contains("https://"), "nothing comes from elsewhere");
+}
+
+#[tokio::test]
+async fn what_is_held_is_shown_with_its_spacing_and_released_together() {
+    let running = Running::start().await;
+    let mut visitor = running.visitor();
+    assert!(!visitor.get("/deliveries").await.body.contains("Release all"), "nothing is held");
+    for text in ["Kış geldi", "Bahar kampanyası yakında", "Yazlık ürünler raflarda"] {
+        let mut request = PostRequest::new(running.account, text, "test");
+        request.due_at = Some(running.app.store.clock() - SignedDuration::from_hours(3));
+        compose::post(&running.app, request).await.expect("it is kept");
+    }
+    let page = visitor.get("/deliveries").await;
+    assert!(page.body.contains("3 deliveries are held because their time has passed."), "{}", page.body);
+    assert!(page.body.contains("60 seconds apart"), "{}", page.body);
+    assert_eq!(page.field("account"), "", "of every account");
+    visitor.language = "tr".to_owned();
+    let turkish = visitor.get(&format!("/deliveries?account={}", running.account)).await;
+    assert!(turkish.body.contains("bekletilen 3 gönderi var") && turkish.body.contains("60 saniye arayla"));
+    assert_eq!(turkish.field("account"), running.account.to_string(), "of the account that is shown");
+    visitor.language = "en".to_owned();
+    let csrf = page.field("csrf");
+    let released = visitor.post("/deliveries/release", &csrf, &[("account", &running.account.to_string())]).await;
+    assert_eq!(released.status, 303, "{}", released.body);
+    let page = visitor.get(&released.location.expect("it leads back")).await;
+    assert!(page.body.contains("What was held is queued.") && !page.body.contains("Release all"), "{}", page.body);
+    eventually("the first is out", || async { running.our_posts() == ["Kış geldi"] }).await;
+    let mut later: Vec<_> = deliveries(&running).await.into_iter().filter(|one| one.sent_at.is_none()).collect();
+    later.sort_by_key(|delivery| delivery.due_at);
+    assert_eq!(later.iter().map(|one| one.state).collect::<Vec<_>>(), [DeliveryState::Queued; 2]);
+    assert_eq!(later[1].due_at.duration_since(later[0].due_at), SignedDuration::from_secs(60));
+    assert_eq!(visitor.post("/deliveries/release", &csrf, &[("account", "x")]).await.status, 422);
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_is_shown_as_text_alone() {
+    let running = Running::start().await;
+    let account = running.account;
+    let mut visitor = running.visitor();
+    let empty = visitor.get(&format!("/accounts/{account}/unparsed")).await;
+    assert!(empty.status == 200 && empty.body.contains("Nothing was unreadable"), "{}", empty.body);
+    assert_eq!(visitor.get("/accounts/01ARZ3NDEKTSV4RRFFQ69G5FAV/unparsed").await.status, 404);
+    // An id may have 512 bytes.
+    let lines: String = (0..22)
+        .map(|number| {
+            let id = format!("{number:02}{}", "ş".repeat(300));
+            format!("{{\"id\":\"{id}\",\"text\":\"</pre><script>alert({number})</script> مرحبا\"}}\n")
+        })
+        .collect();
+    let answer = reqwest::Client::new()
+        .post(format!("{}/api/v1/imports/mentions?account_id={account}", running.url))
+        .header("content-type", "application/x-ndjson")
+        .body(lines)
+        .send()
+        .await
+        .expect("the API answers");
+    assert_eq!(answer.status(), 200);
+    let accounts = visitor.get("/accounts").await;
+    let link = format!("<a href=\"/accounts/{account}/unparsed\">22 items could not be read and are kept raw</a>");
+    assert!(accounts.body.contains(&link), "{}", accounts.body);
+    let mut path = format!("/accounts/{account}/unparsed");
+    let mut shown = Vec::new();
+    for (language, word) in [("en", "Items that could not be read"), ("tr", "Okunamayan öğeler")] {
+        visitor.language = language.to_owned();
+        let page = visitor.get(&path).await;
+        assert!(page.body.contains(word) && page.body.contains("602 bytes long"), "{}", page.body);
+        assert!(!page.body.contains("<script>alert") && page.body.contains("&lt;script&gt;alert("), "{}", page.body);
+        assert!(page.body.contains("unparsed?format=csv&amp;bom=true"), "{}", page.body);
+        shown.push(page.body.matches("<pre class=\"raw\"").count());
+        if let Some(next) = page.body.split(&format!("{path}?before=")).nth(1) {
+            path = format!("{path}?before={}", next.split('"').next().expect("an attribute ends"));
+        }
+    }
+    assert_eq!(shown, [20, 2], "two pages");
+}
+
+#[tokio::test]
+async fn a_search_for_words_on_mastodon_warns_that_it_may_stay_empty() {
+    let running = Running::start().await;
+    // By then the account's own streams are set, and nothing sets them again.
+    running.mention("ayse@ornek.example", "@yelpazar merhaba").await;
+    let mut visitor = running.visitor();
+    assert!(!visitor.get("/accounts").await.body.contains("full-text search"));
+    let streams = ["marka adı", "#marka"].map(|query| Stream { kind: StreamKind::Search, query: query.to_owned() });
+    running.app.store.sync_streams(running.account, &streams).await.expect("streams can be set");
+    for (language, words) in [("en", "Listen for a hashtag instead."), ("tr", "bir etiket (#) dinleyin")] {
+        visitor.language = language.to_owned();
+        let page = visitor.get("/accounts").await;
+        assert_eq!(page.body.matches(words).count(), 1, "at one of the two: {}", page.body);
+    }
 }

@@ -2,9 +2,17 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
 
-use crate::support::{Backend, Database};
+use jiff::tz::TimeZone;
+use muhatap::analyze::{Analyzer, DictionaryPaths};
+use muhatap::import::{MentionsTo, import_mentions};
+use muhatap::model::Network;
+use muhatap_connectors::networks::file::{Columns, Format, Reading};
 use rstest::rstest;
+use sqlx::Connection;
+
+use crate::support::{Backend, Database, fresh_store};
 
 const MENTIONS: &str = r#"{"id":"1","text":"Kargom 5 gündür gelmedi, rezalet! ayse@ornek.com","author":"ayse","published_at":"2026-11-20T09:00:00Z"}
 {"id":"2","text":"Harika bir ürün, teşekkürler","author":"ali","in_reply_to":"1"}
@@ -79,10 +87,54 @@ async fn a_dry_run_writes_nothing_at_all() {
     let contacts = write(&database, "contacts.csv", "ad,eposta\nAyşe,ayse@ornek.com\n");
     let dry = muhatap(&database, &["import", "mentions", &mentions, "--dry-run"]);
     assert_eq!(dry.status.code(), Some(1));
-    assert!(text(&dry.stdout).contains("6 lines read, 3 bad; nothing was written"), "{}", text(&dry.stdout));
+    let said = "6 lines read: 3 mentions would be new, 0 updated, 0 known, 3 bad; nothing was written";
+    assert!(text(&dry.stdout).contains(said), "{}", text(&dry.stdout));
     let dry = muhatap(&database, &["import", "contacts", &contacts, "--dry-run"]);
     assert_eq!(dry.status.code(), Some(0), "{}", text(&dry.stderr));
+    assert!(text(&dry.stdout).contains("1 contacts would be new"), "{}", text(&dry.stdout));
+    let named = muhatap(&database, &["import", "mentions", &mentions, "--dry-run", "--account", "destek"]);
+    assert_eq!(named.status.code(), Some(2), "{}", text(&named.stderr));
+    assert!(text(&named.stderr).contains("destek"), "{}", text(&named.stderr));
     assert!(!database.dir().join("muhatap.db").exists());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_dry_run_foresees_what_the_import_then_does(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let database = Database::fresh(backend).await;
+    let line = |id: u32| format!("{{\"id\":\"{id}\",\"text\":\"merhaba {id}\"}}\n");
+    let before = write(&database, "before.jsonl", (0..40).map(line).collect::<String>());
+    muhatap(&database, &["import", "mentions", &before]);
+    // Forty are stored; ten come again in the same thousand lines, five a thousand lines later; one cannot be stored.
+    let mut lines: String = (0..1_050).chain(1_040..1_050).chain(100..105).map(line).collect();
+    lines.push_str(&format!("{{\"id\":\"{}\",\"text\":\"kimliği çok uzun\"}}\nbozuk\n", "ş".repeat(300)));
+    let file = write(&database, "mentions.jsonl", lines);
+    let counts = |arguments: &[&str]| -> serde_json::Value {
+        let output = muhatap(&database, arguments);
+        serde_json::from_str(&text(&output.stdout)).unwrap_or_else(|_| panic!("{}", text(&output.stderr)))
+    };
+    let foreseen = counts(&["import", "mentions", &file, "--json", "--dry-run"]);
+    assert_eq!(database.number("SELECT COUNT(*) FROM mentions").await, 40, "nothing was written");
+    assert_eq!(database.number("SELECT COUNT(*) FROM unparsed").await, 0, "nothing was written");
+    let imported = counts(&["import", "mentions", &file, "--json"]);
+    assert_eq!(foreseen, imported);
+    assert_eq!((&imported["new"], &imported["known"], &imported["bad"]), (&1_010.into(), &45.into(), &2.into()));
+    let all_known = counts(&["import", "mentions", &file, "--json", "--dry-run"]);
+    assert_eq!((&all_known["new"], &all_known["bad"]), (&0.into(), &2.into()), "{all_known}");
+}
+
+#[tokio::test]
+async fn a_dry_run_of_mentions_waits_for_no_writer() {
+    let (database, store) = fresh_store(Backend::Sqlite).await;
+    let mut writer = sqlx::AnyConnection::connect(&database.url).await.expect("the database answers");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut writer).await.expect("it has the write lock");
+    let reading =
+        Reading { format: Format::JsonLines, columns: Columns::default(), zone: TimeZone::UTC, now: store.clock() };
+    let analyzer = Arc::new(Analyzer::new(&DictionaryPaths::default()));
+    let to = MentionsTo::DryRun { store: Some(&store), network: Network::File };
+    let foreseen = import_mentions(MENTIONS.as_bytes(), None, reading, analyzer, to, |_| {}).await;
+    assert_eq!(foreseen.expect("it reads past the writer").new, 3);
+    sqlx::query("ROLLBACK").execute(&mut writer).await.expect("it had the write lock all the while");
 }
 
 #[rstest]

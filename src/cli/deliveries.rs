@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 
@@ -10,7 +11,7 @@ use super::post::{account, print};
 use super::{UsageError, moment};
 use crate::app::App;
 use crate::config::Config;
-use crate::model::{DeliveryId, DeliveryState};
+use crate::model::{DeliveryId, DeliveryState, Hold};
 use crate::store::StoreError;
 use crate::store::deliveries::{Decision, DeliveryFilter, DeliveryKind, DeliveryOrder, DeliveryView};
 
@@ -90,6 +91,21 @@ enum Action {
         #[arg(long)]
         link: Option<String>,
     },
+    /// Release everything that is held for one reason, in the order it was due, spaced
+    ///
+    /// Example: muhatap deliveries release --account destek --spacing 120
+    #[command(verbatim_doc_comment)]
+    Release {
+        /// Only of this account
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// Held for: late, restored (may be on its network already: look there first), account, predecessor
+        #[arg(long, value_name = "REASON", default_value = "late")]
+        hold: Hold,
+        /// Seconds between two of an account [default: delivery.release_spacing_seconds]
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=86400))]
+        spacing: Option<u32>,
+    },
     /// Delete what was sent from its network
     ///
     /// Example: muhatap deliveries delete 01JD3ZQ8M4W5Y6X7V8T9S0R1Q2
@@ -153,6 +169,18 @@ async fn act(app: &Arc<App>, action: Action) -> Result<ExitCode, anyhow::Error> 
                 Word::Cancel => Decision::Cancel,
             };
             store.decide(delivery, decision, app.config.delivery.release_spacing, WHO).await
+        }
+        Action::Release { account: name, hold, spacing } => {
+            let only = match &name {
+                Some(name) => Some(account(app, name).await?.id),
+                None => None,
+            };
+            let spacing =
+                spacing.map_or(app.config.delivery.release_spacing, |seconds| Duration::from_secs(seconds.into()));
+            let released = store.release_held(hold, only, spacing, WHO).await?;
+            let shown = serde_json::json!({ "released": released, "spacing_seconds": spacing.as_secs() });
+            writeln!(std::io::stdout().lock(), "{shown}")?;
+            return Ok(ExitCode::SUCCESS);
         }
         Action::Delete { delivery } => store.delete_again(delivery, WHO).await,
         Action::Stop { reason } => {

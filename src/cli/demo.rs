@@ -13,7 +13,7 @@ use muhatap_simulator::{BOT, CHANNEL, Options, OwnAccount, SHOP, Simulator, TOWN
 use crate::app::App;
 use crate::compose::{self, PostRequest};
 use crate::config::{AccountConfig, Config, NetworkName, SecretSource};
-use crate::import::{ContactsReading, import_contacts};
+use crate::import::{ContactsReading, ContactsTo, import_contacts};
 use crate::worker::{self, Role};
 
 /// The CRM's contacts that the demo starts with: some with the handles they write under, some only with an e-mail
@@ -52,7 +52,7 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
         app.put_account(&account_config(account, simulator.url(), &folder.0)?, "demo").await?;
     }
     let contacts = ContactsReading { format: Format::Csv };
-    import_contacts(CONTACTS.as_bytes(), None, contacts, Some(&app.store), |_| {}).await?;
+    import_contacts(CONTACTS.as_bytes(), None, contacts, ContactsTo::Store(&app.store), |_| {}).await?;
     schedule_posts(&app).await?;
 
     eprintln!(

@@ -10,16 +10,21 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use muhatap_connectors::networks::file::{Columns, FileError, Format, Reading};
+use serde_json::json;
 
 use super::UsageError;
 use super::progress::Progress;
 use crate::analyze::{Analyzer, DictionaryPaths};
 use crate::config::Config;
-use crate::import::{ContactsReading, Destination, ImportError, Imported, Told, import_contacts, import_mentions};
+use crate::import::{
+    ContactsReading, ContactsTo, ImportError, Imported, MentionsTo, Told, account_of_files, import_contacts,
+    import_mentions,
+};
 use crate::model::Network;
-use crate::store::Store;
-use crate::store::accounts::NewAccount;
+use crate::store::{Store, StoreError};
 
+/// Who stands in the audit log for what is done here.
+const WHO: &str = "cli";
 /// Bad lines told one by one; the rest is counted.
 const BAD_LINES_SHOWN: u64 = 100;
 
@@ -59,7 +64,7 @@ enum What {
 struct FileArgs {
     /// The file, or - for standard input
     file: PathBuf,
-    /// Read everything and say what is wrong with it; write nothing
+    /// Read everything and say what would become of it and what is wrong with it; write nothing
     #[arg(long)]
     dry_run: bool,
     /// How the file is written [default: csv for .csv, .tsv and .txt, else jsonl]
@@ -123,60 +128,60 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
 async fn mentions(args: MentionsArgs, config: Config) -> Result<ExitCode, anyhow::Error> {
     let columns = Columns::parse(args.columns.as_deref().unwrap_or_default()).map_err(UsageError)?;
     let (input, size) = args.file.open()?;
-    let store = match args.file.dry_run {
-        true => None,
-        false => Some(Store::open(&config.database.url).await?),
+    let store = store_for(&args.file, &config).await?;
+    let account = match (&args.account, &store) {
+        (Some(name), Some(store)) => Some(store.account_by_name(name).await?),
+        (Some(name), None) => {
+            return Err(UsageError(format!("there is no account {name:?}: there is no database yet")).into());
+        }
+        (None, Some(store)) if !args.file.dry_run => Some(account_of_files(store, &config.console.timezone).await?),
+        (None, _) => None,
     };
-    let mut zone = config.console.timezone.clone();
-    let mut destination = None;
-    if let Some(store) = &store {
-        let account = match &args.account {
-            Some(name) => store.account_by_name(name).await?,
-            None => store.account(store.put_account(&own_account(&zone)).await?).await?,
-        };
-        destination = Some(Destination { account_id: account.id, network: account.network });
-        zone = account.timezone;
-    }
+    let zone = account.as_ref().map_or(config.console.timezone.as_str(), |account| account.timezone.as_str());
     let reading = Reading {
         format: args.file.format(),
         columns,
-        zone: TimeZone::get(&zone).map_err(|error| UsageError(error.to_string()))?,
+        zone: TimeZone::get(zone).map_err(|error| UsageError(error.to_string()))?,
         // Only messages without a time of their own take it.
         now: store.as_ref().map_or(Timestamp::UNIX_EPOCH, Store::clock),
     };
+    let to = match (&store, &account) {
+        (Some(store), Some(account)) if !args.file.dry_run => {
+            store.audit(store.clock(), WHO, "mentions.import", &account.id.to_string(), json!({})).await?;
+            MentionsTo::Account { store, id: account.id, network: account.network }
+        }
+        (store, account) => MentionsTo::DryRun {
+            store: store.as_ref(),
+            network: account.as_ref().map_or(Network::File, |account| account.network),
+        },
+    };
     let analyzer = Arc::new(Analyzer::new(&DictionaryPaths::under(&config.dictionaries_dir())));
     let mut report = Report::start();
-    let to = store.as_ref().zip(destination);
     let imported = import_mentions(input, size, reading, analyzer, to, |told| report.take(told)).await;
     finish("mentions", &args.file, report, imported, store).await
 }
 
 async fn contacts(args: FileArgs, config: Config) -> Result<ExitCode, anyhow::Error> {
     let (input, size) = args.open()?;
-    let store = match args.dry_run {
-        true => None,
-        false => Some(Store::open(&config.database.url).await?),
+    let store = store_for(&args, &config).await?;
+    let to = match &store {
+        Some(store) if !args.dry_run => {
+            store.audit(store.clock(), WHO, "contacts.import", "all", json!({})).await?;
+            ContactsTo::Store(store)
+        }
+        store => ContactsTo::DryRun(store.as_ref()),
     };
     let mut report = Report::start();
     let reading = ContactsReading { format: args.format() };
-    let imported = import_contacts(input, size, reading, store.as_ref(), |told| report.take(told)).await;
+    let imported = import_contacts(input, size, reading, to, |told| report.take(told)).await;
     finish("contacts", &args, report, imported, store).await
 }
 
-/// The account of mentions that none of the connected ones saw.
-fn own_account(zone: &str) -> NewAccount {
-    NewAccount {
-        name: "import".to_owned(),
-        brand: crate::config::default_brand(),
-        network: Network::File,
-        base_url: None,
-        login: None,
-        listen_for: Vec::new(),
-        poll_seconds: 30,
-        timezone: zone.to_owned(),
-        origin: "import",
-        secret: None,
-        secret_mark: None,
+/// The database; a dry run makes none where there is none.
+async fn store_for(args: &FileArgs, config: &Config) -> Result<Option<Store>, StoreError> {
+    match args.dry_run {
+        true => Store::open_existing(&config.database.url).await,
+        false => Store::open(&config.database.url).await.map(Some),
     }
 }
 
@@ -231,7 +236,11 @@ async fn finish(
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&imported)?)?;
     } else if args.dry_run {
-        writeln!(out, "{} lines read, {} bad; nothing was written", imported.read, imported.bad)?;
+        let Imported { read, new, known, updated, bad, .. } = imported;
+        writeln!(
+            out,
+            "{read} lines read: {new} {what} would be new, {updated} updated, {known} known, {bad} bad; nothing was written"
+        )?;
     } else {
         let Imported { read, new, known, updated, linked, bad } = imported;
         writeln!(

@@ -11,11 +11,11 @@ use tracing::{info, warn};
 
 use super::{Ended, Moment, Sender};
 use crate::app::AppError;
-use crate::model::{Action, DeliveryState, Health};
+use crate::model::{Action, DeliveryState, Health, Hold};
 use crate::policy::Facts;
 use crate::queue::Gate;
 use crate::store::StoreError;
-use crate::store::attempts::{Hold, Outcome, Work};
+use crate::store::attempts::{Outcome, Work};
 
 /// Of its lease, so much must be left beyond the call's timeout when the call starts.
 const DEADLINE_RESERVE: Duration = Duration::from_secs(2);

@@ -41,13 +41,21 @@ enum Column {
     Other(String),
 }
 
+/// Where imported contacts go.
+#[derive(Clone, Copy)]
+pub enum ContactsTo<'s> {
+    Store(&'s Store),
+    /// Compared with what is stored, a chunk at a time, and not written; where there is no database yet, all are new.
+    DryRun(Option<&'s Store>),
+}
+
 /// Reads contacts and puts them into the store: the same external id or e-mail address is the same contact. Afterwards the
-/// authors known so far are linked where the new contacts give evidence. `store` missing is a dry run.
+/// authors known so far are linked where the new contacts give evidence.
 pub async fn import_contacts<R: Read + Send + 'static>(
     input: R,
     size: Option<u64>,
     reading: ContactsReading,
-    store: Option<&Store>,
+    to: ContactsTo<'_>,
     mut tell: impl FnMut(Told<'_>),
 ) -> Result<Imported, ImportError> {
     let bytes = Arc::new(AtomicU64::new(0));
@@ -78,23 +86,28 @@ pub async fn import_contacts<R: Read + Send + 'static>(
                 }
             }
         }
-        if let Some(store) = store {
-            for (put, line) in store.put_contacts(&contacts).await?.into_iter().zip(lines) {
-                match put {
-                    Put::New => imported.new += 1,
-                    Put::Updated => imported.updated += 1,
-                    Put::Known => imported.known += 1,
-                    Put::Refused(reason) => {
-                        imported.bad += 1;
-                        tell(Told::Bad { line, reason: &reason });
-                    }
+        let outcomes = match to {
+            ContactsTo::Store(store) => store.put_contacts(&contacts).await?,
+            ContactsTo::DryRun(Some(store)) => store.rehearse_contacts(&contacts).await?,
+            ContactsTo::DryRun(None) => vec![Put::New; contacts.len()],
+        };
+        for (put, line) in outcomes.into_iter().zip(lines) {
+            match put {
+                Put::New => imported.new += 1,
+                Put::Updated => imported.updated += 1,
+                Put::Known => imported.known += 1,
+                Put::Refused(reason) => {
+                    imported.bad += 1;
+                    tell(Told::Bad { line, reason: &reason });
                 }
             }
         }
         tell(Told::Done { lines: imported.read, all: about(imported.read, bytes.load(Ordering::Relaxed), size) });
     }
     reader.await.expect("reading a file never panics");
-    if let Some(store) = store.filter(|_| imported.new + imported.updated > 0) {
+    if let ContactsTo::Store(store) = to
+        && imported.new + imported.updated > 0
+    {
         imported.linked = store.link_known_authors().await?;
     }
     Ok(imported)

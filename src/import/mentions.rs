@@ -1,5 +1,7 @@
 //! `muhatap import mentions`.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,14 +15,48 @@ use super::{CHUNK, Counted, ImportError, Imported, Told, about};
 use crate::analyze::Analyzer;
 use crate::listen::understand;
 use crate::model::{AccountId, Network};
-use crate::store::mentions::{NewChange, Recorded};
+use crate::store::accounts::{Account, NewAccount};
+use crate::store::mentions::{NewChange, foresee_first_import};
 use crate::store::{Store, StoreError};
 
+/// Lines of which a dry run remembers that they were new, so that one which comes again later in the file is known. What
+/// comes after so many is compared with the database alone: memory stays flat.
+const REMEMBERED: usize = 1_000_000;
+
 /// Where imported mentions go.
-#[derive(Debug, Clone, Copy)]
-pub struct Destination {
-    pub account_id: AccountId,
-    pub network: Network,
+#[derive(Clone, Copy)]
+pub enum MentionsTo<'s> {
+    /// Stored, as if this account had seen them on its network.
+    Account { store: &'s Store, id: AccountId, network: Network },
+    /// Compared with what is stored of this network, and not written; where there is no database yet, all are new.
+    DryRun { store: Option<&'s Store>, network: Network },
+}
+
+impl MentionsTo<'_> {
+    fn network(self) -> Network {
+        match self {
+            Self::Account { network, .. } | Self::DryRun { network, .. } => network,
+        }
+    }
+}
+
+/// The account of mentions that none of the connected ones saw: made where it is missing, its times without an offset are
+/// of `zone`, an IANA name.
+pub async fn account_of_files(store: &Store, zone: &str) -> Result<Account, StoreError> {
+    let account = NewAccount {
+        name: "import".to_owned(),
+        brand: crate::config::default_brand(),
+        network: Network::File,
+        base_url: None,
+        login: None,
+        listen_for: Vec::new(),
+        poll_seconds: 30,
+        timezone: zone.to_owned(),
+        origin: "import",
+        secret: None,
+        secret_mark: None,
+    };
+    store.account(store.put_account(&account).await?).await
 }
 
 /// A chunk of the file, understood.
@@ -30,30 +66,31 @@ struct Chunk {
     bad: Vec<BadLine>,
 }
 
-/// Reads mentions, understands them on every core and stores them in order; `to` missing is a dry run. `size` is the
-/// file's, where it is known.
+/// Reads mentions, understands them on every core and stores them in order. `size` is the file's, in bytes, where it is
+/// known. `input` is read on a thread of its own and may block.
 pub async fn import_mentions<R: Read + Send + 'static>(
     input: R,
     size: Option<u64>,
     reading: Reading,
     analyzer: Arc<Analyzer>,
-    to: Option<(&Store, Destination)>,
+    to: MentionsTo<'_>,
     mut tell: impl FnMut(Told<'_>),
 ) -> Result<Imported, ImportError> {
     let bytes = Arc::new(AtomicU64::new(0));
-    let records = read(Counted { input, read: bytes.clone() }, reading)?;
+    let input = Counted { input, read: bytes.clone() };
     // Two chunks wait at most: the file is read as fast as it is stored, and memory stays flat.
     let (sender, receiver) = tokio::sync::mpsc::channel::<Vec<Result<Record, BadLine>>>(2);
     let reader = tokio::task::spawn_blocking(move || {
-        let mut records = records.peekable();
+        let mut records = read(input, reading)?.peekable();
         while records.peek().is_some() {
             let chunk = records.by_ref().take(CHUNK).collect();
             if sender.blocking_send(chunk).is_err() {
-                return;
+                break;
             }
         }
+        Ok::<_, ImportError>(())
     });
-    let own_network = to.is_none_or(|(_, destination)| destination.network == Network::File);
+    let own_network = to.network() == Network::File;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let chunks = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)))
         .map(|records| {
@@ -64,6 +101,7 @@ pub async fn import_mentions<R: Read + Send + 'static>(
     let mut chunks = std::pin::pin!(chunks);
 
     let mut imported = Imported::default();
+    let mut seen = Seen::default();
     let mut next = chunks.next().await;
     while let Some(chunk) = next {
         let chunk = chunk.expect("understanding a text never panics");
@@ -73,28 +111,62 @@ pub async fn import_mentions<R: Read + Send + 'static>(
             tell(Told::Bad { line: bad.line, reason: &bad.reason });
         }
         // While one chunk is stored the next ones are understood.
-        let stored;
-        (stored, next) = tokio::join!(store_chunk(to, &chunk), chunks.next());
-        if let Some(recorded) = stored? {
-            imported.new += recorded.new.len() as u64;
-            imported.known += recorded.known as u64;
-            imported.updated += recorded.edited as u64;
-            imported.linked += recorded.linked as u64;
-            imported.bad += recorded.unparsed.len() as u64;
-            for (position, reason) in &recorded.unparsed {
-                tell(Told::Bad { line: chunk.lines[*position], reason });
-            }
+        let unparsed;
+        (unparsed, next) = tokio::join!(take(to, &chunk.changes, &mut seen, &mut imported), chunks.next());
+        let unparsed = unparsed?;
+        imported.bad += unparsed.len() as u64;
+        for (position, reason) in &unparsed {
+            tell(Told::Bad { line: chunk.lines[*position], reason });
         }
         let all = about(imported.read, bytes.load(Ordering::Relaxed), size);
         tell(Told::Done { lines: imported.read, all });
     }
-    reader.await.expect("reading a file never panics");
+    reader.await.expect("reading a file never panics")?;
     Ok(imported)
 }
 
-async fn store_chunk(to: Option<(&Store, Destination)>, chunk: &Chunk) -> Result<Option<Recorded>, StoreError> {
-    let Some((store, destination)) = to else { return Ok(None) };
-    store.record_import(destination.account_id, destination.network, &chunk.changes).await.map(Some)
+/// Stores a chunk, or looks up what would become of it, and counts. Returns what cannot be stored: its position in the
+/// chunk, and the reason.
+async fn take(
+    to: MentionsTo<'_>,
+    changes: &[NewChange],
+    seen: &mut Seen,
+    imported: &mut Imported,
+) -> Result<Vec<(usize, String)>, StoreError> {
+    let foreseen = match to {
+        MentionsTo::Account { store, id, network } => {
+            let recorded = store.record_import(id, network, changes).await?;
+            imported.new += recorded.new.len() as u64;
+            imported.known += recorded.known as u64;
+            imported.updated += recorded.edited as u64;
+            imported.linked += recorded.linked as u64;
+            return Ok(recorded.unparsed);
+        }
+        MentionsTo::DryRun { store: Some(store), network } => store.foresee_import(network, changes).await?,
+        MentionsTo::DryRun { store: None, .. } => foresee_first_import(changes),
+    };
+    let new = foreseen.new.iter().filter(|id| seen.first_time(id)).count();
+    imported.new += new as u64;
+    imported.known += (foreseen.known + foreseen.new.len() - new) as u64;
+    imported.updated += foreseen.edited as u64;
+    Ok(foreseen.unparsed)
+}
+
+/// Which ids a dry run met, as hashes: of a million, two are taken for one once in many millions of files.
+#[derive(Default)]
+struct Seen {
+    hasher: RandomState,
+    hashes: HashSet<u64>,
+}
+
+impl Seen {
+    fn first_time(&mut self, id: &str) -> bool {
+        let hash = self.hasher.hash_one(id);
+        match self.hashes.len() < REMEMBERED {
+            true => self.hashes.insert(hash),
+            false => !self.hashes.contains(&hash),
+        }
+    }
 }
 
 fn understand_chunk(analyzer: &Analyzer, records: Vec<Result<Record, BadLine>>, own_network: bool) -> Chunk {

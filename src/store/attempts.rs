@@ -14,7 +14,7 @@ use sqlx::any::AnyRow;
 
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, enqueue, events, maybe_micros, micros};
-use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Network, Visibility};
+use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Hold, Network, Visibility};
 use crate::policy::Answered;
 
 /// A lane that another process works on is looked at again after this.
@@ -134,31 +134,6 @@ impl Outcome {
             Self::Unread { .. } => "unread",
             Self::Requeued => "absent",
             Self::Unknown { .. } => "unknown",
-        }
-    }
-}
-
-/// Why a delivery is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hold {
-    /// Its time has passed by more than its limit.
-    Late,
-    /// The database came from a backup: it may have been sent since.
-    Restored,
-    /// The network refuses the account's credentials; goes on by itself once it is reconnected.
-    Account,
-    /// What it follows was not sent.
-    Predecessor,
-}
-
-impl Hold {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Late => "late",
-            Self::Restored => "restored",
-            Self::Account => "account",
-            Self::Predecessor => "predecessor",
         }
     }
 }

@@ -61,11 +61,11 @@ impl Store {
 
     /// The latest lines before `before`, newest first.
     pub async fn audit_log(&self, before: Option<&str>, limit: i64) -> Result<Vec<AuditRow>, StoreError> {
-        // Ids of the log sort by time; `~` sorts after every id.
+        // Ids of the log sort by time, and each begins with a digit: Z sorts after every one in every collation.
         let rows = sqlx::query(
             "SELECT id, at, actor, action, subject, detail FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2",
         )
-        .bind(before.unwrap_or("~"))
+        .bind(before.unwrap_or("Z"))
         .bind(limit)
         .fetch_all(self.pool())
         .await?;

@@ -208,15 +208,17 @@ impl Store {
     /// Adds contacts or brings them up to date: the same external id, or else the same e-mail address, is the same contact.
     /// What a new row leaves out stays as it is. All or none are stored.
     pub async fn put_contacts(&self, contacts: &[NewContact]) -> Result<Vec<Put>, StoreError> {
-        let now = self.clock();
         let mut tx = self.begin().await?;
-        tx.alone("contacts").await?;
-        let mut outcomes = Vec::with_capacity(contacts.len());
-        for contact in contacts {
-            outcomes.push(put_contact(&mut tx, contact, now).await?);
-        }
+        let outcomes = put_all(&mut tx, contacts, self.clock()).await?;
         tx.commit().await?;
         Ok(outcomes)
+    }
+
+    /// What [`Store::put_contacts`] would answer. Nothing stays written.
+    pub async fn rehearse_contacts(&self, contacts: &[NewContact]) -> Result<Vec<Put>, StoreError> {
+        // One contact may be what the next one meets, so they are put, and the transaction is not committed.
+        let mut tx = self.begin().await?;
+        put_all(&mut tx, contacts, self.clock()).await
     }
 
     /// Links the authors of stored mentions to contacts that came after them. Returns how many were linked.
@@ -257,6 +259,15 @@ impl Store {
             tx.commit().await?;
         }
     }
+}
+
+async fn put_all(tx: &mut Tx, contacts: &[NewContact], now: Timestamp) -> Result<Vec<Put>, StoreError> {
+    tx.alone("contacts").await?;
+    let mut outcomes = Vec::with_capacity(contacts.len());
+    for contact in contacts {
+        outcomes.push(put_contact(tx, contact, now).await?);
+    }
+    Ok(outcomes)
 }
 
 async fn put_contact(tx: &mut Tx, new: &NewContact, now: Timestamp) -> Result<Put, StoreError> {

@@ -1,15 +1,16 @@
 //! What people do with deliveries: cancel, move, decide, take back, approve, stop everything, release what was held.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::attempts::{Hold, Outcome, Work, apply, event, followers, free_lane, work};
+use super::attempts::{Outcome, Work, apply, event, followers, free_lane, work};
 use super::deliveries::{Decision, DeliveryView};
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, audit, enqueue, micros};
-use crate::model::{AccountId, Action, DeliveryId, DeliveryState};
+use crate::model::{AccountId, Action, DeliveryId, DeliveryState, Hold};
 use muhatap_connectors::Receipt;
 
 /// How often a decision is tried again when the delivery moves on in the same moment.
@@ -221,19 +222,40 @@ impl Store {
         .bind(account.map(|id| id.to_string()))
         .fetch_all(&mut *tx)
         .await?;
+        let mut last = HashMap::new();
+        let mut released = 0;
         for row in &rows {
             let work = existing(&mut tx, row.word("id")?).await?;
             // Decided by somebody else since it was listed.
             if work.state != DeliveryState::Held {
                 continue;
             }
-            let due_at = release_time(&mut tx, work.account_id, spacing, now).await?;
-            set(&mut tx, &work, DeliveryState::Queued, due_at, who, now).await?;
+            let due_at = match last.get(&work.account_id) {
+                Some(last) => *last + spacing,
+                None => release_time(&mut tx, work.account_id, spacing, now).await?,
+            };
+            if set(&mut tx, &work, DeliveryState::Queued, due_at, who, now).await? {
+                last.insert(work.account_id, due_at);
+                released += 1;
+            }
         }
-        let detail = json!({ "hold": hold.as_str(), "count": rows.len() });
+        let detail = json!({ "hold": hold, "account": account, "count": released });
         audit::write(&mut tx, now, who, "delivery.release", hold.as_str(), detail).await?;
         tx.commit().await?;
-        Ok(rows.len())
+        Ok(released)
+    }
+
+    /// How many deliveries are held for `hold` on an account, or on all.
+    pub async fn held_count(&self, hold: Hold, account: Option<AccountId>) -> Result<i64, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS count FROM deliveries
+             WHERE state = 'held' AND hold = $1 AND (account_id = $2 OR $2 IS NULL)",
+        )
+        .bind(hold.as_str())
+        .bind(account.map(|id| id.to_string()))
+        .fetch_one(self.pool())
+        .await?;
+        row.number("count")
     }
 
     /// Stops every call that publishes or deletes, on every account and in every process, from this commit on.

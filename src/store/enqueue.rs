@@ -7,12 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muhatap_connectors::{ReplyTo, Visibility};
 
-use super::attempts::{Hold, event, late_reason, visibility};
+use super::attempts::{event, late_reason, visibility};
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, audit, maybe_micros, micros};
 use crate::compose::OtherReply;
 use crate::model::{
-    AccountId, Action, Class, ConversationId, DeliveryId, DeliveryState, IntentLabel, MentionId, Network, PostId,
+    AccountId, Action, Class, ConversationId, DeliveryId, DeliveryState, Hold, IntentLabel, MentionId, Network, PostId,
     ReplyId,
 };
 

@@ -5,6 +5,7 @@ mod accounts;
 mod conversation;
 mod hours;
 mod mentions;
+mod unparsed;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -316,6 +317,8 @@ pub struct StreamView {
     /// Failed polls in a row.
     pub failures: i64,
     pub failure_reason: Option<String>,
+    /// What to know before waiting for something here.
+    pub hint: Option<&'static str>,
     /// What is not read yet, or can never be.
     pub gaps: Vec<GapView>,
 }
@@ -328,4 +331,30 @@ pub struct GapView {
     pub reason: String,
     /// `filling`, `filled` or `lost`.
     pub state: String,
+}
+
+/// Which unparsed items, and which page of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnparsedFilter {
+    pub account_id: Option<AccountId>,
+    /// The last id of the page before.
+    pub before: Option<String>,
+    pub limit: usize,
+}
+
+/// An item that could not be stored as a mention.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct UnparsedRow {
+    pub id: String,
+    pub account_id: AccountId,
+    pub account: String,
+    #[schema(value_type = String)]
+    pub network: Network,
+    /// The source it came from, as `mentions` or `search:#marka`; missing for what came from a file.
+    pub stream: Option<String>,
+    pub received_at: Timestamp,
+    /// Why it could not be read.
+    pub reason: String,
+    /// As it came, up to 64 KiB of it. A stranger's text: show it as nothing else.
+    pub raw: String,
 }

@@ -1,12 +1,15 @@
 //! Records what a poll brought, in one transaction fenced by the stream's epoch.
 
 mod apply;
+mod foresee;
 mod rows;
 mod threads;
 
 use jiff::Timestamp;
 use muhatap_connectors::{Cursor, Gap, Incoming, Unparsed};
 use sha2::{Digest, Sha256};
+
+pub use foresee::{Foreseen, foresee_first_import};
 
 use super::streams::{Progress, StreamLease, advance};
 use super::{Store, StoreError, Tx, micros};

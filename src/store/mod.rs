@@ -88,6 +88,14 @@ impl Store {
         Ok(Store { inner })
     }
 
+    /// As [`Store::open`], but makes no database: nothing where the file of a `sqlite:` address is not there.
+    pub async fn open_existing(url: &str) -> Result<Option<Store>, StoreError> {
+        match open::is_missing(url)? {
+            true => Ok(None),
+            false => Self::open(url).await.map(Some),
+        }
+    }
+
     /// The database's clock: all processes on one database agree on it.
     pub fn clock(&self) -> Timestamp {
         let sample = *self.inner.clock.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,6 +122,11 @@ impl Store {
         };
         let inner = self.inner.pool.begin_with(statement).await?;
         Ok(Tx { inner, engine, _turn: turn })
+    }
+
+    /// A transaction that only reads, for statements that a [`Tx`] puts together: it waits for no writer, and none for it.
+    pub(in crate::store) async fn begin_reading(&self) -> Result<Tx, StoreError> {
+        Ok(Tx { inner: self.inner.pool.begin().await?, engine: self.inner.engine, _turn: None })
     }
 
     /// For reading; whoever writes uses [`Store::begin`].

@@ -48,6 +48,14 @@ pub(super) async fn open(url: &str) -> Result<(AnyPool, Engine), StoreError> {
     Ok((pool, engine))
 }
 
+/// Whether the address names a file that is not there.
+pub(super) fn is_missing(url: &str) -> Result<bool, StoreError> {
+    match engine_of(url)? {
+        Engine::Sqlite => Ok(!sqlite_path(url)?.exists()),
+        Engine::Postgres => Ok(false),
+    }
+}
+
 fn engine_of(url: &str) -> Result<Engine, StoreError> {
     match url.split_once(':').map(|(scheme, _)| scheme) {
         Some("sqlite") => Ok(Engine::Sqlite),

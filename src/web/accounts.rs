@@ -81,7 +81,9 @@ fn card(console: &Console, account: &AccountView) -> Markup {
                 }
                 " · "
                 @if gaps > 0 { strong { (console.count(Text::GapCount, gaps as i64)) } } @else { (console.t(Text::NoGaps)) }
-                @if account.unparsed > 0 { " · " (console.count(Text::Unparsed, account.unparsed)) }
+                @if account.unparsed > 0 {
+                    " · " a href=(format!("/accounts/{}/unparsed", account.id)) { (console.count(Text::Unparsed, account.unparsed)) }
+                }
             }
             ul.streams aria-label=(console.t(Text::Streams)) {
                 @for stream in &account.streams { (stream_row(console, stream)) }
@@ -161,11 +163,12 @@ fn trouble(console: &Console, account: &AccountView) -> Markup {
     }
 }
 
-fn stream_name(console: &Console, stream: &StreamView) -> String {
-    match stream.name.split_once(':') {
+/// A source's name (`mentions`, `search:#marka`) in the reader's words.
+pub fn stream_name(console: &Console, name: &str) -> String {
+    match name.split_once(':') {
         Some(("search", query)) => console.fill(Text::StreamSearch, &[query]),
         Some((_, query)) => query.to_owned(),
-        None => match stream.name.as_str() {
+        None => match name {
             "mentions" => console.t(Text::StreamMentions).to_owned(),
             "messages" => console.t(Text::StreamMessages).to_owned(),
             "feed" => console.t(Text::StreamFeed).to_owned(),
@@ -179,12 +182,14 @@ fn stream_row(console: &Console, stream: &StreamView) -> Markup {
     let gaps: Vec<_> = open_gaps(stream).collect();
     html! {
         li {
-            strong dir="auto" { (stream_name(console, stream)) }
+            strong dir="auto" { (stream_name(console, &stream.name)) }
             span {
                 @match stream.complete_up_to {
                     Some(at) => span title=(console.exact(at)) { (console.fill(Text::CompleteUpTo, &[&console.short(at)])) },
                     None => span.muted { (console.t(Text::CompleteUnknown)) },
                 }
+                // Words on Mastodon are all there is to hint at.
+                @if stream.hint.is_some() { div.small.muted { (console.t(Text::HintWords)) } }
                 @if stream.failures > 0 {
                     div.small.failing dir="auto" {
                         (console.count_and(Text::StreamFailures, stream.failures, &[stream.failure_reason.as_deref().unwrap_or("")]))

@@ -24,7 +24,7 @@ use super::parts::{
 use super::texts::Text;
 use crate::app::App;
 use crate::live::Wake;
-use crate::model::{Action, DeliveryId, DeliveryState};
+use crate::model::{AccountId, Action, DeliveryId, DeliveryState, Hold};
 use crate::store::accounts::Account;
 use crate::store::alerts::AlertView;
 use crate::store::deliveries::{AttemptView, Decision, DeliveryFilter, DeliveryKind, DeliveryView};
@@ -35,6 +35,7 @@ const ALERTS: i64 = 50;
 pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/deliveries", get(list))
+        .route("/deliveries/release", post(release))
         .route("/deliveries/{id}", get(one))
         .route("/deliveries/{id}/cancel", post(cancel))
         .route("/deliveries/{id}/move", post(move_it))
@@ -111,11 +112,12 @@ async fn list(
     Query(query): Query<DeliveryQuery>,
 ) -> Result<Markup, Problem> {
     let filter = query.filter()?;
-    let (deliveries, accounts, alerts, counts) = tokio::try_join!(
+    let (deliveries, accounts, alerts, counts, late) = tokio::try_join!(
         app.store.deliveries(&filter),
         app.store.accounts(),
         app.store.alerts(ALERTS),
         app.store.delivery_counts(),
+        app.store.held_count(Hold::Late, filter.account_id),
     )?;
     let open: Vec<_> = alerts.iter().filter(|alert| alert.closed_at.is_none()).collect();
     let count = |states: &[DeliveryState]| {
@@ -146,6 +148,7 @@ async fn list(
                 @if console.may_write() && console.stopped_at.is_none() { (stop_control(&console)) }
             }
         }
+        div data-part="held" { @if late > 0 { (held_notice(&console, &query, late)) } }
         (alert_card(&console, &open))
         nav.tabs aria-label=(console.t(Text::FilterState)) data-part="tabs" {
             @for (text, state, count) in tabs {
@@ -226,6 +229,30 @@ fn stop_control(console: &Console) -> Markup {
         yes_class: "button solid-danger",
     }
     .render(console)
+}
+
+/// What is held for its time alone: it can go out together. What is held for another reason is looked at one by one.
+fn held_notice(console: &Console, query: &DeliveryQuery, late: i64) -> Markup {
+    let spacing = console.app.config.delivery.release_spacing.as_secs() as i64;
+    let spacing = console.count(Text::HeldSpacing, spacing);
+    html! {
+        div.notice.warning {
+            (icon(Icon::Clock))
+            div.grow { p { (console.count(Text::HeldCount, late)) } p.small { (spacing) } }
+            @if console.may_write() {
+                (Ask {
+                    button: html! { (console.t(Text::ReleaseHeld)) },
+                    class: "button",
+                    action: "/deliveries/release".to_owned(),
+                    question: &console.count(Text::ReleaseHeldAsk, late),
+                    more: &spacing,
+                    fields: html! { input type="hidden" name="account" value=(query.account); },
+                    yes: console.t(Text::ReleaseHeld),
+                    yes_class: "button primary",
+                }.render(console))
+            }
+        }
+    }
 }
 
 fn alert_card(console: &Console, alerts: &[&AlertView]) -> Markup {
@@ -641,6 +668,22 @@ async fn decide(console: Console, Path(id): Path<String>, Form(form): Form<Decid
     console.app.store.decide(id, decision, spacing, &console.viewer.actor).await?;
     console.app.live.wake(Wake::Outbox);
     Ok(Return { back: form.back }.with(Notice::DECIDED, id))
+}
+
+#[derive(Debug, Deserialize)]
+struct ReleaseForm {
+    /// Nothing for every account.
+    #[serde(default)]
+    account: String,
+}
+
+async fn release(console: Console, Form(form): Form<ReleaseForm>) -> Result<Redirect, Problem> {
+    let account: Option<AccountId> = maybe("account", &form.account)?;
+    let spacing = console.app.config.delivery.release_spacing;
+    console.app.store.release_held(Hold::Late, account, spacing, &console.viewer.actor).await?;
+    console.app.live.wake(Wake::Outbox);
+    let back = DeliveryQuery { account: form.account, ..DeliveryQuery::default() };
+    Ok(Redirect::to(&Notice::RELEASED.on(&back.with("/deliveries", &[]))))
 }
 
 async fn delete(console: Console, Path(id): Path<String>, Form(back): Form<Return>) -> Result<Redirect, Problem> {

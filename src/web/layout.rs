@@ -81,6 +81,7 @@ impl Notice {
     pub const CANCEL_WANTED: Notice = Notice("cancel-wanted", Text::CancelWanted, true);
     pub const MOVED: Notice = Notice("moved", Text::Moved, true);
     pub const DECIDED: Notice = Notice("decided", Text::Decided, true);
+    pub const RELEASED: Notice = Notice("released", Text::Released, true);
     pub const SENDING_NOW: Notice = Notice("sending-now", Text::SendingNow, true);
     pub const DELETE_QUEUED: Notice = Notice("delete-queued", Text::DeleteQueued, true);
     pub const LINKED: Notice = Notice("linked", Text::Linked, true);
@@ -94,7 +95,7 @@ impl Notice {
     pub const PAST_TIME: Notice = Notice("past-time", Text::PostPastTime, false);
     pub const EMPTY_NOTE: Notice = Notice("empty-note", Text::NoteEmpty, false);
 
-    const ALL: [Notice; 19] = [
+    const ALL: [Notice; 20] = [
         Self::UNDONE,
         Self::TOO_LATE,
         Self::SCHEDULED,
@@ -102,6 +103,7 @@ impl Notice {
         Self::CANCEL_WANTED,
         Self::MOVED,
         Self::DECIDED,
+        Self::RELEASED,
         Self::SENDING_NOW,
         Self::DELETE_QUEUED,
         Self::LINKED,

@@ -26,6 +26,7 @@ pub mod security;
 pub mod sentiment;
 pub mod texts;
 pub mod thread;
+pub mod unparsed;
 pub mod users;
 
 use std::net::SocketAddr;
@@ -59,6 +60,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(deliveries::router())
         .merge(sentiment::router())
         .merge(accounts::router())
+        .merge(unparsed::router())
         .merge(contacts::router())
         .merge(users::router())
         .merge(live::router())

@@ -353,6 +353,11 @@ texts! {
     NextVerifying: "Ağın yanıtı net değildi. Çıkıp çıkmadığı ağdan okunuyor; kesinleşmeden yeniden gönderilmez.", "The network’s answer was unclear. It is being read back; nothing is sent again until that is settled.";
     NextRetry: "Kesinlikle gönderilmedi. Yeni deneme {0}.", "It certainly did not go out. Next try {0}.";
     NextHeld: "Zamanı geçtiği için bekletiliyor. Şimdi gönderin, başka zamana alın ya da iptal edin.", "Its time has passed, so it is held. Send it now, move it or cancel it.";
+    HeldCount: "Zamanı geçtiği için bekletilen {0} gönderi var.", "{0} delivery is held because its time has passed.|{0} deliveries are held because their time has passed.";
+    HeldSpacing: "Bırakılırlarsa her hesapta eski sırasıyla, {0} saniye arayla çıkarlar.", "Released, they go out in their order, {0} second apart on each account.|Released, they go out in their order, {0} seconds apart on each account.";
+    ReleaseHeld: "Hepsini bırak", "Release all";
+    ReleaseHeldAsk: "Bekletilen {0} gönderi bırakılsın mı?", "Release {0} held delivery?|Release {0} held deliveries?";
+    Released: "Bekletilenler sıraya alındı.", "What was held is queued.";
     NextUnknown: "Çıkmış olabilir ve bu ağda bunu okumanın yolu yok. Hesaba bakıp kararı siz verin.", "It may have gone out, and this network offers no way to tell. Look at the account and decide.";
     NextSent: "Ağ bunu onayladı.", "The network confirmed it.";
     NextFailed: "Yeniden denenmeyecek. Nedeni giderip yeni bir gönderi hazırlayın.", "It will not be tried again. Mend the reason and write a new one.";
@@ -490,6 +495,11 @@ texts! {
     FailingHelp: "Bir süredir yanıt alınamıyor; kendiliğinden yeniden deneniyor.", "It has not answered for a while; it is being retried on its own.";
     GatedUntil: "Gönderim {0} zamanına kadar bekliyor: {1}", "Sending waits until {0}: {1}";
     Unparsed: "{0} öğe okunamadı, ham hâliyle saklandı", "{0} item could not be read and is kept raw|{0} items could not be read and are kept raw";
+    UnparsedTitle: "Okunamayan öğeler", "Items that could not be read";
+    UnparsedHelp: "Ağdan ya da bir dosyadan gelen ama mesaj olarak saklanamayan her şey, geldiği gibi ve nedeniyle.", "What came from the network or a file and could not be stored as a mention, as it came and with the reason.";
+    NoUnparsed: "Okunamayan öğe yok", "Nothing was unreadable";
+    RawItem: "Geldiği gibi", "As it came";
+    HintWords: "Mastodon sözcükleri yalnızca tam metin araması olan sunucularda, orada da yalnızca yazarı izin verdiyse bulur; başka yerde bu kaynak boş kalır. Bunun yerine bir etiket (#) dinleyin.", "Mastodon finds words only on servers with full-text search, and there only where the author allows it; elsewhere this source stays empty. Listen for a hashtag instead.";
     OpenProfile: "Profili aç", "Open the profile";
 
     // Contacts.

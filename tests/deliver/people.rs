@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use muhatap::compose::PostRequest;
-use muhatap::model::{Action, DeliveryState};
+use muhatap::model::{Action, DeliveryState, Hold};
 use muhatap::store::StoreError;
-use muhatap::store::attempts::Hold;
 use muhatap::store::deliveries::{Decision, DeliveryFilter};
 use muhatap_connectors::Certainty;
 use rstest::rstest;

@@ -2,14 +2,31 @@
 
 use std::collections::HashMap;
 
+use muhatap_connectors::StreamKind;
+
 use super::super::rows::Cells;
 use super::super::{Store, StoreError};
 use super::mentions::Statement;
 use super::{AccountView, GapView, StreamView};
-use crate::model::AccountId;
+use crate::model::{AccountId, Network};
 
 /// The latest gaps of an account that are shown.
 const MOST_GAPS: i64 = 200;
+
+/// Of a search for words on Mastodon, which answers with an empty list and no error where the server has no full-text
+/// search, and finds only what its authors let be found where it has.
+const WORDS_MAY_FIND_NOTHING: &str = "Mastodon finds words only on servers with full-text search, and there only \
+    statuses whose authors allow it; elsewhere this source stays empty: listen for a hashtag instead";
+
+fn hint(network: Network, kind: &str, query: &str) -> Option<&'static str> {
+    let is_words = network == Network::Mastodon && kind == StreamKind::Search.as_str() && !query.starts_with('#');
+    is_words.then_some(WORDS_MAY_FIND_NOTHING)
+}
+
+/// `mentions`, `search:#marka`.
+pub(super) fn stream_name(kind: String, query: &str) -> String {
+    if query.is_empty() { kind } else { format!("{kind}:{query}") }
+}
 
 impl Store {
     /// Every account with its streams, by name.
@@ -46,17 +63,19 @@ impl Store {
             });
         }
 
-        let (mut streams, condition) = one("account_id");
+        let (mut streams, condition) = one("s.account_id");
         streams.text = format!(
-            "SELECT id, account_id, kind, query, complete_up_to, last_poll_at, next_poll_at, failures, failure_reason \
-             FROM streams WHERE {condition} AND retired_at IS NULL ORDER BY kind, query"
+            "SELECT s.id, s.account_id, a.network, s.kind, s.query, s.complete_up_to, s.last_poll_at, s.next_poll_at, \
+             s.failures, s.failure_reason FROM streams s JOIN accounts a ON a.id = s.account_id \
+             WHERE {condition} AND s.retired_at IS NULL ORDER BY s.kind, s.query"
         );
         let mut streams_of: HashMap<String, Vec<StreamView>> = HashMap::new();
         for row in streams.query().fetch_all(self.pool()).await? {
             let (kind, query) = (row.text("kind")?, row.text("query")?);
             streams_of.entry(row.text("account_id")?).or_default().push(StreamView {
                 id: row.word("id")?,
-                name: if query.is_empty() { kind } else { format!("{kind}:{query}") },
+                hint: hint(row.word("network")?, &kind, &query),
+                name: stream_name(kind, &query),
                 complete_up_to: row.maybe_time("complete_up_to")?,
                 last_poll_at: row.maybe_time("last_poll_at")?,
                 next_poll_at: row.time("next_poll_at")?,

@@ -17,7 +17,7 @@ use crate::store::{StoreError, Tx, events, maybe_micros, micros};
 const HOUR: i64 = 3_600_000_000;
 
 /// What a batch says of one message, all its changes taken together.
-enum Told<'c> {
+pub(super) enum Told<'c> {
     Message { mention: &'c NewMention, edited: bool },
     Gone,
 }
@@ -32,7 +32,7 @@ pub(super) async fn apply(
     let told = take_together(changes, &names);
     let ids: Vec<&str> = told.iter().map(|(id, _)| *id).collect();
     let local_keys: Vec<String> = told.iter().filter_map(|(_, told)| local_key(source, told)).collect();
-    let stored = Stored::read(tx, source, &ids, &local_keys).await?;
+    let stored = Stored::read(tx, source.network, &ids, &local_keys).await?;
 
     let mut recorded = Recorded::default();
     let mut new: Vec<(&NewMention, bool)> = Vec::new();
@@ -199,7 +199,7 @@ fn local_key(source: Source<'_>, told: &Told<'_>) -> Option<String> {
 }
 
 /// One entry for each message: a deletion wins, then the newest version.
-fn take_together<'c>(
+pub(super) fn take_together<'c>(
     changes: &[(usize, &'c NewChange)],
     names: &'c HashMap<String, String>,
 ) -> Vec<(&'c str, Told<'c>)> {
@@ -232,7 +232,7 @@ fn take_together<'c>(
 }
 
 /// When this version was made, if it is newer than the stored one.
-fn edit_time(
+pub(super) fn edit_time(
     incoming: &Incoming,
     edited: bool,
     text: Option<&str>,

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::Source;
+use crate::model::Network;
 use crate::store::rows::Cells;
 use crate::store::{StoreError, Tx};
 
@@ -33,6 +34,7 @@ pub(super) struct StoredOutgoing {
 }
 
 /// Everything stored under the ids of a batch.
+#[derive(Default)]
 pub(super) struct Stored {
     pub mentions: HashMap<String, StoredMention>,
     pub outgoing: HashMap<String, StoredOutgoing>,
@@ -46,17 +48,12 @@ impl Stored {
     /// went lie under `local_keys`.
     pub async fn read(
         tx: &mut Tx,
-        source: Source<'_>,
+        network: Network,
         ids: &[&str],
         local_keys: &[String],
     ) -> Result<Stored, StoreError> {
-        let network = source.network.as_str();
-        let mut stored = Stored {
-            mentions: HashMap::new(),
-            outgoing: HashMap::new(),
-            tombstones: HashSet::new(),
-            us: HashSet::new(),
-        };
+        let network = network.as_str();
+        let mut stored = Stored::default();
         let mentions =
             "SELECT id, remote_id, account_id, kind, text, published_at, edited_at, deleted_at, language, sentiment,
                         sentiment_score, intent, search_row FROM mentions WHERE network = ? AND remote_id";

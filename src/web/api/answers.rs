@@ -1,6 +1,7 @@
 //! Idempotency keys: a request that is sent again, because its answer got lost, has its effect once.
 //!
-//! Replies and posts keep their key with their delivery; every other creating call goes through [`once`].
+//! Replies and posts keep their key with their delivery, a file imported again changes nothing; every other creating call
+//! goes through [`once`].
 
 use std::sync::Arc;
 
@@ -36,8 +37,9 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 /// Runs a creating call once for its key and gives the same answer again.
 pub async fn once(State(app): State<Arc<App>>, caller: Caller, request: Request, next: Next) -> Response {
-    let keeps_its_own = |path: &str| path.ends_with("/replies") || path.ends_with("/posts");
-    if request.method() != Method::POST || keeps_its_own(request.uri().path()) {
+    let path = request.uri().path();
+    let once_by_itself = path.ends_with("/replies") || path.ends_with("/posts") || path.contains("/imports/");
+    if request.method() != Method::POST || once_by_itself {
         return next.run(request).await;
     }
     match key_of(request.headers()) {

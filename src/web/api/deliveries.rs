@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -21,7 +22,7 @@ use super::read::{Body, Id, Params};
 use crate::app::App;
 use crate::compose::{self, Confirmed, PostRequest};
 use crate::live::Wake;
-use crate::model::{AccountId, ConversationId, DeliveryId, DeliveryState, MentionId};
+use crate::model::{AccountId, ConversationId, DeliveryId, DeliveryState, Hold, MentionId};
 use crate::store::deliveries::{AttemptView, Decision, DeliveryFilter, DeliveryKind, DeliveryOrder, DeliveryView};
 use crate::web::error::Problem;
 
@@ -34,6 +35,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(cancel))
         .routes(routes!(reschedule))
         .routes(routes!(decide))
+        .routes(routes!(release))
         .routes(routes!(delete))
         .routes(routes!(sending))
         .routes(routes!(stop))
@@ -306,6 +308,56 @@ async fn decide(
     };
     let spacing = app.config.delivery.release_spacing;
     done(&app, app.store.decide(id, decision, spacing, &caller.actor).await?)
+}
+
+/// The longest time between two released deliveries: a day.
+const LONGEST_SPACING: u32 = 24 * 3600;
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewRelease {
+    /// `late` unless said. What is held for `restored` may be on its network already: look there first.
+    hold: Option<Hold>,
+    /// Every account unless said.
+    account_id: Option<AccountId>,
+    /// Seconds between two of an account, up to a day; as configured (`delivery.release_spacing_seconds`) unless said.
+    #[schema(maximum = 86400)]
+    spacing_seconds: Option<u32>,
+}
+
+/// What was released.
+#[derive(Debug, Serialize, ToSchema)]
+struct Released {
+    /// Deliveries that were held and are queued now.
+    released: usize,
+    /// Seconds between two of an account.
+    spacing_seconds: u64,
+}
+
+/// Releases everything that is held for one reason, in the order it was due, spaced.
+#[utoipa::path(post, path = "/deliveries/release", tag = "deliveries",
+    params(("Idempotency-Key" = Option<String>, Header)),
+    request_body = NewRelease, responses((status = 200, body = Released)))]
+async fn release(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(new): Body<NewRelease>,
+) -> Result<Json<Released>, Problem> {
+    let spacing = match new.spacing_seconds {
+        None => app.config.delivery.release_spacing,
+        Some(seconds @ 0..=LONGEST_SPACING) => Duration::from_secs(seconds.into()),
+        Some(_) => {
+            return Err(Problem::invalid("spacing_seconds", format!("at most {LONGEST_SPACING} seconds: a day")));
+        }
+    };
+    if let Some(id) = new.account_id {
+        app.store.account(id).await?;
+    }
+    let hold = new.hold.unwrap_or(Hold::Late);
+    let released = app.store.release_held(hold, new.account_id, spacing, &caller.actor).await?;
+    app.live.wake(Wake::Outbox);
+    app.live.wake(Wake::Events);
+    Ok(Json(Released { released, spacing_seconds: spacing.as_secs() }))
 }
 
 /// Deletes what was sent from its network; the answer is the delivery that does it.

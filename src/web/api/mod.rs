@@ -8,10 +8,12 @@ mod contacts;
 mod conversations;
 mod deliveries;
 mod events;
+mod imports;
 mod insight;
 pub mod lists;
 mod mentions;
 mod read;
+mod unparsed;
 mod users;
 
 use std::sync::Arc;
@@ -34,7 +36,7 @@ use crate::app::App;
 
 pub use users::TOKEN_PREFIX;
 
-/// The largest body of a call.
+/// The largest body of a call, in bytes; a file that is imported has a limit of its own.
 pub const LARGEST_BODY: usize = 512 * 1024;
 
 #[derive(OpenApi)]
@@ -72,7 +74,9 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .merge(conversations::routes())
         .merge(deliveries::routes())
         .merge(accounts::routes())
+        .merge(unparsed::routes())
         .merge(contacts::routes())
+        .merge(imports::routes())
         .merge(insight::routes())
         .merge(alerts::routes())
         .merge(users::routes())
