@@ -129,8 +129,7 @@ impl<'r, T> Statements<'r, T> {
         }
         let (chunk, after) = self.rows.split_at(self.engine.chunk(self.rows.len()));
         self.rows = after;
-        let mut text =
-            String::with_capacity(self.head.len() + self.tail.len() + (self.row.len() + 16) * chunk.len());
+        let mut text = String::with_capacity(self.head.len() + self.tail.len() + (self.row.len() + 16) * chunk.len());
         text.push_str(self.head);
         text.push_str(" VALUES ");
         let mut number = 0;

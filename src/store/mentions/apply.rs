@@ -34,7 +34,8 @@ pub(super) async fn apply(
     let local_keys: Vec<String> = told.iter().filter_map(|(_, told)| local_key(source, told)).collect();
     let stored = Stored::read(tx, source.network, &ids, &local_keys).await?;
 
-    let mut recorded = Recorded::default();
+    // What a batch says twice was there already the second time.
+    let mut recorded = Recorded { known: changes.len() - told.len(), ..Recorded::default() };
     let mut new: Vec<(&NewMention, bool)> = Vec::new();
     let mut edits: Vec<(&StoredMention, &NewMention, Timestamp)> = Vec::new();
     let mut seen_again: Vec<(&StoredMention, &Incoming)> = Vec::new();
