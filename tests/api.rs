@@ -861,16 +861,16 @@ async fn a_file_that_cannot_be_imported_is_refused_with_the_reason(
 async fn a_file_is_stored_while_it_comes_in_and_a_stop_says_how_to_go_on(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
+    const STORED: &str = "SELECT COUNT(*) FROM mentions";
     let api = Api::start(backend).await;
     let lines: Vec<String> = (0..2_010).map(|id| format!("{{\"id\":\"{id}\",\"text\":\"merhaba {id}\"}}\n")).collect();
     let (sender, receiver) = tokio::sync::mpsc::channel::<Result<String, std::io::Error>>(1);
     let body = futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
     let body = reqwest::Body::wrap_stream(body);
-    let store = api.app.store.clone();
     let halfway = async {
         sender.send(Ok(lines.concat())).await.expect("the body is taken");
         eventually("the first lines are stored, and the file goes on", || async {
-            store.inbox_counts(None).await.expect("answered").open == 2_000
+            api.database.number(STORED).await == 2_000
         })
         .await;
         api.app.shutdown.cancel();
@@ -878,7 +878,7 @@ async fn a_file_is_stored_while_it_comes_in_and_a_stop_says_how_to_go_on(
     let (stopped, ()) = tokio::join!(api.import("mentions", JSON_LINES, body), halfway);
     let stopped = stopped.refused(503, "stopping");
     assert!(stopped["next_step"].as_str().is_some_and(|step| step.contains("send the file again")), "{stopped}");
-    assert_eq!(store.inbox_counts(None).await.expect("answered").open, 2_000, "whole chunks stay");
+    assert_eq!(api.database.number(STORED).await, 2_000, "whole chunks stay");
 }
 
 #[rstest]
