@@ -18,6 +18,7 @@ use super::texts::Text;
 use crate::app::App;
 use crate::live::Wake;
 use crate::model::{AccountId, Health};
+use crate::store::accounts::Account;
 use crate::store::inbox::{AccountView, GapView, StreamView};
 
 pub fn router() -> Router<Arc<App>> {
@@ -50,8 +51,9 @@ async fn list(console: Console, State(app): State<Arc<App>>) -> Result<Markup, P
     ))
 }
 
-fn card(console: &Console, account: &AccountView) -> Markup {
-    let gaps: usize = account.streams.iter().map(|stream| open_gaps(stream).count()).sum();
+fn card(console: &Console, view: &AccountView) -> Markup {
+    let account = &view.account;
+    let gaps: usize = view.streams.iter().map(|stream| open_gaps(stream).count()).sum();
     html! {
         section.card.account id=(format!("a-{}", account.id)) {
             div.row {
@@ -75,18 +77,18 @@ fn card(console: &Console, account: &AccountView) -> Markup {
             }
             (trouble(console, account))
             p.complete {
-                @match account.complete_up_to {
+                @match view.complete_up_to {
                     Some(at) => { (icon(Icon::Check)) span title=(console.exact(at)) { (console.fill(Text::CompleteUpTo, &[&console.short(at)])) } },
                     None => span.muted { (console.t(Text::CompleteUnknown)) },
                 }
                 " · "
                 @if gaps > 0 { strong { (console.count(Text::GapCount, gaps as i64)) } } @else { (console.t(Text::NoGaps)) }
-                @if account.unparsed > 0 {
-                    " · " a href=(format!("/accounts/{}/unparsed", account.id)) { (console.count(Text::Unparsed, account.unparsed)) }
+                @if view.unparsed > 0 {
+                    " · " a href=(format!("/accounts/{}/unparsed", account.id)) { (console.count(Text::Unparsed, view.unparsed)) }
                 }
             }
             ul.streams aria-label=(console.t(Text::Streams)) {
-                @for stream in &account.streams { (stream_row(console, stream)) }
+                @for stream in &view.streams { (stream_row(console, stream)) }
             }
         }
     }
@@ -96,7 +98,7 @@ fn open_gaps(stream: &StreamView) -> impl Iterator<Item = &GapView> {
     stream.gaps.iter().filter(|gap| gap.state != "filled")
 }
 
-fn control(console: &Console, account: &AccountView) -> Markup {
+fn control(console: &Console, account: &Account) -> Markup {
     html! {
         @if account.paused_at.is_some() {
             form method="post" action=(format!("/accounts/{}/resume", account.id)) {
@@ -124,7 +126,7 @@ fn control(console: &Console, account: &AccountView) -> Markup {
 }
 
 /// What keeps the account from working, and the next step.
-fn trouble(console: &Console, account: &AccountView) -> Markup {
+fn trouble(console: &Console, account: &Account) -> Markup {
     html! {
         @if let Some(paused) = account.paused_at {
             div.notice.warning {

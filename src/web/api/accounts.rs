@@ -56,20 +56,21 @@ impl Row for AccountView {
 
     fn cells(&self) -> Vec<Cell> {
         let gaps = self.streams.iter().map(|stream| stream.gaps.len()).sum::<usize>();
+        let account = &self.account;
         vec![
-            Cell::of(self.id),
-            self.name.as_str().into(),
-            self.network.as_str().into(),
-            self.brand.as_str().into(),
-            self.handle.as_deref().into(),
-            self.health.as_str().into(),
-            self.health_reason.as_deref().into(),
+            Cell::of(account.id),
+            account.name.as_str().into(),
+            account.network.as_str().into(),
+            account.brand.as_str().into(),
+            account.handle.as_deref().into(),
+            account.health.as_str().into(),
+            account.health_reason.as_deref().into(),
             self.complete_up_to.into(),
             (gaps as i64).into(),
             self.unparsed.into(),
-            self.paused_at.into(),
-            self.pause_reason.as_deref().into(),
-            self.profile_url.as_deref().into(),
+            account.paused_at.into(),
+            account.pause_reason.as_deref().into(),
+            account.profile_url.as_deref().into(),
         ]
     }
 
