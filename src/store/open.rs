@@ -15,7 +15,15 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
 const CONNECTIONS: u32 = 8;
 
-pub(super) async fn open(url: &str) -> Result<(AnyPool, Engine), StoreError> {
+/// A database, ready for use.
+pub(super) struct Opened {
+    pub pool: AnyPool,
+    /// For transactions that write: on SQLite a pool of one connection, elsewhere the same as `pool`.
+    pub writer: AnyPool,
+    pub engine: Engine,
+}
+
+pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
     sqlx::any::install_default_drivers();
     let engine = engine_of(url)?;
     let url = match engine {
@@ -39,13 +47,20 @@ pub(super) async fn open(url: &str) -> Result<(AnyPool, Engine), StoreError> {
     migrate(&mut first, engine).await?;
     first.close().await?;
 
-    let pool = AnyPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(PATIENCE)
-        .after_connect(move |connection, _| Box::pin(async move { prepare(connection, engine).await }))
-        .connect_with(options)
-        .await?;
-    Ok((pool, engine))
+    let connections = async |most: u32| {
+        AnyPoolOptions::new()
+            .max_connections(most)
+            .acquire_timeout(PATIENCE)
+            .after_connect(move |connection, _| Box::pin(async move { prepare(connection, engine).await }))
+            .connect_with(options.clone())
+            .await
+    };
+    let pool = connections(CONNECTIONS).await?;
+    let writer = match engine {
+        Engine::Sqlite => connections(1).await?,
+        Engine::Postgres => pool.clone(),
+    };
+    Ok(Opened { pool, writer, engine })
 }
 
 /// Whether the address names a file that is not there.
