@@ -14,6 +14,10 @@ use super::{Engine, PATIENCE, StoreError, search};
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
 const CONNECTIONS: u32 = 8;
+/// 8 MB for each connection that reads, filled as it reads.
+const READERS_CACHE: &str = "PRAGMA cache_size = -8000";
+/// 32 MB for the one that writes: the pages that an import changes in one transaction, so that none is written twice.
+const WRITERS_CACHE: &str = "PRAGMA cache_size = -32000";
 
 /// A database, ready for use.
 pub(super) struct Opened {
@@ -47,17 +51,21 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
     migrate(&mut first, engine).await?;
     first.close().await?;
 
-    let connections = async |most: u32| {
-        AnyPoolOptions::new()
-            .max_connections(most)
-            .acquire_timeout(PATIENCE)
-            .after_connect(move |connection, _| Box::pin(async move { prepare(connection, engine).await }))
-            .connect_with(options.clone())
-            .await
+    let connections = async |most: u32, cache: &'static str| {
+        let prepared = AnyPoolOptions::new().after_connect(move |connection, _| {
+            Box::pin(async move {
+                prepare(connection, engine).await?;
+                if engine == Engine::Sqlite {
+                    sqlx::query(cache).execute(&mut *connection).await?;
+                }
+                Ok(())
+            })
+        });
+        prepared.max_connections(most).acquire_timeout(PATIENCE).connect_with(options.clone()).await
     };
-    let pool = connections(CONNECTIONS).await?;
+    let pool = connections(CONNECTIONS, READERS_CACHE).await?;
     let writer = match engine {
-        Engine::Sqlite => connections(1).await?,
+        Engine::Sqlite => connections(1, WRITERS_CACHE).await?,
         Engine::Postgres => pool.clone(),
     };
     Ok(Opened { pool, writer, engine })
@@ -177,8 +185,7 @@ async fn prepare(connection: &mut AnyConnection, engine: Engine) -> Result<(), s
             // What is deleted is overwritten, not only unlinked.
             "PRAGMA secure_delete = ON",
             "PRAGMA temp_store = MEMORY",
-            // 16 MB a connection and 64 MB of log: a large import writes each page less often.
-            "PRAGMA cache_size = -16000",
+            // 64 MB of log: a large import writes each page to the file less often.
             "PRAGMA wal_autocheckpoint = 16384",
         ],
         Engine::Postgres => &[

@@ -10,7 +10,6 @@ use super::threads::{Node, key_of, resolve};
 use super::{NewChange, NewMention, Recorded, Source};
 use crate::model::{AuthorId, MentionId, new_ulid};
 use crate::store::contacts::{Candidate, link_by_evidence};
-use crate::store::rows::Cells;
 use crate::store::search::{Entry, Index};
 use crate::store::{StoreError, Tx, events, maybe_micros, micros};
 
@@ -263,9 +262,17 @@ async fn put_authors<'c>(
         }
         entry.1 = entry.1.min(at);
     }
+    let names: Vec<&str> = newest.keys().copied().collect();
+    // Whoever writes authors is alone on their network: who is not found now is new.
+    let table = "authors WHERE network = ? AND remote_id";
+    let mut ids = tx.find_values(("remote_id", "id"), table, &[source.network.as_str()], &names).await?;
+    for name in names {
+        if !ids.contains_key(name) {
+            ids.insert(name.to_owned(), AuthorId::new(now).to_string());
+        }
+    }
     let authors: Vec<_> = newest.into_values().collect();
-    let rows = tx
-        .insert_returning(
+    tx.insert(
             "INSERT INTO authors (id, network, remote_id, handle, display_name, url, followers, first_seen_at, last_seen_at)",
             "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
             "ON CONFLICT (network, remote_id) DO UPDATE SET
@@ -277,13 +284,12 @@ async fn put_authors<'c>(
                 first_seen_at = CASE WHEN excluded.first_seen_at < authors.first_seen_at
                                      THEN excluded.first_seen_at ELSE authors.first_seen_at END,
                 last_seen_at = CASE WHEN excluded.last_seen_at > authors.last_seen_at
-                                    THEN excluded.last_seen_at ELSE authors.last_seen_at END
-             RETURNING id, remote_id",
+                                    THEN excluded.last_seen_at ELSE authors.last_seen_at END",
             &authors,
             |query, (incoming, first, last)| {
                 let author = &incoming.author;
                 query
-                    .bind(AuthorId::new(now).to_string())
+                    .bind(ids[&author.remote_id].as_str())
                     .bind(source.network.as_str())
                     .bind(author.remote_id.as_str())
                     .bind(clean(&author.handle))
@@ -295,7 +301,7 @@ async fn put_authors<'c>(
             },
         )
         .await?;
-    rows.iter().map(|row| Ok((row.text("remote_id")?, row.text("id")?))).collect()
+    Ok(ids)
 }
 
 async fn insert_mentions(tx: &mut Tx, source: Source<'_>, rows: &[Row<'_>], now: Timestamp) -> Result<(), StoreError> {
