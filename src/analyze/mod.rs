@@ -1,6 +1,7 @@
 //! Understands a text: language, tokens, sentiment and intents, with the words that drove them. CPU only, no I/O.
 
 mod emoji;
+mod entities;
 mod intents;
 mod language;
 mod lexicon;
@@ -9,17 +10,20 @@ mod segment;
 mod sentiment;
 mod suffixes;
 pub mod tokens;
+mod turkish;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::entities::{Entity, EntityKind};
 use self::intents::Cues;
 use self::language::{Detector, Script};
 use self::lexicon::{EmojiWeights, Endings, Lexicon, Mood};
 use self::segment::Words;
-use self::tokens::{TokenKind, Tokenizer};
+use self::tokens::{Token, TokenKind, Tokenizer};
+use self::turkish::Stemmer;
 use crate::model::{IntentLabel, SentimentLabel};
 
 /// What was understood of one text; serializes as `muhatap analyze` prints it.
@@ -31,6 +35,12 @@ pub struct Analysis {
     pub intents: Vec<Intent>,
     /// The folded surface forms, in the order of the text.
     pub tokens: Vec<String>,
+    /// The words of a Turkish text with their stems, those of hashtags among them; empty in other languages.
+    #[serde(default)]
+    pub stems: Vec<Stem>,
+    /// Handles, links, phones, amounts and the like, in the order of the text.
+    #[serde(default)]
+    pub entities: Vec<Entity>,
 }
 
 impl Analysis {
@@ -77,6 +87,32 @@ pub struct Intent {
     pub confidence: f64,
 }
 
+/// A word, its stem, and what its endings say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Stem {
+    /// In lower case, as it was written.
+    #[schema(example = "gelmedi")]
+    pub text: String,
+    #[schema(example = "gel")]
+    pub stem: String,
+    /// With the letters that were left out or drawn out put right, where that is certain: `için` of `icin`, `çok` of `çoook`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<String>,
+    /// `gelmedi`, `değil`, `yok`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub negated: bool,
+    /// `mi`, `musunuz`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub question: bool,
+    /// `kalitesiz`: without it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub without: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 /// Where the word dictionaries of Japanese, Chinese and Korean are, as `muhatap dictionaries build` leaves them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DictionaryPaths {
@@ -104,6 +140,7 @@ pub struct Analyzer {
     english: Lexicon<Mood>,
     emoji: EmojiWeights,
     cues: Cues,
+    stemmer: Stemmer,
     japanese: Words,
     chinese: Words,
     korean: Words,
@@ -120,6 +157,7 @@ impl Analyzer {
             english: Lexicon::parse(include_str!("../../config/lexicon/en.tsv"), Endings::English).expect(ours),
             emoji: EmojiWeights::parse(include_str!("../../config/lexicon/emoji.tsv")).expect(ours),
             cues: Cues::parse(include_str!("../../config/lexicon/intents.tsv")).expect(ours),
+            stemmer: Stemmer::default(),
             japanese: Words::new("ja", dictionaries.japanese.clone()),
             chinese: Words::new("zh", dictionaries.chinese.clone()),
             korean: Words::new("ko", dictionaries.korean.clone()),
@@ -153,9 +191,13 @@ impl Analyzer {
         };
         let sentiment = sentiment::score(text, &tokens, moods, &self.emoji, language.confidence);
         let intents = self.cues.intents(text, &tokens, &language.code, &sentiment);
+        let stemmer = (language.code == "tr").then_some(&self.stemmer);
+        let stems = stemmer.map(|stemmer| stems(&tokens, stemmer)).unwrap_or_default();
+        // Of the text as it came, so that their places are places in it.
+        let entities = entities::find(read, stemmer);
         let tokens = tokens.iter().filter(|token| token.kind != TokenKind::Mark);
         let tokens = tokens.map(|token| tokens::lower_case(token.surface, &language.code)).collect();
-        Analysis { language, sentiment, intents, tokens }
+        Analysis { language, sentiment, intents, tokens, stems, entities }
     }
 
     fn words_of(&self, language: &str) -> Option<&Words> {
@@ -166,6 +208,31 @@ impl Analyzer {
             _ => None,
         }
     }
+}
+
+fn stems(tokens: &[Token<'_>], stemmer: &Stemmer) -> Vec<Stem> {
+    let read = |word: String| {
+        let reading = stemmer.read(&word);
+        Stem {
+            text: word,
+            stem: reading.lemma,
+            restored: reading.restored,
+            negated: reading.negated,
+            question: reading.question,
+            without: reading.without,
+        }
+    };
+    let mut stems = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        match token.kind {
+            TokenKind::Word => stems.push(read(tokens::lower_case(token.surface, "tr"))),
+            TokenKind::Hashtag => {
+                stems.extend(entities::hashtag_words(token.surface, Some(stemmer)).into_iter().map(read))
+            }
+            _ => {}
+        }
+    }
+    stems
 }
 
 fn two_decimals(number: f64) -> f64 {

@@ -250,7 +250,7 @@ fn token(kind: TokenKind, text: &str, start: usize, end: usize) -> Token<'_> {
 }
 
 /// The special piece that starts here, and its length in bytes.
-fn special_at(rest: &str, first: char, after_space: bool) -> Option<(TokenKind, usize)> {
+pub(super) fn special_at(rest: &str, first: char, after_space: bool) -> Option<(TokenKind, usize)> {
     if let Some(length) = emoji::emoji_at(rest) {
         return Some((TokenKind::Emoji, length));
     }
