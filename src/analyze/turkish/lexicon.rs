@@ -258,7 +258,7 @@ impl Lexicon {
                 }
             }
             "p" => self.push(entry(spelled, At::Noun, Need::Anything)),
-            "x" => self.push(entry(spelled, At::Particle, Need::Anything)),
+            // Particles and whole forms.
             _ => self.push(entry(spelled, At::Particle, Need::Anything)),
         }
     }
@@ -286,7 +286,7 @@ impl Spelling {
     fn learn<'l>(lemmas: impl Iterator<Item = &'l str>) -> Self {
         let mut three = vec![0f32; LETTERS * LETTERS * LETTERS];
         let mut two = vec![0f32; LETTERS * LETTERS];
-        let mut one = vec![1f32; LETTERS];
+        let mut one = [1f32; LETTERS];
         for lemma in lemmas {
             let (mut before, mut last) = (0, 0);
             for letter in lemma.chars().map(letters::letter).chain([0]).map(usize::from) {

@@ -170,7 +170,7 @@ impl Stemmer {
         for (index, letter) in word.iter().copied().enumerate() {
             key = key.then(letter);
             for entry in self.lexicon.with(key) {
-                search.from_entry(entry, index + 1);
+                search.listed(entry, index + 1);
             }
         }
         if folded {
@@ -355,7 +355,7 @@ struct Search<'s, 'w> {
 }
 
 impl<'s> Search<'s, '_> {
-    fn from_entry(&mut self, entry: &'s Entry, end: usize) {
+    fn listed(&mut self, entry: &'s Entry, end: usize) {
         let next = self.word.get(end).copied().unwrap_or(0);
         let fits = match entry.need {
             Need::Anything => true,
