@@ -46,7 +46,7 @@ pub enum EntityKind {
 }
 
 /// More hashtags of one text are not split: each takes as long as many words.
-const MOST_SPLIT: usize = 20;
+pub const MOST_SPLIT: usize = 20;
 
 /// The entities of a text in their order; none overlap. Hashtags without capitals are split by the words of `stemmer`.
 pub fn find(text: &str, stemmer: Option<&Stemmer>) -> Vec<Entity> {
@@ -157,12 +157,10 @@ fn at_start(rest: &str, first: char, words: &Recent<'_>) -> Option<Hit> {
         }
         Some((TokenKind::Hashtag, length)) => {
             let name = rest[..length].trim_start_matches(['#', '＃']);
-            if name.chars().any(char::is_alphabetic) && !words.names_an_order() {
-                return Some(hit(EntityKind::Hashtag, length, ""));
+            if name.chars().filter(char::is_ascii_digit).count() >= 4 && words.names_an_order() {
+                return Some(hit(EntityKind::OrderNumber, length, name.to_uppercase()));
             }
-            let order = name.chars().filter(char::is_ascii_digit).count() >= 4;
-            return (order && words.names_an_order())
-                .then(|| hit(EntityKind::OrderNumber, length, name.to_uppercase()));
+            return name.chars().any(char::is_alphabetic).then(|| hit(EntityKind::Hashtag, length, ""));
         }
         _ => {}
     }
@@ -329,8 +327,8 @@ fn order_number(rest: &str, words: &Recent<'_>) -> Option<Hit> {
     if goes_on || !(5..=40).contains(&length) || digits < 4 || is_date(number) {
         return None;
     }
-    let following =
-        tokens::search_fold(rest[length..].trim_start_matches([' ', '\'', '’']).get(..12).unwrap_or_default());
+    let following: String = rest[length..].trim_start_matches([' ', '\'', '’']).chars().take(8).collect();
+    let following = tokens::search_fold(&following);
     let numbered = following.starts_with("numaral") || following.starts_with("nolu") || following.starts_with("no'lu");
     (numbered || words.names_an_order()).then(|| hit(EntityKind::OrderNumber, length, number.to_uppercase()))
 }
@@ -462,6 +460,9 @@ mod tests {
             ("iban TR33 0006 1005 1978 6457 8413 26 buraya", Iban, "TR330006100519786457841326"),
             ("#KargomNerede", Hashtag, "kargom nerede"),
             ("#iade_hakkım", Hashtag, "iade hakkım"),
+            ("kargo #iade", Hashtag, "iade"),
+            ("siparişim #40218833 yok", OrderNumber, "40218833"),
+            ("40218833 numaralı şikayetim", OrderNumber, "40218833"),
         ] {
             assert_eq!(only(text), Some((kind, value.to_owned())), "{text}: {:?}", found(text));
         }

@@ -223,11 +223,14 @@ fn stems(tokens: &[Token<'_>], stemmer: &Stemmer) -> Vec<Stem> {
         }
     };
     let mut stems = Vec::with_capacity(tokens.len());
+    let mut hashtags = 0;
     for token in tokens {
         match token.kind {
             TokenKind::Word => stems.push(read(tokens::lower_case(token.surface, "tr"))),
             TokenKind::Hashtag => {
-                stems.extend(entities::hashtag_words(token.surface, Some(stemmer)).into_iter().map(read))
+                hashtags += 1;
+                let by_words = Some(stemmer).filter(|_| hashtags <= entities::MOST_SPLIT);
+                stems.extend(entities::hashtag_words(token.surface, by_words).into_iter().map(read));
             }
             _ => {}
         }
