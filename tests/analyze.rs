@@ -344,7 +344,7 @@ fn a_line_has_the_promised_shape() {
     );
     assert_eq!(first["entities"], serde_json::json!([]));
     let keys: Vec<&String> = first.as_object().unwrap().keys().collect();
-    assert_eq!(keys.len(), 7, "{keys:?}");
+    assert_eq!(keys.len(), 9, "{keys:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::hashtags::Splitter;
 use super::tokens::{self, TokenKind};
 use super::turkish::Stemmer;
 
@@ -45,24 +46,20 @@ pub enum EntityKind {
     OrderNumber,
 }
 
-/// More hashtags of one text are not split: each takes as long as many words.
-pub const MOST_SPLIT: usize = 20;
-
 /// The entities of a text in their order; none overlap. Hashtags without capitals are split by the words of `stemmer`.
 pub fn find(text: &str, stemmer: Option<&Stemmer>) -> Vec<Entity> {
     let mut found = Vec::new();
     let mut words = Recent::default();
     let mut at = 0;
     let mut after_space = true;
-    let mut split = 0;
+    let mut hashtags = Splitter::new(stemmer);
     while let Some(character) = text[at..].chars().next() {
         let rest = &text[at..];
         let hit = if after_space { at_start(rest, character, &words) } else { None };
         if let Some(mut hit) = hit {
             let written = &rest[..hit.length];
             if hit.kind == EntityKind::Hashtag {
-                split += 1;
-                hit.value = hashtag_words(written, stemmer.filter(|_| split <= MOST_SPLIT)).join(" ");
+                hit.value = hashtags.words(written).join(" ");
             }
             found.push(Entity {
                 kind: hit.kind,
@@ -386,33 +383,6 @@ fn phone(rest: &str) -> Option<Hit> {
         },
     }?;
     Some(hit(EntityKind::Phone, length, value))
-}
-
-/// The words a hashtag is made of, in lower case: by its capitals and underscores, else by the words that are known.
-pub fn hashtag_words(hashtag: &str, stemmer: Option<&Stemmer>) -> Vec<String> {
-    let name = hashtag.trim_start_matches(['#', '＃']);
-    let language = if stemmer.is_some() { "tr" } else { "und" };
-    let mut pieces: Vec<&str> = Vec::new();
-    for part in name.split('_').filter(|part| !part.is_empty()) {
-        let mut from = 0;
-        let mut before: Option<char> = None;
-        for (at, character) in part.char_indices() {
-            let starts = before.is_some_and(|before| {
-                (before.is_lowercase() && character.is_uppercase()) || (before.is_numeric() != character.is_numeric())
-            });
-            if starts {
-                pieces.push(&part[from..at]);
-                from = at;
-            }
-            before = Some(character);
-        }
-        pieces.push(&part[from..]);
-    }
-    let lower: Vec<String> = pieces.iter().map(|piece| tokens::fold_case(piece, language)).collect();
-    match (lower.as_slice(), stemmer) {
-        ([whole], Some(stemmer)) => stemmer.split(whole).unwrap_or_else(|| vec![whole.clone()]),
-        _ => lower,
-    }
 }
 
 #[cfg(test)]

@@ -2,15 +2,19 @@
 
 mod emoji;
 mod entities;
+mod hashtags;
 mod intents;
 mod language;
 mod lexicon;
 pub mod mecab;
 mod segment;
 mod sentiment;
+mod stems;
 mod suffixes;
 pub mod tokens;
+mod topics;
 mod turkish;
+mod urgency;
 
 use std::path::PathBuf;
 
@@ -18,12 +22,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::entities::{Entity, EntityKind};
+use self::hashtags::Splitter;
 use self::intents::Cues;
 use self::language::{Detector, Script};
 use self::lexicon::{EmojiWeights, Endings, Lexicon, Mood};
 use self::segment::Words;
+pub use self::stems::Stem;
 use self::tokens::{Token, TokenKind, Tokenizer};
+pub use self::topics::Topic;
+use self::topics::Topics;
 use self::turkish::Stemmer;
+use self::urgency::Alarms;
+pub use self::urgency::{Alarm, Urgency};
 use crate::model::{IntentLabel, SentimentLabel};
 
 /// What was understood of one text; serializes as `muhatap analyze` prints it.
@@ -41,6 +51,12 @@ pub struct Analysis {
     /// Handles, links, phones, amounts and the like, in the order of the text.
     #[serde(default)]
     pub entities: Vec<Entity>,
+    /// What it is about, by their names in the language of the text, in the order they come up.
+    #[serde(default)]
+    #[schema(example = json!(["kargo", "iade"]))]
+    pub topics: Vec<String>,
+    #[serde(default)]
+    pub urgency: Urgency,
 }
 
 impl Analysis {
@@ -87,32 +103,6 @@ pub struct Intent {
     pub confidence: f64,
 }
 
-/// A word, its stem, and what its endings say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Stem {
-    /// In lower case, as it was written.
-    #[schema(example = "gelmedi")]
-    pub text: String,
-    #[schema(example = "gel")]
-    pub stem: String,
-    /// With the letters that were left out or drawn out put right, where that is certain: `için` of `icin`, `çok` of `çoook`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restored: Option<String>,
-    /// `gelmedi`, `değil`, `yok`.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub negated: bool,
-    /// `mi`, `musunuz`.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub question: bool,
-    /// `kalitesiz`: without it.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub without: bool,
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
 /// Where the word dictionaries of Japanese, Chinese and Korean are, as `muhatap dictionaries build` leaves them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DictionaryPaths {
@@ -141,6 +131,8 @@ pub struct Analyzer {
     emoji: EmojiWeights,
     cues: Cues,
     stemmer: Stemmer,
+    topics: Topics,
+    alarms: Alarms,
     japanese: Words,
     chinese: Words,
     korean: Words,
@@ -158,6 +150,8 @@ impl Analyzer {
             emoji: EmojiWeights::parse(include_str!("../../config/lexicon/emoji.tsv")).expect(ours),
             cues: Cues::parse(include_str!("../../config/lexicon/intents.tsv")).expect(ours),
             stemmer: Stemmer::default(),
+            topics: Topics::default(),
+            alarms: Alarms::built_in().expect(ours),
             japanese: Words::new("ja", dictionaries.japanese.clone()),
             chinese: Words::new("zh", dictionaries.chinese.clone()),
             korean: Words::new("ko", dictionaries.korean.clone()),
@@ -192,12 +186,17 @@ impl Analyzer {
         let sentiment = sentiment::score(text, &tokens, moods, &self.emoji, language.confidence);
         let intents = self.cues.intents(text, &tokens, &language.code, &sentiment);
         let stemmer = (language.code == "tr").then_some(&self.stemmer);
-        let stems = stemmer.map(|stemmer| stems(&tokens, stemmer)).unwrap_or_default();
+        let hashtags = hashtag_words(&tokens, stemmer);
+        let stems = stemmer.map(|stemmer| stems::of(&tokens, &hashtags, stemmer)).unwrap_or_default();
+        let hashtags: Vec<Vec<Token<'_>>> = hashtags.iter().map(|words| tokens::words(words)).collect();
+        let topics = self.topics.of(&tokens, &hashtags, &language.code);
+        let urgency = self.alarms.of(text, &tokens, &language.code, &sentiment);
         // Of the text as it came, so that their places are places in it.
         let entities = entities::find(read, stemmer);
         let tokens = tokens.iter().filter(|token| token.kind != TokenKind::Mark);
         let tokens = tokens.map(|token| tokens::lower_case(token.surface, &language.code)).collect();
-        Analysis { language, sentiment, intents, tokens, stems, entities }
+        let topics = topics.into_iter().map(str::to_owned).collect();
+        Analysis { language, sentiment, intents, tokens, stems, entities, topics, urgency }
     }
 
     fn words_of(&self, language: &str) -> Option<&Words> {
@@ -210,32 +209,11 @@ impl Analyzer {
     }
 }
 
-fn stems(tokens: &[Token<'_>], stemmer: &Stemmer) -> Vec<Stem> {
-    let read = |word: String| {
-        let reading = stemmer.read(&word);
-        Stem {
-            text: word,
-            stem: reading.lemma,
-            restored: reading.restored,
-            negated: reading.negated,
-            question: reading.question,
-            without: reading.without,
-        }
-    };
-    let mut stems = Vec::with_capacity(tokens.len());
-    let mut hashtags = 0;
-    for token in tokens {
-        match token.kind {
-            TokenKind::Word => stems.push(read(tokens::lower_case(token.surface, "tr"))),
-            TokenKind::Hashtag => {
-                hashtags += 1;
-                let by_words = Some(stemmer).filter(|_| hashtags <= entities::MOST_SPLIT);
-                stems.extend(entities::hashtag_words(token.surface, by_words).into_iter().map(read));
-            }
-            _ => {}
-        }
-    }
-    stems
+/// The words of each hashtag, in lower case.
+fn hashtag_words(tokens: &[Token<'_>], stemmer: Option<&Stemmer>) -> Vec<Vec<String>> {
+    let mut splitter = Splitter::new(stemmer);
+    let hashtags = tokens.iter().filter(|token| token.kind == TokenKind::Hashtag);
+    hashtags.map(|token| splitter.words(token.surface)).collect()
 }
 
 fn two_decimals(number: f64) -> f64 {

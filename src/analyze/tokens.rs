@@ -238,6 +238,11 @@ impl Tokenizer {
     }
 }
 
+/// Words without a text around them, as tokens.
+pub(super) fn words(words: &[String]) -> Vec<Token<'_>> {
+    words.iter().map(|word| token(TokenKind::Word, word, 0, word.len())).collect()
+}
+
 fn token(kind: TokenKind, text: &str, start: usize, end: usize) -> Token<'_> {
     let surface = &text[start..end];
     let key = match kind {

@@ -84,6 +84,16 @@ pub fn character(letter: Letter) -> Option<char> {
     ALPHABET.get(usize::from(letter).wrapping_sub(1)).copied()
 }
 
+/// Turkish lower case of a text whose letters each are one character: `I` is `ı`, `İ` is `i`.
+pub fn lower_case(text: &str) -> String {
+    let lower = |character: char| match character {
+        'I' => 'ı',
+        'İ' => 'i',
+        _ => character.to_lowercase().next().unwrap_or(character),
+    };
+    text.chars().map(lower).collect()
+}
+
 /// The letter as it is typed on a keyboard without Turkish letters.
 pub fn plain(letter: Letter) -> Letter {
     match letter {

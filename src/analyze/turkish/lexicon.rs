@@ -20,6 +20,7 @@ pub enum Need {
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub letters: Box<[Letter]>,
+    /// In lower case, but for names.
     pub lemma: Box<str>,
     pub at: At,
     pub need: Need,
@@ -96,7 +97,10 @@ pub struct Lexicon {
 
 /// A word of a list before its forms are made.
 struct Listed<'l> {
+    /// In lower case.
     lemma: &'l str,
+    /// With the capitals of a name.
+    written: &'l str,
     form: Option<&'l str>,
     kind: &'l str,
     count: f32,
@@ -106,26 +110,31 @@ impl Lexicon {
     /// Reads lists of lines `kind <tab> count <tab> words`, `#` starting a comment. Kinds: `n` noun or adjective, `v` verb,
     /// `x` takes at most a copula, `f` whole forms as `form=lemma`, `p` pronouns' stems as `form=lemma` that take a noun's endings,
     /// `s` nouns of one syllable whose last consonant softens, `d` nouns that lose their last vowel, `g` nouns that double
-    /// their last consonant, `r` nouns in a back vowel that take front endings. A word in several lists counts with its largest number.
+    /// their last consonant, `r` nouns in a back vowel that take front endings. A word in several lists counts with its largest number,
+    /// and is a name in all when it has capitals in one.
     pub fn parse(lists: &[&str]) -> Result<Self, Unusable> {
+        let lowered: Vec<String> = lists.iter().map(|list| letters::lower_case(list)).collect();
         let mut listed: Vec<Listed<'_>> = Vec::new();
-        for list in lists {
-            for (index, line) in list.lines().enumerate() {
+        for (list, lowered) in lists.iter().zip(&lowered) {
+            for (index, (line, lowered)) in list.lines().zip(lowered.lines()).enumerate() {
                 if line.is_empty() || line.starts_with('#') {
                     continue;
                 }
                 let unusable = |reason| Unusable { line: index + 1, reason };
                 let mut fields = line.split('\t');
-                let (Some(kind), Some(count), Some(words)) = (fields.next(), fields.next(), fields.next()) else {
+                let (Some(kind), Some(count), Some(words), Some(lowered)) =
+                    (fields.next(), fields.next(), fields.next(), lowered.split('\t').nth(2))
+                else {
                     return Err(unusable("not kind, count and words"));
                 };
                 if !matches!(kind, "n" | "v" | "x" | "f" | "p" | "s" | "d" | "g" | "r") {
                     return Err(unusable("an unknown kind"));
                 }
                 let count = count.parse().map_err(|_| unusable("the count is not a number"))?;
-                listed.extend(words.split_whitespace().map(|word| match word.split_once('=') {
-                    Some((form, lemma)) => Listed { lemma, form: Some(form), kind, count },
-                    None => Listed { lemma: word, form: None, kind, count },
+                let words = words.split_whitespace().zip(lowered.split_whitespace());
+                listed.extend(words.map(|(written, word)| match word.split_once('=') {
+                    Some((form, lemma)) => Listed { lemma, written: lemma, form: Some(form), kind, count },
+                    None => Listed { lemma: word, written, form: None, kind, count },
                 }));
             }
         }
@@ -134,6 +143,13 @@ impl Lexicon {
         for word in listed.iter().filter(|word| word.form.is_none()) {
             let count = largest.entry((word.lemma, word.kind == "v")).or_default();
             *count = count.max(word.count);
+        }
+        let named = listed.iter().filter(|word| word.written != word.lemma);
+        let names: HashMap<&str, &str> = named.map(|word| (word.lemma, word.written)).collect();
+        for word in &mut listed {
+            if let Some(written) = names.get(word.lemma).filter(|_| word.form.is_none()) {
+                word.written = written;
+            }
         }
         let mut lexicon = Self {
             entries: Vec::with_capacity(listed.len() * 2),
@@ -161,7 +177,7 @@ impl Lexicon {
         let Some((&last, before)) = spelled.split_last() else { return };
         let entry = |letters: Vec<Letter>, at: At, need: Need| Entry {
             letters: letters.into(),
-            lemma: word.lemma.into(),
+            lemma: word.written.into(),
             at,
             need,
             says: if word.lemma == "mi" { QUESTION } else { 0 },

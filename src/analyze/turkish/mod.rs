@@ -1,5 +1,6 @@
 //! Turkish words: the lemma, what the endings say, and the letters a keyboard without them left out.
 
+mod cased;
 mod letters;
 mod lexicon;
 mod suffixes;
@@ -11,7 +12,7 @@ use self::suffixes::{Arc, At, DERIVES, Endings, NEGATED, QUESTION, Says, Sound, 
 /// What is known of one word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// In lower case: `kitap` of `kitabımı`, `gel` of `gelmedi`.
+    /// `kitap` of `kitabımı`, `gel` of `gelmedi`; in lower case, but for names.
     pub lemma: String,
     /// The word with its Turkish letters and without drawn-out vowels, where it was typed otherwise and that is certain.
     pub restored: Option<String>,
@@ -24,6 +25,9 @@ pub struct Reading {
     /// Whether the stem is in the lexicon.
     pub known: bool,
 }
+
+/// What parts a name from its endings.
+const APOSTROPHES: [char; 5] = ['\'', '’', '‘', '`', '´'];
 
 /// Words longer than this, in letters, are nobody's words and are their own lemma.
 const LONGEST: usize = 40;
@@ -55,6 +59,7 @@ impl Default for Stemmer {
         let lists = [
             include_str!("../../../config/lexicon/stems/own.tsv"),
             include_str!("../../../config/lexicon/stems/treebank.tsv"),
+            include_str!("../../../config/lexicon/stems/names.tsv"),
         ];
         Self {
             lexicon: Lexicon::parse(&lists).expect("word lists of our own, read by a test"),
@@ -66,7 +71,7 @@ impl Default for Stemmer {
 impl Stemmer {
     /// Reads one word, already in Turkish lower case.
     pub fn read(&self, word: &str) -> Reading {
-        let (body, tail) = match word.find(['\'', '’', '‘', '`', '´']) {
+        let (body, tail) = match word.find(APOSTROPHES) {
             Some(at) if at > 0 => (&word[..at], &word[at..]),
             _ => (word, ""),
         };
