@@ -3,6 +3,7 @@
 mod cased;
 mod letters;
 mod lexicon;
+mod spelling;
 mod suffixes;
 
 use self::letters::Letter;
@@ -174,8 +175,8 @@ impl Stemmer {
         let mut key = Key::EMPTY;
         for (index, letter) in word.iter().copied().enumerate() {
             key = key.then(letter);
-            for entry in self.lexicon.with(key) {
-                search.listed(entry, index + 1);
+            for (entry, letters) in self.lexicon.with(key) {
+                search.listed(entry, letters, index + 1);
             }
         }
         if folded {
@@ -243,10 +244,11 @@ impl Stemmer {
                 lemma
             }
             (Stem::Listed(entry), None) => {
-                let unchanged = entry.letters.len() == entry.lemma.chars().count();
+                let length = entry.length();
+                let unchanged = length == entry.lemma.chars().count();
                 let circumflex = |character: char| matches!(character, 'â' | 'î' | 'û');
-                if unchanged && characters.iter().take(entry.letters.len()).copied().any(circumflex) {
-                    prefix(entry.letters.len())
+                if unchanged && characters.iter().take(length).copied().any(circumflex) {
+                    prefix(length)
                 } else {
                     entry.lemma.to_string()
                 }
@@ -360,7 +362,7 @@ struct Search<'s, 'w> {
 }
 
 impl<'s> Search<'s, '_> {
-    fn listed(&mut self, entry: &'s Entry, end: usize) {
+    fn listed(&mut self, entry: &'s Entry, letters: &[Letter], end: usize) {
         let next = self.word.get(end).copied().unwrap_or(0);
         let fits = match entry.need {
             Need::Anything => true,
@@ -370,16 +372,16 @@ impl<'s> Search<'s, '_> {
         let folded = self.folded;
         let same =
             |(spelled, typed): (&Letter, &Letter)| *typed == if folded { letters::plain(*spelled) } else { *spelled };
-        if !fits || entry.letters.len() != end || !entry.letters.iter().zip(self.word).all(same) {
+        if !fits || letters.len() != end || !letters.iter().zip(self.word).all(same) {
             return;
         }
-        self.spelled[..end].copy_from_slice(&entry.letters);
+        self.spelled[..end].copy_from_slice(letters);
         let way = Way {
             stem: Stem::Listed(entry),
             derived: None,
             at: entry.at,
             end,
-            sound: entry.sound(),
+            sound: entry.sound,
             says: entry.says,
             cost: entry.cost,
             endings: 0,
