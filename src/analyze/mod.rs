@@ -1,25 +1,39 @@
 //! Understands a text: language, tokens, sentiment and intents, with the words that drove them. CPU only, no I/O.
 
 mod emoji;
+mod entities;
+mod hashtags;
 mod intents;
 mod language;
 mod lexicon;
 pub mod mecab;
 mod segment;
 mod sentiment;
+mod stems;
 mod suffixes;
 pub mod tokens;
+mod topics;
+mod turkish;
+mod urgency;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::entities::{Entity, EntityKind};
+use self::hashtags::Splitter;
 use self::intents::Cues;
 use self::language::{Detector, Script};
 use self::lexicon::{EmojiWeights, Endings, Lexicon, Mood};
 use self::segment::Words;
-use self::tokens::{TokenKind, Tokenizer};
+pub use self::stems::Stem;
+use self::tokens::{Token, TokenKind, Tokenizer};
+pub use self::topics::Topic;
+use self::topics::Topics;
+use self::turkish::Stemmer;
+use self::urgency::Alarms;
+pub use self::urgency::{Alarm, Urgency};
 use crate::model::{IntentLabel, SentimentLabel};
 
 /// What was understood of one text; serializes as `muhatap analyze` prints it.
@@ -31,6 +45,18 @@ pub struct Analysis {
     pub intents: Vec<Intent>,
     /// The folded surface forms, in the order of the text.
     pub tokens: Vec<String>,
+    /// The words of a Turkish text with their stems, those of hashtags among them; empty in other languages.
+    #[serde(default)]
+    pub stems: Vec<Stem>,
+    /// Handles, links, phones, amounts and the like, in the order of the text.
+    #[serde(default)]
+    pub entities: Vec<Entity>,
+    /// What it is about, by their names in the language of the text, in the order they come up.
+    #[serde(default)]
+    #[schema(example = json!(["kargo", "iade"]))]
+    pub topics: Vec<String>,
+    #[serde(default)]
+    pub urgency: Urgency,
 }
 
 impl Analysis {
@@ -104,6 +130,9 @@ pub struct Analyzer {
     english: Lexicon<Mood>,
     emoji: EmojiWeights,
     cues: Cues,
+    stemmer: Stemmer,
+    topics: Topics,
+    alarms: Alarms,
     japanese: Words,
     chinese: Words,
     korean: Words,
@@ -120,6 +149,9 @@ impl Analyzer {
             english: Lexicon::parse(include_str!("../../config/lexicon/en.tsv"), Endings::English).expect(ours),
             emoji: EmojiWeights::parse(include_str!("../../config/lexicon/emoji.tsv")).expect(ours),
             cues: Cues::parse(include_str!("../../config/lexicon/intents.tsv")).expect(ours),
+            stemmer: Stemmer::default(),
+            topics: Topics::default(),
+            alarms: Alarms::built_in().expect(ours),
             japanese: Words::new("ja", dictionaries.japanese.clone()),
             chinese: Words::new("zh", dictionaries.chinese.clone()),
             korean: Words::new("ko", dictionaries.korean.clone()),
@@ -153,9 +185,18 @@ impl Analyzer {
         };
         let sentiment = sentiment::score(text, &tokens, moods, &self.emoji, language.confidence);
         let intents = self.cues.intents(text, &tokens, &language.code, &sentiment);
+        let stemmer = (language.code == "tr").then_some(&self.stemmer);
+        let hashtags = hashtag_words(&tokens, stemmer);
+        let stems = stemmer.map(|stemmer| stems::of(&tokens, &hashtags, stemmer)).unwrap_or_default();
+        let hashtags: Vec<Vec<Token<'_>>> = hashtags.iter().map(|words| tokens::words(words)).collect();
+        let topics = self.topics.of(&tokens, &hashtags, &language.code);
+        let urgency = self.alarms.of(text, &tokens, &language.code, &sentiment);
+        // Of the text as it came, so that their places are places in it.
+        let entities = entities::find(read, stemmer);
         let tokens = tokens.iter().filter(|token| token.kind != TokenKind::Mark);
         let tokens = tokens.map(|token| tokens::lower_case(token.surface, &language.code)).collect();
-        Analysis { language, sentiment, intents, tokens }
+        let topics = topics.into_iter().map(str::to_owned).collect();
+        Analysis { language, sentiment, intents, tokens, stems, entities, topics, urgency }
     }
 
     fn words_of(&self, language: &str) -> Option<&Words> {
@@ -166,6 +207,13 @@ impl Analyzer {
             _ => None,
         }
     }
+}
+
+/// The words of each hashtag, in lower case.
+fn hashtag_words(tokens: &[Token<'_>], stemmer: Option<&Stemmer>) -> Vec<Vec<String>> {
+    let mut splitter = Splitter::new(stemmer);
+    let hashtags = tokens.iter().filter(|token| token.kind == TokenKind::Hashtag);
+    hashtags.map(|token| splitter.words(token.surface)).collect()
 }
 
 fn two_decimals(number: f64) -> f64 {

@@ -309,9 +309,10 @@ async fn insert_mentions(tx: &mut Tx, source: Source<'_>, rows: &[Row<'_>], now:
     tx.insert(
         "INSERT INTO mentions (id, network, remote_id, account_id, conversation_id, author_id, kind, text, url, in_reply_to,
                                visibility, rating, media, published_at, edited_at, received_at, language, language_confidence,
-                               sentiment, sentiment_score, sentiment_confidence, intent, intents, reasons, tokens, search_row)",
+                               sentiment, sentiment_score, sentiment_confidence, intent, intents, reasons, tokens, topics,
+                               urgency, alarms, search_row)",
         // A missing DOUBLE PRECISION is announced to PostgreSQL as another type than a given one, so it goes as text.
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS DOUBLE PRECISION), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS DOUBLE PRECISION), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         "",
         rows,
         |query, row| {
@@ -342,6 +343,9 @@ async fn insert_mentions(tx: &mut Tx, source: Source<'_>, rows: &[Row<'_>], now:
                 .bind(json(&analysis.intents))
                 .bind(json(&analysis.sentiment.because))
                 .bind(json(&analysis.tokens))
+                .bind(json(&analysis.topics))
+                .bind(analysis.urgency.level.as_str())
+                .bind(json(&analysis.urgency.because))
                 .bind(row.search_row)
         },
     )
@@ -407,8 +411,9 @@ async fn edit<'k>(
     sqlx::query(
         "UPDATE mentions SET text = $1, url = COALESCE($2, url), rating = CAST($3 AS DOUBLE PRECISION), media = $4,
                 edited_at = $5, language = $6, language_confidence = $7, sentiment = $8, sentiment_score = $9,
-                sentiment_confidence = $10, intent = $11, intents = $12, reasons = $13, tokens = $14, author_id = $15
-         WHERE id = $16",
+                sentiment_confidence = $10, intent = $11, intents = $12, reasons = $13, tokens = $14, topics = $15,
+                urgency = $16, alarms = $17, author_id = $18
+         WHERE id = $19",
     )
     .bind(clean(&incoming.text))
     .bind(incoming.url.as_deref().map(clean))
@@ -424,6 +429,9 @@ async fn edit<'k>(
     .bind(json(&analysis.intents))
     .bind(json(&analysis.sentiment.because))
     .bind(json(&analysis.tokens))
+    .bind(json(&analysis.topics))
+    .bind(analysis.urgency.level.as_str())
+    .bind(json(&analysis.urgency.because))
     .bind(author_id)
     .bind(known.id.as_str())
     .execute(&mut **tx)
@@ -482,7 +490,8 @@ async fn erase(
         sqlx::query(
             "UPDATE mentions SET text = NULL, url = NULL, media = '[]', rating = NULL, deleted_at = $1, language = 'und',
                     language_confidence = 0, sentiment = 'neutral', sentiment_score = 0, sentiment_confidence = 0,
-                    intent = 'other', intents = '[]', reasons = '[]', tokens = '[]', search_row = NULL
+                    intent = 'other', intents = '[]', reasons = '[]', tokens = '[]', topics = '[]', urgency = 'none',
+                    alarms = '[]', search_row = NULL
              WHERE id = $2",
         )
         .bind(micros(now))
