@@ -10,7 +10,7 @@ use crate::model::SentimentLabel;
 /// Tokens that are read: time stays bounded for any text.
 const TOKENS_READ: usize = 600;
 /// Words that are tried for a reason; the rest of a text moves its mood less.
-const TRIED: usize = 5;
+const TRIED: usize = 4;
 /// A word's log-odds divided by this is at most what it can move a probability by.
 const LOG_ODDS_TO_WEIGHT: f32 = 4.0;
 
@@ -81,15 +81,18 @@ impl Judge<'_> {
                 (token.kind, token.surface) = (TokenKind::Mark, "");
                 token.key.clear();
             }
-            // What stood around the word is read apart, and read together.
-            let apart = self.odds(&without);
+            // What stood around the word is read apart, then together; a mark without letters changes no hashed feature.
+            let features = Features::read(&without);
+            let (sums, count) = (self.model.sums(&features), features.count());
+            let rescored = |tokens: &[Token<'_>]| self.model.log_odds(&sums, count, &self.signalling.of(tokens));
+            let apart = rescored(&without);
             let weight = two_decimals(f64::from((odds[POLARITY] - apart[POLARITY]) / LOG_ODDS_TO_WEIGHT));
             let agrees = |odds: &LogOdds| (before - score(odds)) * weight >= 0.0;
             if weight == 0.0 || !agrees(&apart) {
                 continue;
             }
             without.retain(|token| !token.surface.is_empty());
-            if agrees(&self.odds(&without)) {
+            if agrees(&rescored(&without)) {
                 reasons.push(Reason { text: surface.to_owned(), weight });
             }
         }

@@ -128,15 +128,18 @@ pub fn train(
         halves.into_iter().flat_map(|half| half.join().unwrap_or_default()).collect()
     });
     without.sort_by_key(|(index, _)| *index);
-    let sharpness = [OPINION, POLARITY].map(|head| sharpness(&without, head));
-    for (_, answers) in &mut without {
-        for answer in answers {
-            answer.odds[OPINION] *= sharpness[0];
-            answer.odds[POLARITY] *= sharpness[1];
-        }
-    }
     say(&format!("{language}: learning from all"));
     let mut learnt = learn(&sources(&sets, None), &recipe);
+    // New texts are partly like those learnt from and partly not: dev parts and sets left out count alike.
+    let seen = sets.iter().filter(|set| !set.origin.polar).map(|set| answers(&learnt, set.dev.iter()));
+    let seen: Vec<Vec<Answer<'_>>> = seen.collect();
+    let fitted: Vec<&[Answer<'_>]> =
+        without.iter().map(|(_, answers)| answers.as_slice()).chain(seen.iter().map(Vec::as_slice)).collect();
+    let sharpness = [OPINION, POLARITY].map(|head| sharpness(&fitted, head));
+    for answer in without.iter_mut().flat_map(|(_, answers)| answers) {
+        answer.odds[OPINION] *= sharpness[0];
+        answer.odds[POLARITY] *= sharpness[1];
+    }
     (learnt.sharpness[OPINION], learnt.sharpness[POLARITY]) = (sharpness[0], sharpness[1]);
     let file = learnt.file();
     let whole = super::linear::Linear::read(&file)?;
@@ -225,8 +228,8 @@ fn labels(odds: &LogOdds) -> Vec<IntentLabel> {
     named(odds).into_iter().map(|(label, _)| label).collect()
 }
 
-/// What log-odds of `head` are multiplied by so that they fit texts of sets the model has not seen, each set counting alike.
-fn sharpness(without: &[(usize, Vec<Answer<'_>>)], head: usize) -> f32 {
+/// What log-odds of `head` are multiplied by so that they fit `groups` of texts not learnt from, each counting alike.
+fn sharpness(groups: &[&[Answer<'_>]], head: usize) -> f32 {
     let target = |sentiment: SentimentLabel| match (head, sentiment) {
         (OPINION, SentimentLabel::Neutral) => Some(0.0),
         (OPINION, _) => Some(1.0),
@@ -235,9 +238,9 @@ fn sharpness(without: &[(usize, Vec<Answer<'_>>)], head: usize) -> f32 {
         (_, SentimentLabel::Negative) => Some(0.0),
     };
     let loss = |sharpness: f32| -> f64 {
-        without
+        groups
             .iter()
-            .map(|(_, answers)| {
+            .map(|answers| {
                 let truths = answers.iter().filter_map(|answer| Some((answer.odds[head], target(answer.sentiment?)?)));
                 let (sum, count) = truths.fold((0.0, 0_u32), |(sum, count), (odds, target)| {
                     let chance = f64::from(super::linear::probability(sharpness * odds)).clamp(1e-6, 1.0 - 1e-6);
@@ -248,7 +251,7 @@ fn sharpness(without: &[(usize, Vec<Answer<'_>>)], head: usize) -> f32 {
             .sum()
     };
     let steps = (8..=30).map(|step| step as f32 / 20.0);
-    steps.min_by(|one, other| loss(*one).total_cmp(&loss(*other))).filter(|_| !without.is_empty()).unwrap_or(1.0)
+    steps.min_by(|one, other| loss(*one).total_cmp(&loss(*other))).unwrap_or(1.0)
 }
 
 const SENTIMENT_HEADER: &str = "| set | measured on | rows | mF1 | macro-recall | negative | neutral | positive | \
