@@ -90,9 +90,20 @@ impl App {
         let secret = account.secret()?;
         let settings = account.settings(secret.clone(), Arc::new(muhatap_connectors::MemorySession::default()));
         connect(&settings).map_err(|source| AppError::Account { name: account.name.clone(), source })?;
+        let new = self.new_account(account, secret.as_ref(), origin);
+        Ok(self.store.put_account(&new).await?)
+    }
+
+    /// An account as it is stored, its secret encrypted.
+    pub fn new_account(
+        &self,
+        account: &AccountConfig,
+        secret: Option<&SecretString>,
+        origin: &'static str,
+    ) -> NewAccount {
         // Bound to the name, which is unique and never changes; the row's id is not known before it is made.
         let purpose = secret_purpose(&account.name);
-        let new = NewAccount {
+        NewAccount {
             name: account.name.clone(),
             brand: account.brand.clone(),
             network: account.network.0,
@@ -102,10 +113,27 @@ impl App {
             poll_seconds: account.poll_seconds.into(),
             timezone: account.timezone.clone().unwrap_or_else(|| self.config.console.timezone.clone()),
             origin,
-            secret_mark: secret.as_ref().map(|secret| self.secrets.mark(&purpose, secret.expose_secret())),
-            secret: secret.as_ref().map(|secret| self.secrets.encrypt(&purpose, secret)),
-        };
-        Ok(self.store.put_account(&new).await?)
+            secret_mark: secret.map(|secret| self.secrets.mark(&purpose, secret.expose_secret())),
+            secret: secret.map(|secret| self.secrets.encrypt(&purpose, secret)),
+        }
+    }
+
+    /// The secret an account was stored with.
+    pub async fn secret_of(&self, account: &Account) -> Result<Option<SecretString>, AppError> {
+        let stored = self.store.stored_secrets(account.id).await?.secret;
+        let purpose = secret_purpose(&account.name);
+        Ok(stored.map(|text| self.secrets.decrypt(&purpose, &text)).transpose()?)
+    }
+
+    /// Keeps the session that a network handed out for the encrypted secret `made_with`.
+    pub async fn keep_session(
+        &self,
+        account_id: AccountId,
+        made_with: Option<&str>,
+        session: &SecretString,
+    ) -> Result<(), AppError> {
+        let text = self.secrets.encrypt(&session_purpose(account_id), session);
+        Ok(self.store.save_session(account_id, made_with, &text).await?)
     }
 }
 

@@ -252,14 +252,8 @@ impl Config {
     }
 
     fn check(&self, file: &str) -> Result<(), ConfigError> {
-        let zone = |place: String, name: &str| match jiff::tz::TimeZone::get(name) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(ConfigError::invalid(
-                place,
-                format!("{name:?} is not a time zone; write an IANA name such as \"Europe/Istanbul\""),
-            )),
-        };
-        zone(format!("{file}, console.timezone"), &self.console.timezone)?;
+        check_zone(&self.console.timezone)
+            .map_err(|message| ConfigError::invalid(format!("{file}, console.timezone"), message))?;
         if !["tr", "en"].contains(&self.console.language.as_str()) {
             return Err(ConfigError::invalid(
                 format!("{file}, console.language"),
@@ -282,26 +276,10 @@ impl Config {
         let mut names = std::collections::BTreeSet::new();
         for account in &self.accounts {
             let place = format!("{file}, account {:?}", account.name);
-            if account.name.trim().is_empty() || account.name.len() > 64 {
-                return Err(ConfigError::invalid(place, "the name must have 1 to 64 characters"));
-            }
             if !names.insert(&account.name) {
                 return Err(ConfigError::invalid(place, "two accounts have this name; names must differ"));
             }
-            if !(5..=86_400).contains(&account.poll_seconds) {
-                return Err(ConfigError::invalid(place, "poll_seconds must be from 5 to 86400"));
-            }
-            if let Some(name) = &account.timezone {
-                zone(place.clone(), name)?;
-            }
-            if let Some(url) = &account.base_url
-                && (!["http", "https"].contains(&url.scheme()) || url.host_str().is_none())
-            {
-                return Err(ConfigError::invalid(
-                    place,
-                    format!("base_url {url} must start with https:// (or http:// on your own machine)"),
-                ));
-            }
+            account.check().map_err(|(_, message)| ConfigError::invalid(place, message))?;
         }
         Ok(())
     }
@@ -321,6 +299,35 @@ impl Config {
     /// The folder of lindera dictionaries that `muhatap dictionaries` builds.
     pub fn dictionaries_dir(&self) -> PathBuf {
         self.data_dir().join("dictionaries")
+    }
+}
+
+impl AccountConfig {
+    /// Whether its values can be; names the key at fault.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.name.trim().is_empty() || self.name.len() > 64 {
+            return Err(("name", "the name must have 1 to 64 characters".to_owned()));
+        }
+        if !(5..=86_400).contains(&self.poll_seconds) {
+            return Err(("poll_seconds", "poll_seconds must be from 5 to 86400".to_owned()));
+        }
+        if let Some(name) = &self.timezone {
+            check_zone(name).map_err(|message| ("timezone", message))?;
+        }
+        if let Some(url) = &self.base_url
+            && (!["http", "https"].contains(&url.scheme()) || url.host_str().is_none())
+        {
+            let message = format!("base_url {url} must start with https:// (or http:// on your own machine)");
+            return Err(("base_url", message));
+        }
+        Ok(())
+    }
+}
+
+fn check_zone(name: &str) -> Result<(), String> {
+    match jiff::tz::TimeZone::get(name) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("{name:?} is not a time zone; write an IANA name such as \"Europe/Istanbul\"")),
     }
 }
 
@@ -434,7 +441,8 @@ pub fn default_brand() -> String {
     "default".to_owned()
 }
 
-fn default_poll_seconds() -> u32 {
+/// How often an account is polled that says nothing else.
+pub fn default_poll_seconds() -> u32 {
     30
 }
 

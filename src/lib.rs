@@ -7,6 +7,7 @@
 //! A mention: [`listen`] -> connector `poll` -> [`analyze`] and [`contacts`] -> [`store::mentions`].
 //! A reply or post: [`compose`] -> [`store::deliveries`] -> [`outbox`] -> [`deliver`] -> connector `publish`.
 
+pub mod accounts;
 pub mod alerts;
 pub mod analyze;
 pub mod app;

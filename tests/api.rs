@@ -9,19 +9,21 @@ use jiff::SignedDuration;
 use muhatap::app::App;
 use muhatap::compose::{self, PostRequest};
 use muhatap::config::{AccountConfig, Config, NetworkName, SecretSource};
-use muhatap::model::{AccountId, DeliveryState, Network, Role, Scope};
+use muhatap::model::{AccountId, DeliveryState, Health, Network, Role, Scope};
 use muhatap::store::contacts::NewContact;
 use muhatap::store::deliveries::{DeliveryFilter, DeliveryOrder};
 use muhatap::store::users::{NewToken, NewUser};
 use muhatap::web::api;
 use muhatap::web::credentials::{hash_of, hash_password};
 use muhatap_connectors::{Change, Incoming, Stream, StreamKind, Unparsed};
+use muhatap_simulator::{Options, Simulator};
 use reqwest::{Method, StatusCode};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::messages::{account, author, batch, lease, message, minutes_later, noon};
+use crate::support::running::Running;
 use crate::support::{Backend, Database, eventually};
 
 const JSON_LINES: &str = "application/x-ndjson";
@@ -861,16 +863,16 @@ async fn a_file_that_cannot_be_imported_is_refused_with_the_reason(
 async fn a_file_is_stored_while_it_comes_in_and_a_stop_says_how_to_go_on(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
+    const STORED: &str = "SELECT COUNT(*) FROM mentions";
     let api = Api::start(backend).await;
-    let lines: Vec<String> = (0..1_010).map(|id| format!("{{\"id\":\"{id}\",\"text\":\"merhaba {id}\"}}\n")).collect();
+    let lines: Vec<String> = (0..2_010).map(|id| format!("{{\"id\":\"{id}\",\"text\":\"merhaba {id}\"}}\n")).collect();
     let (sender, receiver) = tokio::sync::mpsc::channel::<Result<String, std::io::Error>>(1);
     let body = futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
     let body = reqwest::Body::wrap_stream(body);
-    let store = api.app.store.clone();
     let halfway = async {
         sender.send(Ok(lines.concat())).await.expect("the body is taken");
-        eventually("the first thousand are stored, and the file goes on", || async {
-            store.inbox_counts(None).await.expect("answered").open == 1_000
+        eventually("the first lines are stored, and the file goes on", || async {
+            api.database.number(STORED).await == 2_000
         })
         .await;
         api.app.shutdown.cancel();
@@ -878,7 +880,7 @@ async fn a_file_is_stored_while_it_comes_in_and_a_stop_says_how_to_go_on(
     let (stopped, ()) = tokio::join!(api.import("mentions", JSON_LINES, body), halfway);
     let stopped = stopped.refused(503, "stopping");
     assert!(stopped["next_step"].as_str().is_some_and(|step| step.contains("send the file again")), "{stopped}");
-    assert_eq!(store.inbox_counts(None).await.expect("answered").open, 1_000, "whole chunks stay");
+    assert_eq!(api.database.number(STORED).await, 2_000, "whole chunks stay");
 }
 
 #[rstest]
@@ -996,4 +998,181 @@ async fn lists_are_whole_in_a_database_that_sorts_as_people_do() {
     api.database.execute("ALTER TABLE unparsed ALTER COLUMN id TYPE TEXT COLLATE \"en-x-icu\"").await;
     assert!(api.get("/api/v1/audit").await.text.contains("sending.stop"));
     assert_eq!(api.get("/api/v1/unparsed").await.json()["items"].as_array().map(Vec::len), Some(1));
+}
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no test panicked").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The simulated network's shop, as somebody adds it.
+fn shop(simulator: &Simulator) -> Value {
+    json!({
+        "name": "dükkân", "network": "mastodon", "brand": "Yelpazar", "base_url": simulator.url(),
+        "token": "simulated-yelpazar", "listen_for": ["#yelpazar", " "], "poll_seconds": 60,
+    })
+}
+
+fn with(mut body: Value, key: &str, value: Value) -> Value {
+    body[key] = value;
+    body
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_account_is_added_tried_changed_and_removed(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let api = Api::start(backend).await;
+    let simulator = Simulator::start(Options::quiet()).await.expect("the simulated network starts");
+    let added = api.post_keyed("/api/v1/accounts", "hesap-1", shop(&simulator)).await;
+    assert_eq!(added.status, 201, "{}", added.text);
+    let again = api.post_keyed("/api/v1/accounts", "hesap-1", shop(&simulator)).await;
+    assert_eq!(again.json()["id"], added.json()["id"], "sent again it is one");
+    let account = added.json();
+    assert_eq!((&account["origin"], &account["listen_for"]), (&json!("console"), &json!(["#yelpazar"])));
+    assert!(account["handle"].as_str().is_some_and(|handle| handle.contains("yelpazar")), "{account}");
+    let at = format!("/api/v1/accounts/{}", account["id"].as_str().expect("an id"));
+
+    let patch = |body: Value| api.send(api.request(Method::PATCH, &at).json(&body));
+    let changed = patch(json!({"listen_for": ["#kargo"], "poll_seconds": 90})).await.json();
+    assert_eq!((&changed["listen_for"], &changed["poll_seconds"]), (&json!(["#kargo"]), &json!(90)));
+    assert_eq!((&changed["brand"], &changed["timezone"]), (&json!("Yelpazar"), &json!("Europe/Istanbul")));
+    patch(json!({"token": "simulated-yalan"})).await.refused(422, "account-refused");
+    let moved = patch(json!({"base_url": "https://elsewhere.example"})).await.refused(422, "invalid");
+    assert_eq!(moved["field"], "token", "a stored secret goes to no other server");
+    let other = patch(json!({"token": "simulated-kiyikent"})).await.refused(409, "conflict");
+    assert!(other["detail"].as_str().is_some_and(|detail| detail.contains("another name")), "{other}");
+    assert_eq!(patch(json!({"token": "simulated-yelpazar"})).await.status, 200);
+    patch(json!({"name": "baska"})).await.refused(422, "invalid");
+
+    let removed = api.send(api.request(Method::DELETE, &at)).await.json();
+    assert_eq!(removed["pause_reason"], "removed");
+    let id = account["id"].as_str().expect("an id").parse().expect("an id");
+    assert!(api.app.store.stored_secrets(id).await.expect("it can be read").secret.is_none());
+    api.post(&format!("{at}/resume"), json!({})).await.refused(409, "conflict");
+    patch(json!({"poll_seconds": 5})).await.refused(409, "conflict");
+    let back = api.post("/api/v1/accounts", shop(&simulator)).await;
+    assert_eq!((&back.json()["id"], &back.json()["paused_at"]), (&account["id"], &Value::Null), "it goes on");
+
+    let audit = api.get("/api/v1/audit").await.text;
+    for action in ["account_added", "account_changed", "account_removed"] {
+        assert!(audit.contains(action), "{action}: {audit}");
+    }
+    assert!(!audit.contains("simulated-") && !audit.contains("dükkân"), "{audit}");
+    for path in [at.as_str(), "/api/v1/accounts", "/accounts"] {
+        let answer = api.client.get(format!("http://{}{path}", api.address)).send().await.expect("an answer");
+        assert!(!answer.text().await.expect("text").contains("simulated-"), "{path}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_account_that_cannot_be_is_refused_and_nothing_is_stored(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
+    let _logging = tracing::subscriber::set_default(subscriber.finish());
+    let api = Api::start(backend).await;
+    let simulator = Simulator::start(Options::quiet()).await.expect("the simulated network starts");
+    let body = shop(&simulator);
+    let wrong = [
+        ("name", json!(" "), "name"),
+        ("network", json!("myspace"), "network"),
+        ("base_url", json!("ftp://example.org"), "base_url"),
+        ("base_url", json!("https://biri:cokgizli@example.org"), "base_url"),
+        ("poll_seconds", json!(1), "poll_seconds"),
+        ("timezone", json!("Mars/Olympus"), "timezone"),
+    ];
+    for (key, value, field) in wrong {
+        let answer = api.post("/api/v1/accounts", with(body.clone(), key, value)).await;
+        assert_eq!(answer.refused(422, "invalid")["field"], field);
+        assert!(!answer.text.contains("cokgizli") && !answer.text.contains("simulated-"), "{}", answer.text);
+    }
+    let unknown = api.post("/api/v1/accounts", with(body.clone(), "network", json!("myspace"))).await;
+    assert!(unknown.text.contains("mastodon") && unknown.text.contains("rss"), "{}", unknown.text);
+    let number = api.post("/api/v1/accounts", with(body.clone(), "token", json!(123_456_789))).await;
+    number.refused(422, "invalid");
+    assert!(!number.text.contains("123456789"), "{}", number.text);
+    for token in [json!(null), json!("  ")] {
+        api.post("/api/v1/accounts", with(body.clone(), "token", token)).await.refused(422, "invalid");
+    }
+    let refused = api.post("/api/v1/accounts", with(body.clone(), "token", json!("simulated-yalan"))).await;
+    refused.refused(422, "account-refused");
+    assert!(!refused.text.contains("simulated-yalan"), "{}", refused.text);
+    let away = with(body.clone(), "base_url", json!("http://127.0.0.1:9"));
+    api.post("/api/v1/accounts", away).await.refused(502, "network-away");
+    api.post("/api/v1/accounts", with(body.clone(), "network", json!("file"))).await.refused(422, "invalid");
+    assert!(api.app.store.accounts().await.expect("accounts can be read").is_empty());
+    for path in ["/", "/accounts"] {
+        let page = api.client.get(format!("http://{}{path}", api.address)).send().await.expect("an answer");
+        assert!(page.text().await.expect("text").contains("href=\"/accounts/new\""), "{path}: an empty page offers it");
+    }
+
+    assert_eq!(api.post("/api/v1/accounts", body.clone()).await.status, 201);
+    let twice = api.post("/api/v1/accounts", body.clone()).await.refused(409, "conflict");
+    assert!(twice["detail"].as_str().is_some_and(|detail| detail.contains("dükkân")), "{twice}");
+    api.use_token(Scope::Write).await;
+    api.post("/api/v1/accounts", with(body, "name", json!("ikinci"))).await.refused(403, "forbidden");
+    assert_eq!(api.app.store.accounts().await.expect("accounts can be read").len(), 1);
+    let logged = String::from_utf8_lossy(&log.0.lock().expect("no test panicked")).into_owned();
+    assert!(!logged.is_empty() && !logged.contains("simulated-yelpazar") && !logged.contains("simulated-yalan"));
+}
+
+#[tokio::test]
+async fn an_account_of_the_file_is_changed_in_the_file() {
+    let running = Running::start().await;
+    let at = format!("{}/api/v1/accounts/{}", running.url, running.account);
+    let client = reqwest::Client::new();
+    for request in [client.patch(&at).json(&json!({"poll_seconds": 60})), client.delete(&at)] {
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::CONFLICT);
+        assert!(answer.text().await.expect("text").contains("configuration file"));
+    }
+}
+
+#[tokio::test]
+async fn an_account_added_to_a_running_worker_is_heard_and_answers() {
+    let running = Running::with(Options::quiet(), "[delivery]\nundo_seconds = 1\n").await;
+    let client = reqwest::Client::new();
+    let body = json!({
+        "name": "belediye", "network": "mastodon", "base_url": running.simulator.url(), "token": "simulated-kiyikent",
+        "poll_seconds": 5,
+    });
+    let added = client.post(format!("{}/api/v1/accounts", running.url)).json(&body).send().await.expect("an answer");
+    assert_eq!(added.status(), StatusCode::CREATED);
+    let added: Value = added.json().await.expect("JSON");
+    let id: AccountId = added["id"].as_str().expect("an id").parse().expect("an id");
+    let store = &running.app.store;
+    eventually("it is listened on", || async { store.account(id).await.is_ok_and(|it| it.health == Health::Ok) }).await;
+    running.stranger_writes("ayse@ornek.example", "@kiyikent çöpler üç gündür alınmadı").await;
+    store.poll_account_now(id).await.expect("streams can be made due");
+    running.app.live.wake(muhatap::live::Wake::Streams);
+    let heard = || async {
+        let mentions = store.mentions(&Default::default()).await.expect("mentions can be read");
+        mentions.into_iter().find(|mention| mention.text.as_deref().is_some_and(|text| text.contains("üç gündür")))
+    };
+    eventually("the mention is stored", || async { heard().await.is_some() }).await;
+    let mention = heard().await.expect("it was just there").id;
+    let reply = client
+        .post(format!("{}/api/v1/mentions/{mention}/replies", running.url))
+        .header("Idempotency-Key", "yanit-1")
+        .json(&json!({"text": "@ayse@ornek.example Ekip yolda."}))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(reply.status(), StatusCode::CREATED);
+    eventually("the reply is out", || async { running.our_posts().iter().any(|text| text.contains("Ekip yolda")) })
+        .await;
+    running.stop().await;
 }

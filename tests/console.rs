@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use muhatap::compose::{self, PostRequest};
-use muhatap::model::{ConversationState, DeliveryState};
+use muhatap::model::{ConversationState, DeliveryState, Health};
 use muhatap::store::deliveries::{DeliveryFilter, DeliveryView};
 use muhatap_connectors::{Stream, StreamKind};
 use muhatap_simulator::Options;
@@ -11,8 +11,17 @@ use crate::support::eventually;
 use crate::support::running::{Running, Visitor};
 
 /// Every page that lists or shows something, besides a conversation.
-const PAGES: [&str; 8] =
-    ["/", "/schedule", "/schedule/new", "/deliveries", "/sentiment", "/accounts", "/contacts", "/users"];
+const PAGES: [&str; 9] = [
+    "/",
+    "/schedule",
+    "/schedule/new",
+    "/deliveries",
+    "/sentiment",
+    "/accounts",
+    "/accounts/new",
+    "/contacts",
+    "/users",
+];
 
 async fn deliveries(running: &Running) -> Vec<DeliveryView> {
     running.app.store.deliveries(&DeliveryFilter::default()).await.expect("deliveries can be read")
@@ -362,7 +371,12 @@ async fn what_is_held_is_shown_with_its_spacing_and_released_together() {
     assert_eq!(released.status, 303, "{}", released.body);
     let page = visitor.get(&released.location.expect("it leads back")).await;
     assert!(page.body.contains("What was held is queued.") && !page.body.contains("Release all"), "{}", page.body);
-    eventually("the first is out", || async { running.our_posts() == ["Kış geldi"] }).await;
+    // The post is on the network a moment before the row says so.
+    eventually("the first is out, and its row says so", || async {
+        deliveries(&running).await.iter().any(|one| one.state == DeliveryState::Sent)
+    })
+    .await;
+    assert_eq!(running.our_posts(), ["Kış geldi"]);
     let mut later: Vec<_> = deliveries(&running).await.into_iter().filter(|one| one.sent_at.is_none()).collect();
     later.sort_by_key(|delivery| delivery.due_at);
     assert_eq!(later.iter().map(|one| one.state).collect::<Vec<_>>(), [DeliveryState::Queued; 2]);
@@ -426,4 +440,77 @@ async fn a_search_for_words_on_mastodon_warns_that_it_may_stay_empty() {
         let page = visitor.get("/accounts").await;
         assert_eq!(page.body.matches(words).count(), 1, "at one of the two: {}", page.body);
     }
+}
+
+#[tokio::test]
+async fn an_account_added_in_the_console_is_heard_answers_and_is_removed() {
+    let running = Running::with(Options::quiet(), "[delivery]\nundo_seconds = 1\n").await;
+    let mut visitor = running.visitor();
+    let page = visitor.get("/accounts").await;
+    assert!(
+        page.body.contains("href=\"/accounts/new\"") && page.body.contains("changed in muhatap.toml"),
+        "{}",
+        page.body
+    );
+    let csrf = visitor.get("/accounts/new").await.field("csrf");
+    let typed = |token: &'static str, zone: &'static str| {
+        [
+            ("network", "mastodon".to_owned()),
+            ("name", "belediye".to_owned()),
+            ("brand", "Kıyıkent".to_owned()),
+            ("base_url", running.simulator.url().to_owned()),
+            ("user", String::new()),
+            ("token", token.to_owned()),
+            ("listen_for", "#kıyıkent\r\n\r\nsahil <yolu>".to_owned()),
+            ("poll_seconds", "5".to_owned()),
+            ("timezone", zone.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    };
+    let zone = visitor.post("/accounts", &csrf, &borrowed(&typed("simulated-kiyikent", "Mars/Olympus"))).await;
+    assert_eq!(zone.status, 422);
+    assert!(zone.body.contains("is not a time zone") && !zone.body.contains("simulated-"), "{}", zone.body);
+    let refused = visitor.post("/accounts", &csrf, &borrowed(&typed("simulated-yalan", "Europe/Istanbul"))).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.body.contains("was not saved: the network refuses the credentials"), "{}", refused.body);
+    assert!(
+        refused.body.contains("value=\"Kıyıkent\"") && refused.body.contains("sahil &lt;yolu&gt;"),
+        "{}",
+        refused.body
+    );
+    assert!(!refused.body.contains("simulated-"), "{}", refused.body);
+
+    let form = typed("simulated-kiyikent", "Europe/Istanbul");
+    let added = visitor.post("/accounts", &csrf, &borrowed(&form)).await;
+    assert_eq!(added.status, 303, "{}", added.body);
+    let store = &running.app.store;
+    let id = store.account_by_name("belediye").await.expect("it is there").id;
+    let listened = || async { store.account(id).await.is_ok_and(|account| account.health == Health::Ok) };
+    eventually("it is listened on", listened).await;
+    running.stranger_writes("ayse@ornek.example", "@kiyikent çöpler üç gündür alınmadı").await;
+    store.poll_account_now(id).await.expect("streams can be made due");
+    running.app.live.wake(muhatap::live::Wake::Streams);
+    eventually("the mention is in the inbox", async || visitor.get("/").await.body.contains("üç gündür")).await;
+    let mentions = store.mentions(&Default::default()).await.expect("mentions can be read");
+    let mention = mentions[0].id.to_string();
+    let (action, csrf, fields) = reply_form(&mut visitor, &mention, "@ayse@ornek.example Ekip yolda.").await;
+    assert_eq!(visitor.post(&action, &csrf, &borrowed(&fields)).await.status, 303);
+    eventually("the reply is out", || async { running.our_posts().iter().any(|text| text.contains("Ekip yolda")) })
+        .await;
+
+    let edit = visitor.get(&format!("/accounts/{id}/edit")).await;
+    assert!(edit.body.contains("#kıyıkent") && !edit.body.contains("simulated-"), "{}", edit.body);
+    let mut change = typed("", "Europe/Berlin");
+    change.retain(|(name, _)| name != "name" && name != "network");
+    let changed = visitor.post(&format!("/accounts/{id}/edit"), &csrf, &borrowed(&change)).await;
+    assert_eq!(changed.status, 303, "{}", changed.body);
+    assert_eq!(store.account(id).await.expect("it is there").timezone, "Europe/Berlin");
+    let removed = visitor.post(&format!("/accounts/{id}/remove"), &csrf, &[]).await;
+    assert_eq!(removed.status, 303, "{}", removed.body);
+    assert!(visitor.get("/accounts").await.body.contains("its history is kept"));
+    assert!(visitor.get(&format!("/mentions/{mention}")).await.body.contains("üç gündür"));
+    let file = visitor.get(&format!("/accounts/{}/edit", running.account)).await;
+    assert_eq!(file.status, 409, "the file's accounts are changed in the file");
+    running.stop().await;
 }

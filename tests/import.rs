@@ -105,8 +105,8 @@ async fn a_dry_run_foresees_what_the_import_then_does(#[values(Backend::Sqlite, 
     let line = |id: u32| format!("{{\"id\":\"{id}\",\"text\":\"merhaba {id}\"}}\n");
     let before = write(&database, "before.jsonl", (0..40).map(line).collect::<String>());
     muhatap(&database, &["import", "mentions", &before]);
-    // Forty are stored; ten come again in the same thousand lines, five a thousand lines later; one cannot be stored.
-    let mut lines: String = (0..1_050).chain(1_040..1_050).chain(100..105).map(line).collect();
+    // Forty are stored; ten come again a line later, five some chunks later; one cannot be stored.
+    let mut lines: String = (0..5_000).chain(4_990..5_000).chain(100..105).map(line).collect();
     lines.push_str(&format!("{{\"id\":\"{}\",\"text\":\"kimliği çok uzun\"}}\nbozuk\n", "ş".repeat(300)));
     let file = write(&database, "mentions.jsonl", lines);
     let counts = |arguments: &[&str]| -> serde_json::Value {
@@ -118,7 +118,7 @@ async fn a_dry_run_foresees_what_the_import_then_does(#[values(Backend::Sqlite, 
     assert_eq!(database.number("SELECT COUNT(*) FROM unparsed").await, 0, "nothing was written");
     let imported = counts(&["import", "mentions", &file, "--json"]);
     assert_eq!(foreseen, imported);
-    assert_eq!((&imported["new"], &imported["known"], &imported["bad"]), (&1_010.into(), &45.into(), &2.into()));
+    assert_eq!((&imported["new"], &imported["known"], &imported["bad"]), (&4_960.into(), &55.into(), &2.into()));
     let all_known = counts(&["import", "mentions", &file, "--json", "--dry-run"]);
     assert_eq!((&all_known["new"], &all_known["bad"]), (&0.into(), &2.into()), "{all_known}");
 }

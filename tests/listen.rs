@@ -167,7 +167,7 @@ async fn what_strangers_write_is_stored_page_after_page_and_told(
     app.live.wait(Wake::Events, Duration::from_secs(5)).await;
     let view = app.store.account_view(destek).await.expect("the account is there");
     assert_eq!(view.complete_up_to, Some(noon()));
-    assert_eq!(view.handle.as_deref(), Some("us"));
+    assert_eq!(view.account.handle.as_deref(), Some("us"));
 
     timeline.say(3);
     app.store.poll_account_now(destek).await.expect("streams can be made due");
@@ -256,7 +256,7 @@ async fn a_limit_on_search_leaves_mentions_flowing_and_the_account_well(
     let view = app.store.account_view(destek).await.expect("the account is there");
     let search = view.streams.iter().find(|stream| stream.name == "search:#marka").expect("it is shown");
     assert!(search.failure_reason.as_deref().is_some_and(|reason| reason.contains("900 s")));
-    assert_ne!(view.health, Health::Failing);
+    assert_ne!(view.account.health, Health::Failing);
     app.shutdown.cancel();
     running.await.expect("it does not panic").expect("it ends well");
 }
@@ -279,7 +279,7 @@ async fn a_network_that_stays_away_is_told_from_the_second_time_on(
         app.live.wake(Wake::Streams);
         eventually("one more poll failed", async || {
             let view = app.store.account_view(destek).await.expect("it is there");
-            view.streams.first().is_some_and(|stream| stream.failures > failures) && view.health == expected
+            view.streams.first().is_some_and(|stream| stream.failures > failures) && view.account.health == expected
         })
         .await;
     }

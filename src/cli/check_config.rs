@@ -2,14 +2,11 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use muhatap_connectors::{MemorySession, connect};
 
+use crate::accounts::who_is;
 use crate::config::{AccountConfig, Config};
-
-/// How long one account may take to answer with --online.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Checks the configuration: every key, every secret's place, every account's settings.
 ///
@@ -63,11 +60,8 @@ async fn check(account: &AccountConfig, online: bool) -> Result<String, String> 
     if !online {
         return Ok(listens);
     }
-    match tokio::time::timeout(PATIENCE, connector.who_am_i()).await {
-        Ok(Ok(profile)) => Ok(format!("is {}; {listens}", profile.handle)),
-        Ok(Err(error)) => Err(named(&error)),
-        Err(_) => Err(named(&format!("no answer within {} s", PATIENCE.as_secs()))),
-    }
+    let profile = who_is(connector.as_ref()).await.map_err(|error| named(&error))?;
+    Ok(format!("is {}; {listens}", profile.handle))
 }
 
 /// A URL as it may be shown.

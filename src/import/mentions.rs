@@ -120,6 +120,8 @@ pub async fn import_mentions<R: Read + Send + 'static>(
         }
         let all = about(imported.read, bytes.load(Ordering::Relaxed), size);
         tell(Told::Done { lines: imported.read, all });
+        // What many small pieces of memory take to be freed is not waited for.
+        drop(tokio::task::spawn_blocking(move || drop(chunk)));
     }
     reader.await.expect("reading a file never panics")?;
     Ok(imported)

@@ -12,6 +12,8 @@ use crate::model::{AccountId, BrandId, Health, Network};
 
 /// Why an account rests that was taken out of the configuration file.
 const NOT_IN_FILE: &str = "no longer in the configuration file";
+/// Why an account rests that a person removed.
+const REMOVED: &str = "removed";
 
 /// A connected profile on a network. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -60,6 +62,50 @@ pub struct NewAccount {
     pub origin: &'static str,
     pub secret: Option<String>,
     pub secret_mark: Option<String>,
+}
+
+impl Account {
+    /// Whether a person removed it: it rests and holds no secret, and its history stays.
+    pub fn is_removed(&self) -> bool {
+        self.pause_reason.as_deref() == Some(REMOVED)
+    }
+
+    /// Refuses another profile than the account's: its cursors and drafts are not that one's.
+    pub fn must_be(&self, profile: &Profile) -> Result<(), StoreError> {
+        if self.remote_id.as_ref().is_none_or(|known| *known == profile.remote_id) {
+            return Ok(());
+        }
+        Err(StoreError::Conflict(format!(
+            "account {:?} was {} until now, its credentials belong to {}; add that one under another name",
+            self.name,
+            self.handle.as_deref().unwrap_or_default(),
+            profile.handle
+        )))
+    }
+}
+
+/// A person's hand in [`Store::put_account_by`].
+pub struct ByHand<'a> {
+    pub who: &'a str,
+    /// `changed_at` of the account that is changed, as it was read; a new account where there is none.
+    pub changes: Option<Timestamp>,
+}
+
+impl ByHand<'_> {
+    /// Refuses to change by accident what is there already, or what somebody else changed meanwhile.
+    fn check(&self, name: &str, row: Option<&AnyRow>) -> Result<(), StoreError> {
+        let Some(row) = row else { return Ok(()) };
+        let is_removed = row.maybe_text("pause_reason")?.as_deref() == Some(REMOVED);
+        match self.changes {
+            None if is_removed => Ok(()),
+            None => Err(StoreError::Conflict(format!(
+                "there is an account {name:?} already; change that one, or give this one another name"
+            ))),
+            Some(_) if is_removed => Err(StoreError::Conflict(format!("account {name:?} was removed; add it again"))),
+            Some(read) if row.number("changed_at")? == micros(read) => Ok(()),
+            Some(_) => Err(StoreError::Conflict(format!("account {name:?} was changed by somebody else meanwhile"))),
+        }
+    }
 }
 
 /// The encrypted half of an account.
@@ -139,105 +185,65 @@ impl Store {
         }))
     }
 
-    /// Adds an account or brings the one of that name up to date. A changed secret ends the session the network handed
-    /// out for the former one; an account that was paused because it had left the file goes on.
+    /// Adds an account or brings the one of that name up to date. Changed credentials end the session the network
+    /// handed out for the former ones; an account that was paused because it had left the file goes on.
     pub async fn put_account(&self, new: &NewAccount) -> Result<AccountId, StoreError> {
+        self.put(new, None).await
+    }
+
+    /// As [`Store::put_account`], by a person: in the audit log, and only a name that is free or of a removed account
+    /// makes a new one.
+    pub async fn put_account_by(&self, new: &NewAccount, hand: &ByHand<'_>) -> Result<AccountId, StoreError> {
+        self.put(new, Some(hand)).await
+    }
+
+    async fn put(&self, new: &NewAccount, hand: Option<&ByHand<'_>>) -> Result<AccountId, StoreError> {
         let now = self.clock();
         let mut tx = self.begin().await?;
         tx.alone("accounts").await?;
         let brand = put_brand(&mut tx, &new.brand, now).await?;
         let found = sqlx::query(
             "SELECT id, network, origin, brand_id, base_url, login, listen_for, poll_seconds, timezone, secret_mark,
-             pause_reason FROM accounts WHERE name = $1",
+             pause_reason, changed_at FROM accounts WHERE name = $1",
         )
         .bind(&new.name)
         .fetch_optional(&mut *tx)
         .await?;
-        let listen_for = serde_json::to_string(&new.listen_for).expect("a list of texts is JSON");
-        let Some(row) = found else {
-            let id = AccountId::new(now);
-            sqlx::query(
-                "INSERT INTO accounts (id, brand_id, name, network, base_url, login, listen_for, poll_seconds, timezone,
-                 origin, secret, secret_mark, created_at, changed_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
-            )
-            .bind(id.to_string())
-            .bind(brand.to_string())
-            .bind(&new.name)
-            .bind(new.network.as_str())
-            .bind(&new.base_url)
-            .bind(&new.login)
-            .bind(listen_for)
-            .bind(new.poll_seconds)
-            .bind(&new.timezone)
-            .bind(new.origin)
-            .bind(&new.secret)
-            .bind(&new.secret_mark)
-            .bind(micros(now))
-            .execute(&mut *tx)
-            .await?;
-            events::write(&mut tx, now, "account", &id.to_string()).await?;
-            tx.commit().await?;
-            return Ok(id);
+        if let Some(hand) = hand {
+            hand.check(&new.name, found.as_ref())?;
+        }
+        let id = match &found {
+            None => insert(&mut tx, new, brand, now).await?,
+            Some(row) => update(&mut tx, new, row, brand, now).await?,
         };
-        let id: AccountId = row.word("id")?;
-        let (network, origin) = (row.text("network")?, row.text("origin")?);
-        if network != new.network.as_str() {
-            return Err(StoreError::Conflict(format!(
-                "account {:?} is on {network}; an account keeps its network: give the {} one another name",
-                new.name,
-                new.network.as_str()
-            )));
-        }
-        if origin != new.origin {
-            return Err(StoreError::Conflict(format!(
-                "account {:?} was made by {origin}, not by {}; give the new one another name",
-                new.name, new.origin
-            )));
-        }
-        let same_secret = row.maybe_text("secret_mark")? == new.secret_mark;
-        let same = same_secret
-            && row.text("brand_id")? == brand.to_string()
-            && row.maybe_text("base_url")? == new.base_url
-            && row.maybe_text("login")? == new.login
-            && row.text("listen_for")? == listen_for
-            && row.number("poll_seconds")? == new.poll_seconds
-            && row.text("timezone")? == new.timezone;
-        if !same {
-            sqlx::query(
-                "UPDATE accounts SET brand_id = $2, base_url = $3, login = $4, listen_for = $5, poll_seconds = $6,
-                 timezone = $7, changed_at = $8 WHERE id = $1",
-            )
-            .bind(id.to_string())
-            .bind(brand.to_string())
-            .bind(&new.base_url)
-            .bind(&new.login)
-            .bind(listen_for)
-            .bind(new.poll_seconds)
-            .bind(&new.timezone)
-            .bind(micros(now))
-            .execute(&mut *tx)
-            .await?;
-        }
-        if !same_secret {
-            sqlx::query(
-                "UPDATE accounts SET secret = $2, secret_mark = $3, session = NULL, health = 'new',
-                 health_reason = NULL WHERE id = $1",
-            )
-            .bind(id.to_string())
-            .bind(&new.secret)
-            .bind(&new.secret_mark)
-            .execute(&mut *tx)
-            .await?;
-        }
-        if row.maybe_text("pause_reason")?.as_deref() == Some(NOT_IN_FILE) {
-            sqlx::query("UPDATE accounts SET paused_at = NULL, pause_reason = NULL WHERE id = $1")
-                .bind(id.to_string())
-                .execute(&mut *tx)
-                .await?;
+        if let Some(hand) = hand {
+            let action = if hand.changes.is_some() { "account_changed" } else { "account_added" };
+            audit::write(&mut tx, now, hand.who, action, &id.to_string(), serde_json::json!({})).await?;
+            events::write(&mut tx, now, "account", &id.to_string()).await?;
         }
         tx.commit().await?;
         Ok(id)
+    }
+
+    /// Takes an account that a person added out of use: it rests, its secrets are forgotten, its history stays.
+    pub async fn remove_account(&self, id: AccountId, who: &str) -> Result<(), StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE accounts SET paused_at = $2, pause_reason = $3, secret = NULL, secret_mark = NULL, session = NULL,
+             changed_at = $2 WHERE id = $1 AND origin = 'console' AND (pause_reason IS NULL OR pause_reason <> $3)",
+        )
+        .bind(id.to_string())
+        .bind(micros(now))
+        .bind(REMOVED)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if changed > 0 {
+            audit::write(&mut tx, now, who, "account_removed", &id.to_string(), serde_json::json!({})).await?;
+            events::write(&mut tx, now, "account", &id.to_string()).await?;
+        }
+        tx.commit().await
     }
 
     /// Pauses the accounts from the configuration file that are no longer in it; none is deleted.
@@ -274,6 +280,9 @@ impl Store {
     }
 
     pub async fn resume_account(&self, id: AccountId, who: &str) -> Result<(), StoreError> {
+        if self.account(id).await?.is_removed() {
+            return Err(StoreError::Conflict("the account was removed; add it again under its name".to_owned()));
+        }
         let now = self.clock();
         let mut tx = self.begin().await?;
         let changed = sqlx::query(
@@ -323,14 +332,7 @@ impl Store {
     /// this one's.
     pub async fn set_profile(&self, id: AccountId, profile: &Profile) -> Result<(), StoreError> {
         let account = self.account(id).await?;
-        if account.remote_id.as_ref().is_some_and(|known| *known != profile.remote_id) {
-            return Err(StoreError::Conflict(format!(
-                "account {:?} was {} until now, its credentials belong to {}; add that one under another name",
-                account.name,
-                account.handle.unwrap_or_default(),
-                profile.handle
-            )));
-        }
+        account.must_be(profile)?;
         if account.remote_id.is_some()
             && account.handle.as_ref() == Some(&profile.handle)
             && account.profile_url == profile.url
@@ -369,6 +371,131 @@ impl Store {
             .await?;
         tx.commit().await
     }
+}
+
+async fn insert(tx: &mut Tx, new: &NewAccount, brand: BrandId, now: Timestamp) -> Result<AccountId, StoreError> {
+    let id = AccountId::new(now);
+    sqlx::query(
+        "INSERT INTO accounts (id, brand_id, name, network, base_url, login, listen_for, poll_seconds, timezone,
+         origin, secret, secret_mark, created_at, changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+    )
+    .bind(id.to_string())
+    .bind(brand.to_string())
+    .bind(&new.name)
+    .bind(new.network.as_str())
+    .bind(&new.base_url)
+    .bind(&new.login)
+    .bind(listen_for(new))
+    .bind(new.poll_seconds)
+    .bind(&new.timezone)
+    .bind(new.origin)
+    .bind(&new.secret)
+    .bind(&new.secret_mark)
+    .bind(micros(now))
+    .execute(&mut **tx)
+    .await?;
+    events::write(tx, now, "account", &id.to_string()).await?;
+    Ok(id)
+}
+
+/// Brings the account in `row` up to date; writes only what changed.
+async fn update(
+    tx: &mut Tx,
+    new: &NewAccount,
+    row: &AnyRow,
+    brand: BrandId,
+    now: Timestamp,
+) -> Result<AccountId, StoreError> {
+    check_same_account(new, row)?;
+    let id: AccountId = row.word("id")?;
+    let same_access = row.maybe_text("secret_mark")? == new.secret_mark
+        && row.maybe_text("base_url")? == new.base_url
+        && row.maybe_text("login")? == new.login;
+    let same = same_access
+        && row.text("brand_id")? == brand.to_string()
+        && row.text("listen_for")? == listen_for(new)
+        && row.number("poll_seconds")? == new.poll_seconds
+        && row.text("timezone")? == new.timezone;
+    if !same {
+        write_settings(tx, id, new, brand, now).await?;
+    }
+    if !same_access {
+        write_access(tx, id, new, now).await?;
+    }
+    if row.maybe_text("pause_reason")?.is_some_and(|reason| [NOT_IN_FILE, REMOVED].contains(&reason.as_str())) {
+        sqlx::query("UPDATE accounts SET paused_at = NULL, pause_reason = NULL WHERE id = $1")
+            .bind(id.to_string())
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(id)
+}
+
+/// An account keeps its network and whoever may change it.
+fn check_same_account(new: &NewAccount, row: &AnyRow) -> Result<(), StoreError> {
+    let (network, origin) = (row.text("network")?, row.text("origin")?);
+    if network != new.network.as_str() {
+        return Err(StoreError::Conflict(format!(
+            "account {:?} is on {network}; an account keeps its network: give the {} one another name",
+            new.name,
+            new.network.as_str()
+        )));
+    }
+    if origin != new.origin {
+        return Err(StoreError::Conflict(format!(
+            "account {:?} was made by {origin}, not by {}; give the new one another name",
+            new.name, new.origin
+        )));
+    }
+    Ok(())
+}
+
+async fn write_settings(
+    tx: &mut Tx,
+    id: AccountId,
+    new: &NewAccount,
+    brand: BrandId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE accounts SET brand_id = $2, base_url = $3, login = $4, listen_for = $5, poll_seconds = $6,
+         timezone = $7, changed_at = $8 WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(brand.to_string())
+    .bind(&new.base_url)
+    .bind(&new.login)
+    .bind(listen_for(new))
+    .bind(new.poll_seconds)
+    .bind(&new.timezone)
+    .bind(micros(now))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Other credentials, or another server: the former session ends, and what was put off after a refusal is looked at now.
+async fn write_access(tx: &mut Tx, id: AccountId, new: &NewAccount, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE accounts SET secret = $2, secret_mark = $3, session = NULL, health = 'new',
+         health_reason = NULL WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(&new.secret)
+    .bind(&new.secret_mark)
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query("UPDATE streams SET next_poll_at = $2 WHERE account_id = $1")
+        .bind(id.to_string())
+        .bind(micros(now))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+fn listen_for(new: &NewAccount) -> String {
+    serde_json::to_string(&new.listen_for).expect("a list of texts is JSON")
 }
 
 /// The brand of this name, made where it is missing.

@@ -23,6 +23,14 @@ impl Engine {
         *sizes.iter().find(|size| **size <= rows).unwrap_or(&rows)
     }
 
+    /// How many keys one statement looks up. SQLite gets them all as one value: each statement costs it two threads' wake.
+    fn keys_at_once(self) -> usize {
+        match self {
+            Engine::Sqlite => 10_000,
+            Engine::Postgres => 500,
+        }
+    }
+
     fn placeholder(self, text: &mut String, number: usize) {
         match self {
             Engine::Sqlite => text.push('?'),
@@ -82,30 +90,29 @@ impl Tx {
         tail: &'static str,
     ) -> Result<Vec<AnyRow>, StoreError> {
         let mut found = Vec::new();
-        let mut rest = keys;
-        while !rest.is_empty() {
-            let (chunk, after) = rest.split_at(self.engine.chunk(rest.len()));
-            rest = after;
+        for chunk in keys.chunks(self.engine.keys_at_once()) {
             let mut text = String::with_capacity(head.len() + tail.len() + 8 * chunk.len());
             let mut number = 0;
             number_placeholders(self.engine, &mut text, head, &mut number);
-            text.push_str(" IN (");
-            for index in 0..chunk.len() {
-                if index > 0 {
-                    text.push_str(", ");
+            match self.engine {
+                Engine::Sqlite => text.push_str(" IN (SELECT value FROM json_each(?)) "),
+                Engine::Postgres => {
+                    let list: Vec<String> = (1..=chunk.len()).map(|offset| format!("${}", number + offset)).collect();
+                    write!(text, " IN ({}) ", list.join(", ")).expect("writing to a string cannot fail");
                 }
-                number += 1;
-                self.engine.placeholder(&mut text, number);
             }
-            text.push_str(") ");
             text.push_str(tail);
             let mut query = sqlx::query(AssertSqlSafe(text));
             for value in first {
                 query = query.bind(*value);
             }
-            for key in chunk {
-                query = query.bind(key.as_ref());
-            }
+            query = match self.engine {
+                Engine::Sqlite => {
+                    let list: Vec<&str> = chunk.iter().map(AsRef::as_ref).collect();
+                    query.bind(serde_json::to_string(&list).expect("text can be written as JSON"))
+                }
+                Engine::Postgres => chunk.iter().fold(query, |query, key| query.bind(key.as_ref())),
+            };
             found.extend(query.fetch_all(&mut **self).await?);
         }
         Ok(found)
@@ -129,8 +136,7 @@ impl<'r, T> Statements<'r, T> {
         }
         let (chunk, after) = self.rows.split_at(self.engine.chunk(self.rows.len()));
         self.rows = after;
-        let mut text =
-            String::with_capacity(self.head.len() + self.tail.len() + (self.row.len() + 16) * chunk.len());
+        let mut text = String::with_capacity(self.head.len() + self.tail.len() + (self.row.len() + 16) * chunk.len());
         text.push_str(self.head);
         text.push_str(" VALUES ");
         let mut number = 0;

@@ -14,8 +14,9 @@ use utoipa::ToSchema;
 use crate::analyze::{Intent, Language, Sentiment};
 use crate::model::{
     AccountId, Action, AuthorId, BrandId, ContactId, ConversationId, ConversationState, DeliveryId, DeliveryState,
-    Health, IntentLabel, MentionId, Network, NoteId, SentimentLabel, StreamId, UserId,
+    IntentLabel, MentionId, Network, NoteId, SentimentLabel, StreamId, UserId,
 };
+use crate::store::accounts::Account;
 
 /// Which mentions a person wants to see, newest first; every part narrows. Deleted ones are not listed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -274,29 +275,8 @@ pub struct HourRow {
 /// An account with how it is doing.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AccountView {
-    pub id: AccountId,
-    pub brand_id: BrandId,
-    pub brand: String,
-    pub name: String,
-    #[schema(value_type = String)]
-    pub network: Network,
-    pub base_url: Option<String>,
-    pub handle: Option<String>,
-    pub profile_url: Option<String>,
-    /// `file`, `console`, `import` or `demo`.
-    pub origin: String,
-    pub timezone: String,
-    pub poll_seconds: i64,
-    pub listen_for: Vec<String>,
-    pub health: Health,
-    pub health_reason: Option<String>,
-    pub health_at: Option<Timestamp>,
-    /// Neither polls nor sends since.
-    pub paused_at: Option<Timestamp>,
-    pub pause_reason: Option<String>,
-    /// Nothing is sent before.
-    pub gated_until: Option<Timestamp>,
-    pub gate_reason: Option<String>,
+    #[serde(flatten)]
+    pub account: Account,
     /// Everything up to here was read, on every stream; missing while a stream does not know.
     pub complete_up_to: Option<Timestamp>,
     pub streams: Vec<StreamView>,

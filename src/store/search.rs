@@ -223,8 +223,7 @@ impl Tx {
                          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)"
                     }
                 };
-                let rows: Vec<_> =
-                    entries.iter().map(|entry| (entry.row, entry.subject_id, entry.document)).collect();
+                let rows: Vec<_> = entries.iter().map(|entry| (entry.row, entry.subject_id, entry.document)).collect();
                 let rows = serde_json::to_string(&rows).expect("numbers and text can be written as JSON");
                 sqlx::query(head).bind(rows).execute(&mut **self).await?;
             }

@@ -15,9 +15,11 @@ use super::inbox::{handle, read};
 use super::layout::{Console, Page, Place, page};
 use super::parts::{Ask, ago, empty, health_word, is_web_address, network_badge, network_name, outside};
 use super::texts::Text;
+use crate::accounts::ORIGIN;
 use crate::app::App;
 use crate::live::Wake;
 use crate::model::{AccountId, Health};
+use crate::store::accounts::Account;
 use crate::store::inbox::{AccountView, GapView, StreamView};
 
 pub fn router() -> Router<Arc<App>> {
@@ -33,12 +35,13 @@ async fn list(console: Console, State(app): State<Arc<App>>) -> Result<Markup, P
         div.page-head {
             h1 { (console.t(Text::Accounts)) }
             div.actions.inline {
+                (add_link(&console))
                 a.button.quiet.small href=(super::inbox::csv(&console, "accounts", &[])) download { (icon(Icon::Download)) (console.t(Text::Download)) }
             }
         }
         div data-part="accounts" {
             @if accounts.is_empty() {
-                div.card { (empty(Icon::Plug, console.t(Text::NoAccountsTitle), console.t(Text::NoAccountsBody), html! {})) }
+                div.card { (empty(Icon::Plug, console.t(Text::NoAccountsTitle), console.t(Text::NoAccountsBody), add_link(&console))) }
             }
             @for account in &accounts { (card(&console, account)) }
         }
@@ -50,19 +53,31 @@ async fn list(console: Console, State(app): State<Arc<App>>) -> Result<Markup, P
     ))
 }
 
-fn card(console: &Console, account: &AccountView) -> Markup {
-    let gaps: usize = account.streams.iter().map(|stream| open_gaps(stream).count()).sum();
+/// For those who may.
+pub fn add_link(console: &Console) -> Markup {
+    html! {
+        @if console.is_admin() {
+            a.button.primary.small href="/accounts/new" { (icon(Icon::Plus)) (console.t(Text::AddAccount)) }
+        }
+    }
+}
+
+fn card(console: &Console, view: &AccountView) -> Markup {
+    let account = &view.account;
+    let gaps: usize = view.streams.iter().map(|stream| open_gaps(stream).count()).sum();
     html! {
         section.card.account id=(format!("a-{}", account.id)) {
             div.row {
                 (network_badge(console, account.network))
                 h2 { (account.name) }
-                @if account.paused_at.is_some() {
+                @if account.is_removed() {
+                    span.health { (console.t(Text::AccountRemovedTitle)) }
+                } @else if account.paused_at.is_some() {
                     span.health { (console.t(Text::Paused)) }
                 } @else {
                     span class=(format!("health {}", account.health)) { (console.t(health_word(account.health))) }
                 }
-                @if console.may_write() { div.push { (control(console, account)) } }
+                @if console.may_write() && !account.is_removed() { div.push { (control(console, account)) } }
             }
             div.dot-list {
                 span { (network_name(console, account.network)) }
@@ -74,19 +89,20 @@ fn card(console: &Console, account: &AccountView) -> Markup {
                 }
             }
             (trouble(console, account))
+            @if console.is_admin() { (settings(console, account)) }
             p.complete {
-                @match account.complete_up_to {
+                @match view.complete_up_to {
                     Some(at) => { (icon(Icon::Check)) span title=(console.exact(at)) { (console.fill(Text::CompleteUpTo, &[&console.short(at)])) } },
                     None => span.muted { (console.t(Text::CompleteUnknown)) },
                 }
                 " · "
                 @if gaps > 0 { strong { (console.count(Text::GapCount, gaps as i64)) } } @else { (console.t(Text::NoGaps)) }
-                @if account.unparsed > 0 {
-                    " · " a href=(format!("/accounts/{}/unparsed", account.id)) { (console.count(Text::Unparsed, account.unparsed)) }
+                @if view.unparsed > 0 {
+                    " · " a href=(format!("/accounts/{}/unparsed", account.id)) { (console.count(Text::Unparsed, view.unparsed)) }
                 }
             }
             ul.streams aria-label=(console.t(Text::Streams)) {
-                @for stream in &account.streams { (stream_row(console, stream)) }
+                @for stream in &view.streams { (stream_row(console, stream)) }
             }
         }
     }
@@ -96,7 +112,7 @@ fn open_gaps(stream: &StreamView) -> impl Iterator<Item = &GapView> {
     stream.gaps.iter().filter(|gap| gap.state != "filled")
 }
 
-fn control(console: &Console, account: &AccountView) -> Markup {
+fn control(console: &Console, account: &Account) -> Markup {
     html! {
         @if account.paused_at.is_some() {
             form method="post" action=(format!("/accounts/{}/resume", account.id)) {
@@ -123,8 +139,35 @@ fn control(console: &Console, account: &AccountView) -> Markup {
     }
 }
 
+/// Where its settings are changed.
+fn settings(console: &Console, account: &Account) -> Markup {
+    html! {
+        @if account.origin == "file" {
+            p.small.muted { (console.t(Text::AccountInFile)) }
+        } @else if account.origin == ORIGIN && !account.is_removed() {
+            div.row {
+                a.button.small href=(format!("/accounts/{}/edit", account.id)) { (console.t(Text::EditAccount)) }
+                (Ask {
+                    button: html! { (icon(Icon::Trash)) (console.t(Text::RemoveAccount)) },
+                    class: "button small",
+                    action: format!("/accounts/{}/remove", account.id),
+                    question: console.t(Text::RemoveAccountAsk),
+                    more: console.t(Text::RemoveAccountMore),
+                    fields: html! {},
+                    yes: console.t(Text::RemoveAccount),
+                    yes_class: "button danger",
+                }.render(console))
+            }
+        }
+    }
+}
+
 /// What keeps the account from working, and the next step.
-fn trouble(console: &Console, account: &AccountView) -> Markup {
+fn trouble(console: &Console, account: &Account) -> Markup {
+    if account.is_removed() {
+        return html! { p.notice.warning { (icon(Icon::Pause)) span { (console.t(Text::AccountRemoved)) } } };
+    }
+    let token_help = if account.origin == ORIGIN { Text::UnauthorizedHelpOwn } else { Text::UnauthorizedHelp };
     html! {
         @if let Some(paused) = account.paused_at {
             div.notice.warning {
@@ -143,7 +186,7 @@ fn trouble(console: &Console, account: &AccountView) -> Markup {
                 (icon(Icon::Lock))
                 div.grow {
                     @if let Some(reason) = &account.health_reason { p dir="auto" { strong { (reason) } } }
-                    p { (console.t(Text::UnauthorizedHelp)) }
+                    p { (console.t(token_help)) }
                 }
             },
             Health::Failing => div.notice.warning {

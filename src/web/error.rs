@@ -3,11 +3,13 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use muhatap_connectors::ConnectorError;
 use serde::Serialize;
 use tracing::error;
 use ulid::Ulid;
 use utoipa::ToSchema;
 
+use crate::accounts::AccountError;
 use crate::compose::ComposeError;
 use crate::store::StoreError;
 
@@ -148,6 +150,31 @@ impl From<StoreError> for Problem {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "full", "no room is left to write", why).retry_after(60)
             }
             error @ (StoreError::Open(_) | StoreError::Database(_)) => Self::internal(error),
+        }
+    }
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AccountError::Invalid { field, message } => Self::invalid(field, message),
+            AccountError::Store(error) => error.into(),
+            AccountError::App(error) => Self::internal(error),
+            AccountError::Network(ConnectorError::Settings(_)) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "a value is not valid", detail)
+            }
+            AccountError::Network(ConnectorError::Unauthorized(_) | ConnectorError::Rejected(_)) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "account-refused",
+                "the network does not accept the account",
+                detail,
+            )
+            .next("make new credentials on the network and try again; nothing was stored"),
+            AccountError::Network(_) => {
+                Self::new(StatusCode::BAD_GATEWAY, "network-away", "the network does not answer as it should", detail)
+                    .next("look at base_url, or try again later; nothing was stored")
+            }
         }
     }
 }

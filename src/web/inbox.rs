@@ -490,7 +490,8 @@ impl List<'_> {
         let console = self.console;
         let show_all = html! { a.button href="/?state=all" { (console.t(Text::ShowAll)) } };
         if self.accounts.is_empty() {
-            return empty(Icon::Plug, console.t(Text::NoAccountsTitle), console.t(Text::NoAccountsBody), html! {});
+            let (title, body) = (console.t(Text::NoAccountsTitle), console.t(Text::NoAccountsBody));
+            return empty(Icon::Plug, title, body, super::accounts::add_link(console));
         }
         if self.query.is_narrowed() || !self.query.before.is_empty() {
             let clear = html! { a.button href="/" { (console.t(Text::ClearFilters)) } };

@@ -90,12 +90,15 @@ impl Notice {
     pub const UNMERGED: Notice = Notice("unmerged", Text::Unmerged, true);
     pub const USER_CREATED: Notice = Notice("user-created", Text::UserCreated, true);
     pub const USER_CHANGED: Notice = Notice("user-changed", Text::UserChanged, true);
+    pub const ACCOUNT_ADDED: Notice = Notice("account-added", Text::AccountAdded, true);
+    pub const ACCOUNT_CHANGED: Notice = Notice("account-changed", Text::AccountChanged, true);
+    pub const ACCOUNT_REMOVED: Notice = Notice("account-removed", Text::AccountRemoved, true);
     pub const BAD_SNOOZE: Notice = Notice("bad-snooze", Text::SnoozeBadTime, false);
     pub const BAD_TIME: Notice = Notice("bad-time", Text::PostBadTime, false);
     pub const PAST_TIME: Notice = Notice("past-time", Text::PostPastTime, false);
     pub const EMPTY_NOTE: Notice = Notice("empty-note", Text::NoteEmpty, false);
 
-    const ALL: [Notice; 20] = [
+    const ALL: [Notice; 23] = [
         Self::UNDONE,
         Self::TOO_LATE,
         Self::SCHEDULED,
@@ -112,6 +115,9 @@ impl Notice {
         Self::UNMERGED,
         Self::USER_CREATED,
         Self::USER_CHANGED,
+        Self::ACCOUNT_ADDED,
+        Self::ACCOUNT_CHANGED,
+        Self::ACCOUNT_REMOVED,
         Self::BAD_SNOOZE,
         Self::BAD_TIME,
         Self::PAST_TIME,

@@ -1,5 +1,6 @@
 //! The console and the JSON API.
 
+pub mod account_form;
 pub mod accounts;
 pub mod api;
 pub mod assets;
@@ -60,6 +61,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(deliveries::router())
         .merge(sentiment::router())
         .merge(accounts::router())
+        .merge(account_form::router())
         .merge(unparsed::router())
         .merge(contacts::router())
         .merge(users::router())

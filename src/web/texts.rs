@@ -168,7 +168,7 @@ texts! {
     Mentions: "Mesajlar", "Mentions";
     MentionCount: "{0} mesaj", "{0} mention|{0} mentions";
     NoAccountsTitle: "Henüz bağlı bir hesap yok", "No account is connected yet";
-    NoAccountsBody: "Dinlenecek ilk hesabı muhatap.toml dosyasına ekleyin ve “muhatap check-config --online” ile deneyin. Ya da “muhatap demo” ile her şeyi örnek verilerle görün.", "Add the first account to listen on to muhatap.toml and try it with “muhatap check-config --online”. Or see everything with sample data: “muhatap demo”.";
+    NoAccountsBody: "Dinlenecek ilk hesabı Hesaplar sayfasında ya da muhatap.toml dosyasında ekleyin. Ya da “muhatap demo” ile her şeyi örnek verilerle görün.", "Add the first account to listen on, on the accounts page or in muhatap.toml. Or see everything with sample data: “muhatap demo”.";
     NothingYetTitle: "Henüz mesaj gelmedi", "No mention has arrived yet";
     NothingYetBody: "Hesaplar dinleniyor. İlk mesaj geldiği anda burada belirir; sayfayı yenilemeniz gerekmez.", "The accounts are being listened to. The first mention shows up here the moment it arrives; no need to reload.";
     NothingMatchesTitle: "Bu süzgeçlere uyan mesaj yok", "Nothing matches these filters";
@@ -462,6 +462,32 @@ texts! {
     ZoneNote: "Saatler {0} saat diliminde.", "Times are in {0}.";
 
     // Accounts.
+    AddAccount: "Hesap ekle", "Add account";
+    EditAccount: "Hesabı düzenle", "Edit account";
+    RemoveAccount: "Kaldır", "Remove";
+    RemoveAccountAsk: "Hesap kaldırılsın mı?", "Remove this account?";
+    RemoveAccountMore: "Artık dinlenmez ve göndermez, anahtarı silinir. Geçmişi kalır; aynı adla yeniden eklenirse kaldığı yerden sürer.", "It is no longer listened on, sends nothing, and its secret is deleted. Its history stays; added again under the same name it goes on.";
+    AccountRemoved: "Hesap kaldırıldı; geçmişi duruyor.", "The account is removed; its history is kept.";
+    AccountRemovedTitle: "Kaldırıldı", "Removed";
+    AccountAdded: "Hesap eklendi, dinleniyor.", "The account is added and listened on.";
+    AccountChanged: "Hesap değiştirildi.", "The account is changed.";
+    AccountInFile: "Ayarları muhatap.toml dosyasında değiştirilir", "Its settings are changed in muhatap.toml";
+    AccountRefused: "Hesap kaydedilmedi: {0}", "The account was not saved: {0}";
+    AccountNetwork: "Ağ", "Network";
+    AccountName: "Ad (sonra değişmez)", "Name (it stays)";
+    AccountBrand: "Marka", "Brand";
+    AccountAddress: "Adres (base_url)", "Address (base_url)";
+    AccountAddressHint: "Sunucunun adresi, örneğin https://mastodon.example; haber akışında akışın adresi. Telegram’da boş kalabilir.", "The server’s address, like https://mastodon.example; for a feed, the feed’s own. May stay empty for Telegram.";
+    AccountUser: "Kullanıcı (user)", "User (user)";
+    AccountUserHint: "Bluesky’de kullanıcı adı; Matrix’te parola ile girilecekse kullanıcı; Telegram’da kanal. Öbürlerinde boş bırakın.", "The handle on Bluesky; the user on Matrix when logging in with a password; the channel on Telegram. Leave it empty elsewhere.";
+    AccountSecret: "Anahtar ya da uygulama parolası (token)", "Token or app password (token)";
+    AccountSecretHint: "Şifrelenerek saklanır, bir daha gösterilmez. Haber akışında boş bırakın.", "It is stored encrypted and never shown again. Leave it empty for a feed.";
+    AccountSecretKept: "Boş bırakırsanız eskisi kalır. Adres ya da kullanıcı değişirse yeniden yazın.", "Leave it empty to keep the former one. Write it again when address or user change.";
+    AccountListenFor: "Neler dinlensin", "What to listen for";
+    AccountListenForHint: "Her satıra bir ad, etiket ya da sözcük. Haber akışında boş bırakın.", "A name, hashtag or word a line. Leave it empty for a feed.";
+    AccountPollSeconds: "Kaç saniyede bir yoklansın", "Seconds between polls";
+    AccountTimezone: "Saat dilimi", "Time zone";
+    UnauthorizedHelpOwn: "Ağ bu hesabın anahtarını kabul etmiyor. Ağda yeni bir anahtar alın ve hesabı düzenleyip yazın. Bekleyen gönderiler kaybolmaz.", "The network refuses this account’s token. Get a new one on the network, then edit the account and write it there. Waiting deliveries are not lost.";
     HealthNew: "Henüz yoklanmadı", "Not polled yet";
     HealthOk: "Çalışıyor", "Working";
     HealthFailing: "Sorun var", "Failing";

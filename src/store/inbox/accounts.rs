@@ -85,44 +85,30 @@ impl Store {
             });
         }
 
-        let (mut accounts, condition) = one("a.id");
-        accounts.text = format!(
-            "SELECT a.id, a.brand_id, b.name AS brand, a.name, a.network, a.base_url, a.handle, a.profile_url, a.origin, \
-             a.timezone, a.poll_seconds, a.listen_for, a.health, a.health_reason, a.health_at, a.paused_at, \
-             a.pause_reason, a.gated_until, a.gate_reason, \
-             (SELECT COUNT(*) FROM unparsed x WHERE x.account_id = a.id) AS unparsed \
-             FROM accounts a JOIN brands b ON b.id = a.brand_id WHERE {condition} ORDER BY a.name"
-        );
-        let mut views = Vec::new();
-        for row in accounts.query().fetch_all(self.pool()).await? {
-            let streams = streams_of.remove(&row.text("id")?).unwrap_or_default();
+        let (mut unparsed, condition) = one("account_id");
+        unparsed.text =
+            format!("SELECT account_id, COUNT(*) AS items FROM unparsed WHERE {condition} GROUP BY account_id");
+        let mut unparsed_of: HashMap<String, i64> = HashMap::new();
+        for row in unparsed.query().fetch_all(self.pool()).await? {
+            unparsed_of.insert(row.text("account_id")?, row.number("items")?);
+        }
+
+        let accounts = match only {
+            Some(id) => vec![self.account(id).await?],
+            None => self.accounts().await?,
+        };
+        let views = accounts.into_iter().map(|account| {
+            let id = account.id.to_string();
+            let streams = streams_of.remove(&id).unwrap_or_default();
             // The account is as complete as its least complete stream.
             let complete = streams.iter().map(|stream| stream.complete_up_to).collect::<Option<Vec<_>>>();
-            views.push(AccountView {
-                id: row.word("id")?,
-                brand_id: row.word("brand_id")?,
-                brand: row.text("brand")?,
-                name: row.text("name")?,
-                network: row.word("network")?,
-                base_url: row.maybe_text("base_url")?,
-                handle: row.maybe_text("handle")?,
-                profile_url: row.maybe_text("profile_url")?,
-                origin: row.text("origin")?,
-                timezone: row.text("timezone")?,
-                poll_seconds: row.number("poll_seconds")?,
-                listen_for: row.json("listen_for")?,
-                health: row.word("health")?,
-                health_reason: row.maybe_text("health_reason")?,
-                health_at: row.maybe_time("health_at")?,
-                paused_at: row.maybe_time("paused_at")?,
-                pause_reason: row.maybe_text("pause_reason")?,
-                gated_until: row.maybe_time("gated_until")?,
-                gate_reason: row.maybe_text("gate_reason")?,
+            AccountView {
+                account,
                 complete_up_to: complete.and_then(|times| times.into_iter().min()),
                 streams,
-                unparsed: row.number("unparsed")?,
-            });
-        }
-        Ok(views)
+                unparsed: unparsed_of.remove(&id).unwrap_or_default(),
+            }
+        });
+        Ok(views.collect())
     }
 }

@@ -34,7 +34,8 @@ pub(super) async fn apply(
     let local_keys: Vec<String> = told.iter().filter_map(|(_, told)| local_key(source, told)).collect();
     let stored = Stored::read(tx, source.network, &ids, &local_keys).await?;
 
-    let mut recorded = Recorded::default();
+    // What a batch says twice was there already the second time.
+    let mut recorded = Recorded { known: changes.len() - told.len(), ..Recorded::default() };
     let mut new: Vec<(&NewMention, bool)> = Vec::new();
     let mut edits: Vec<(&StoredMention, &NewMention, Timestamp)> = Vec::new();
     let mut seen_again: Vec<(&StoredMention, &Incoming)> = Vec::new();
@@ -112,15 +113,16 @@ pub(super) async fn apply(
     for (known, incoming) in &seen_again {
         name_better(tx, known, incoming).await?;
     }
+    let account = source.account_id.to_string();
     let mut rollups = Rollups::default();
     for row in &rows {
         let analysis = &row.mention.analysis;
         let key = Key {
             hour_at: hour(row.mention.incoming.published_at),
-            account_id: source.account_id.to_string(),
-            language: analysis.language.code.clone(),
-            sentiment: analysis.sentiment.label.to_string(),
-            intent: analysis.main_intent().to_string(),
+            account_id: &account,
+            language: &analysis.language.code,
+            sentiment: analysis.sentiment.label.as_str(),
+            intent: analysis.main_intent().as_str(),
         };
         rollups.add(key, 1, analysis.sentiment.score);
     }
@@ -387,13 +389,13 @@ async fn name_better(tx: &mut Tx, known: &StoredMention, incoming: &Incoming) ->
     Ok(())
 }
 
-async fn edit(
+async fn edit<'k>(
     tx: &mut Tx,
-    known: &StoredMention,
-    mention: &NewMention,
+    known: &'k StoredMention,
+    mention: &'k NewMention,
     author_id: &str,
     at: Timestamp,
-    rollups: &mut Rollups,
+    rollups: &mut Rollups<'k>,
 ) -> Result<(), StoreError> {
     let (incoming, analysis) = (&mention.incoming, &mention.analysis);
     sqlx::query(
@@ -433,17 +435,17 @@ async fn edit(
     let hour_at = hour(known.published_at);
     let before = Key {
         hour_at,
-        account_id: known.account_id.clone(),
-        language: known.language.clone(),
-        sentiment: known.sentiment.clone(),
-        intent: known.intent.clone(),
+        account_id: &known.account_id,
+        language: &known.language,
+        sentiment: &known.sentiment,
+        intent: &known.intent,
     };
     let after = Key {
         hour_at,
-        account_id: known.account_id.clone(),
-        language: analysis.language.code.clone(),
-        sentiment: analysis.sentiment.label.to_string(),
-        intent: analysis.main_intent().to_string(),
+        account_id: &known.account_id,
+        language: &analysis.language.code,
+        sentiment: analysis.sentiment.label.as_str(),
+        intent: analysis.main_intent().as_str(),
     };
     rollups.add(before, -1, -known.sentiment_score);
     rollups.add(after, 1, analysis.sentiment.score);
@@ -587,20 +589,20 @@ async fn tell(
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+struct Key<'k> {
     hour_at: i64,
-    account_id: String,
-    language: String,
-    sentiment: String,
-    intent: String,
+    account_id: &'k str,
+    language: &'k str,
+    sentiment: &'k str,
+    intent: &'k str,
 }
 
 /// What a batch adds to the hourly counts.
 #[derive(Default)]
-struct Rollups(BTreeMap<Key, (i64, f64)>);
+struct Rollups<'k>(BTreeMap<Key<'k>, (i64, f64)>);
 
-impl Rollups {
-    fn add(&mut self, key: Key, mentions: i64, score: f64) {
+impl<'k> Rollups<'k> {
+    fn add(&mut self, key: Key<'k>, mentions: i64, score: f64) {
         let sum = self.0.entry(key).or_default();
         sum.0 += mentions;
         sum.1 += score;
@@ -617,10 +619,10 @@ impl Rollups {
             |query, (key, (mentions, score))| {
                 query
                     .bind(key.hour_at)
-                    .bind(key.account_id.as_str())
-                    .bind(key.language.as_str())
-                    .bind(key.sentiment.as_str())
-                    .bind(key.intent.as_str())
+                    .bind(key.account_id)
+                    .bind(key.language)
+                    .bind(key.sentiment)
+                    .bind(key.intent)
                     .bind(*mentions)
                     .bind(*score)
             },

@@ -46,7 +46,10 @@ fn foresee(stored: &Stored, changes: &[NewChange], now: Timestamp) -> Foreseen {
             Some(reason) => foreseen.unparsed.push((position, reason)),
         }
     }
-    for (id, told) in take_together(&sound, &HashMap::new()) {
+    let no_names = HashMap::new();
+    let told = take_together(&sound, &no_names);
+    foreseen.known = sound.len() - told.len();
+    for (id, told) in told {
         let Told::Message { mention, edited } = told else { continue };
         let incoming = &mention.incoming;
         let there = match (stored.mentions.get(id), stored.outgoing.get(id)) {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,17 +16,18 @@ use super::caller::Caller;
 use super::deliveries::short;
 use super::lists::{Cell, Page, Row, list, list_params, whole};
 use super::read::{Body, Id, Params};
+use crate::accounts::{self as own, Wanted};
 use crate::app::App;
 use crate::compose;
 use crate::live::Wake;
-use crate::model::AccountId;
+use crate::model::{AccountId, Scope};
 use crate::store::inbox::AccountView;
 use crate::web::error::Problem;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
-        .routes(routes!(accounts))
-        .routes(routes!(account))
+        .routes(routes!(accounts, add))
+        .routes(routes!(account, change, remove))
         .routes(routes!(pause))
         .routes(routes!(resume))
         .routes(routes!(measure))
@@ -56,20 +58,21 @@ impl Row for AccountView {
 
     fn cells(&self) -> Vec<Cell> {
         let gaps = self.streams.iter().map(|stream| stream.gaps.len()).sum::<usize>();
+        let account = &self.account;
         vec![
-            Cell::of(self.id),
-            self.name.as_str().into(),
-            self.network.as_str().into(),
-            self.brand.as_str().into(),
-            self.handle.as_deref().into(),
-            self.health.as_str().into(),
-            self.health_reason.as_deref().into(),
+            Cell::of(account.id),
+            account.name.as_str().into(),
+            account.network.as_str().into(),
+            account.brand.as_str().into(),
+            account.handle.as_deref().into(),
+            account.health.as_str().into(),
+            account.health_reason.as_deref().into(),
             self.complete_up_to.into(),
             (gaps as i64).into(),
             self.unparsed.into(),
-            self.paused_at.into(),
-            self.pause_reason.as_deref().into(),
-            self.profile_url.as_deref().into(),
+            account.paused_at.into(),
+            account.pause_reason.as_deref().into(),
+            account.profile_url.as_deref().into(),
         ]
     }
 
@@ -95,6 +98,124 @@ async fn accounts(
 #[utoipa::path(get, path = "/accounts/{id}", tag = "accounts", params(("id" = AccountId, Path)),
     responses((status = 200, body = AccountView)))]
 async fn account(State(app): State<Arc<App>>, Id(id): Id<AccountId>) -> Result<Json<AccountView>, Problem> {
+    Ok(Json(app.store.account_view(id).await?))
+}
+
+/// A secret that comes in and never goes out. What stands in its place is not repeated if it is no text.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Null => Ok(None),
+        serde_json::Value::String(text) => Ok(Some(text.into())),
+        _ => Err(serde::de::Error::custom("token must be a text")),
+    }
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewAccountBody {
+    /// 1 to 64 characters, unlike every other account's; it stays.
+    name: String,
+    /// `mastodon`, `bluesky`, `matrix`, `telegram` or `rss`.
+    network: String,
+    #[serde(default)]
+    brand: String,
+    /// The server's address; for a feed the feed's own.
+    #[serde(default)]
+    base_url: String,
+    /// The login name, where the network wants one beside the secret.
+    #[serde(default)]
+    user: String,
+    /// The access token, bot token or (app) password; no answer ever holds it.
+    #[serde(default, deserialize_with = "secret")]
+    #[schema(value_type = Option<String>, write_only)]
+    token: Option<SecretString>,
+    /// Names, hashtags and keywords.
+    #[serde(default)]
+    listen_for: Vec<String>,
+    /// From 5 to 86400; 30 unless said.
+    poll_seconds: Option<u32>,
+    /// An IANA name, such as `Europe/Istanbul`; the installation's unless said.
+    #[serde(default)]
+    timezone: String,
+}
+
+/// Adds an account once its network has accepted the credentials. It is listened on at once.
+#[utoipa::path(post, path = "/accounts", tag = "accounts", params(("Idempotency-Key" = Option<String>, Header)),
+    request_body = NewAccountBody, responses((status = 201, body = AccountView)))]
+async fn add(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(new): Body<NewAccountBody>,
+) -> Result<(StatusCode, Json<AccountView>), Problem> {
+    caller.must(Scope::Admin)?;
+    let wanted = Wanted {
+        name: new.name,
+        network: new.network,
+        brand: new.brand,
+        base_url: new.base_url,
+        user: new.user,
+        token: new.token,
+        listen_for: new.listen_for,
+        poll_seconds: new.poll_seconds,
+        timezone: new.timezone,
+    };
+    let id = own::add(&app, &wanted, &caller.actor).await?;
+    Ok((StatusCode::CREATED, Json(app.store.account_view(id).await?)))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AccountChangeBody {
+    brand: Option<String>,
+    /// Another address or user needs the token too; an empty text takes it out.
+    base_url: Option<String>,
+    user: Option<String>,
+    /// A new secret in place of the former one; no answer ever holds it.
+    #[serde(default, deserialize_with = "secret")]
+    #[schema(value_type = Option<String>, write_only)]
+    token: Option<SecretString>,
+    listen_for: Option<Vec<String>>,
+    poll_seconds: Option<u32>,
+    timezone: Option<String>,
+}
+
+/// Changes an account that was added here or in the console; what is not given stays.
+#[utoipa::path(patch, path = "/accounts/{id}", tag = "accounts", params(("id" = AccountId, Path)),
+    request_body = AccountChangeBody, responses((status = 200, body = AccountView)))]
+async fn change(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id<AccountId>,
+    Body(new): Body<AccountChangeBody>,
+) -> Result<Json<AccountView>, Problem> {
+    caller.must(Scope::Admin)?;
+    let former = Wanted::of(&app.store.account(id).await?);
+    let wanted = Wanted {
+        brand: new.brand.unwrap_or(former.brand),
+        base_url: new.base_url.unwrap_or(former.base_url),
+        user: new.user.unwrap_or(former.user),
+        token: new.token,
+        listen_for: new.listen_for.unwrap_or(former.listen_for),
+        poll_seconds: new.poll_seconds.or(former.poll_seconds),
+        timezone: new.timezone.unwrap_or(former.timezone),
+        name: former.name,
+        network: former.network,
+    };
+    own::change(&app, id, &wanted, &caller.actor).await?;
+    Ok(Json(app.store.account_view(id).await?))
+}
+
+/// Takes an account that was added here or in the console out of use: it is paused, its secrets are forgotten, and what
+/// it heard and sent stays. Added again under its name it goes on.
+#[utoipa::path(delete, path = "/accounts/{id}", tag = "accounts", params(("id" = AccountId, Path)),
+    responses((status = 200, body = AccountView)))]
+async fn remove(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id<AccountId>,
+) -> Result<Json<AccountView>, Problem> {
+    caller.must(Scope::Admin)?;
+    own::remove(&app, id, &caller.actor).await?;
     Ok(Json(app.store.account_view(id).await?))
 }
 

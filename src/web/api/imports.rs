@@ -146,7 +146,7 @@ async fn mentions(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ContactsParams {
-    /// Reads everything and says what would become of it; writes nothing. It compares each thousand lines with what is
+    /// Reads everything and says what would become of it; writes nothing. It compares each two thousand lines with what is
     /// stored: who comes twice, further apart, is counted twice.
     dry_run: Option<bool>,
 }
