@@ -274,6 +274,14 @@ proptest! {
         prop_assert!(in_bounds(&analyzer().analyze(&text)));
     }
 
+    /// The base and the weights make the score, to the last decimal.
+    #[test]
+    fn the_weights_add_up_to_the_score(text in some_words()) {
+        let sentiment = analyzer().analyze(&text).sentiment;
+        let sum: f64 = sentiment.because.iter().map(|reason| reason.weight).sum::<f64>() + sentiment.base;
+        prop_assert!((sum.tanh() - sentiment.score).abs() < 0.000_06, "{text}: {sum} {sentiment:?}");
+    }
+
     /// Taking a named word out moves the score the other way than its weight says, whether a comma stands in its place or
     /// nothing.
     #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::near;
 use super::tokens::search_fold;
 use crate::model::{IntentLabel, SentimentLabel};
 
@@ -17,13 +18,15 @@ pub struct Row {
     pub intents: Vec<IntentLabel>,
     pub language: String,
     pub part: Part,
+    /// Texts of one set that are nearly the same have the same number.
+    pub group: usize,
 }
 
 /// What a row is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Train,
-    /// Measured on while a model is tuned.
+    /// Of a public set: measured on while a model is tuned.
     Dev,
     /// Kept apart: neither trained nor tuned on.
     Test,
@@ -51,16 +54,22 @@ pub enum CorpusError {
     Line { path: PathBuf, line: usize, reason: String },
 }
 
-/// The part a text of ours belongs to, by its folded letters: the same wherever the line stands and however it is typed.
-pub fn part_of(text: &str) -> Part {
-    let hash = search_fold(text)
-        .bytes()
-        .filter(u8::is_ascii_alphanumeric)
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    match (hash >> 32) % 10 {
-        0 => Part::Test,
-        1 => Part::Dev,
-        _ => Part::Train,
+/// Groups texts that are nearly the same, and keeps a tenth of the groups apart. Which ones follows from the letters of the
+/// group's first text in the order of the alphabet: the same wherever its lines stand and however they are typed.
+fn keep_apart(rows: &mut [Row]) {
+    let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+    let groups = near::groups(&texts);
+    let mut firsts: HashMap<usize, String> = HashMap::new();
+    for (text, group) in texts.iter().zip(&groups) {
+        let letters = search_fold(text);
+        firsts.entry(*group).and_modify(|first| if letters < *first { first.clone_from(&letters) }).or_insert(letters);
+    }
+    for (row, group) in rows.iter_mut().zip(groups) {
+        let letters = firsts[&group].bytes().filter(u8::is_ascii_alphanumeric);
+        let hash = letters
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        row.part = if (hash >> 32) % 10 == 0 { Part::Test } else { Part::Train };
+        row.group = group;
     }
 }
 
@@ -99,10 +108,12 @@ pub fn mentions(corpus: &Path, language: &str) -> Result<Vec<Row>, CorpusError> 
                 sentiment: Some(sentiment.parse().map_err(wrong)?),
                 intents: intents(wanted).map_err(wrong)?,
                 language: language.to_owned(),
-                part: part_of(text),
+                part: Part::Train,
+                group: 0,
             });
         }
     }
+    keep_apart(&mut rows);
     Ok(rows)
 }
 
@@ -124,9 +135,40 @@ pub fn posts(corpus: &Path, data: &Path) -> Result<Vec<Row>, CorpusError> {
             sentiment: Some(sentiment.parse().map_err(wrong)?),
             intents: intents(wanted).map_err(wrong)?,
             language: "tr".to_owned(),
-            part: part_of(text),
+            part: Part::Train,
+                group: 0,
         });
     }
+    keep_apart(&mut rows);
+    Ok(rows)
+}
+
+/// English tweets of the public sets whose intents our labels name. Their sentiment is left to those sets.
+pub fn tweets(corpus: &Path, data: &Path) -> Result<Vec<Row>, CorpusError> {
+    let mut texts: HashMap<String, String> = HashMap::new();
+    for stem in ["sentiment/en_tweeteval", "sentiment/umsab_english"] {
+        for part in ["train", "dev"] {
+            let content = read(&data.join(format!("{stem}.{part}.tsv")))?;
+            texts.extend(lines(&content).filter_map(|(_, fields)| Some(((*fields.first()?).into(), unescaped(fields.get(1)?)))));
+        }
+    }
+    let path = corpus.join("labels/en_tweets.tsv");
+    let mut rows = Vec::new();
+    for (line, fields) in lines(&read(&path)?) {
+        let wrong = |reason: String| CorpusError::Line { path: path.clone(), line, reason };
+        let &[id, wanted] = fields.as_slice() else {
+            return Err(wrong(format!("{} fields instead of 2", fields.len())));
+        };
+        rows.push(Row {
+            text: texts.get(id).ok_or_else(|| wrong(format!("no tweet {id:?}")))?.clone(),
+            sentiment: None,
+            intents: intents(wanted).map_err(wrong)?,
+            language: "en".to_owned(),
+            part: Part::Train,
+            group: 0,
+        });
+    }
+    keep_apart(&mut rows);
     Ok(rows)
 }
 
@@ -146,6 +188,7 @@ pub fn public(data: &Path, stem: &str, language: &str) -> Result<Vec<Row>, Corpu
                 intents: Vec::new(),
                 language: language.to_owned(),
                 part,
+                group: 0,
             });
         }
     }

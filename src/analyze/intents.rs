@@ -9,6 +9,9 @@ use crate::model::IntentLabel;
 /// Evidence from which on an intent is named.
 const ENOUGH: f64 = 0.6;
 
+/// Weights of the list from which on a phrase is a strong hint.
+const STRONG: f64 = 0.9;
+
 /// What a phrase says about what the writer wants.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cue {
@@ -55,41 +58,35 @@ impl Cues {
         evidence.into_intents(tokens.iter().filter(|token| token.kind != TokenKind::Mark).count())
     }
 
-    /// What phrases and grammar alone say for each intent, in the order of [`IntentLabel::ALL`].
-    pub fn evidence(&self, tokens: &[Token<'_>], language: Words<'_>) -> [f64; IntentLabel::ALL.len()] {
-        let mut evidence = Evidence::default();
-        match language {
-            Words::Turkish(_) => {
-                self.phrases(&self.turkish, tokens, &mut evidence);
-                turkish_grammar(tokens, &mut evidence);
-            }
-            Words::English(_) => self.phrases(&self.english, tokens, &mut evidence),
-            Words::None => {}
-        }
-        spam_marks(tokens, &mut evidence);
-        evidence.0
-    }
-
-    fn phrases(&self, lexicon: &Lexicon<Cue>, tokens: &[Token<'_>], evidence: &mut Evidence) {
+    /// Calls `say` with each intent that a phrase or the grammar speaks for, and whether strongly.
+    pub fn found(&self, tokens: &[Token<'_>], language: Words<'_>, mut say: impl FnMut(IntentLabel, bool)) {
+        let phrases = match language {
+            Words::Turkish(_) => &self.turkish,
+            Words::English(_) => &self.english,
+            Words::None => return,
+        };
         let mut at = 0;
         while at < tokens.len() {
-            match tokens[at].is_word().then(|| lexicon.find(tokens, at)).flatten() {
+            match tokens[at].is_word().then(|| phrases.find(tokens, at)).flatten() {
                 Some(found) => {
                     let Cue { label, weight } = found.value;
                     // "Teşekkür etmiyorum", "önermem" are no praise.
                     if !(found.ending.negated && label != IntentLabel::Complaint) {
-                        evidence.add(label, weight);
+                        say(label, weight >= STRONG);
                     }
                     at += found.tokens;
                 }
                 None => at += 1,
             }
         }
+        if matches!(language, Words::Turkish(_)) {
+            turkish_grammar(tokens, say);
+        }
     }
 }
 
 /// Question particles, and the polite request "-r mısınız".
-fn turkish_grammar(tokens: &[Token<'_>], evidence: &mut Evidence) {
+fn turkish_grammar(tokens: &[Token<'_>], mut say: impl FnMut(IntentLabel, bool)) {
     for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == TokenKind::Word) {
         let particle = matches!(
             token.key.as_str(),
@@ -101,9 +98,9 @@ fn turkish_grammar(tokens: &[Token<'_>], evidence: &mut Evidence) {
         }
         let before = index.checked_sub(1).map_or("", |before| tokens[before].key.as_str());
         if to_you && before.ends_with('r') {
-            evidence.add(IntentLabel::Request, 1.2);
+            say(IntentLabel::Request, true);
         } else {
-            evidence.add(IntentLabel::Question, 1.0);
+            say(IntentLabel::Question, true);
         }
     }
 }

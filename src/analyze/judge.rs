@@ -1,108 +1,156 @@
-//! Tells mood and intents of a text with a linear model, and names the words that moved it.
+//! Tells mood and intents of a text with a linear model, and names the words that made the mood, with their exact weights.
 
-use super::features::{Features, Signalling};
-use super::linear::{HEADS, Linear, LogOdds, POLARITY};
-use super::measure::{largest, moods, named};
+use super::features::{Piece, Reader};
+use super::linear::{INTENTS, Linear, MOODS, POLARITY, moods, softmax};
+use super::measure::{largest, named};
 use super::tokens::{Token, TokenKind};
-use super::{Intent, Reason, Sentiment, two_decimals};
+use super::{Intent, Reason, Sentiment, base_of, four_decimals, score_of, two_decimals};
 use crate::model::SentimentLabel;
 
-/// Tokens that are read: time stays bounded for any text.
-const TOKENS_READ: usize = 600;
-/// Words that are tried for a reason; the rest of a text moves its mood less.
-const TRIED: usize = 4;
-/// A word's log-odds divided by this is at most what it can move a probability by.
-const LOG_ODDS_TO_WEIGHT: f32 = 4.0;
+/// A person reads no more reasons than this; the rest of the weights are in the base.
+const REASONS: usize = 12;
+/// Weights under this move nobody's score and are in the base.
+const SMALLEST: f64 = 0.02;
 
 /// A language's model and what its features are read with.
 #[derive(Debug, Clone, Copy)]
 pub struct Judge<'a> {
     pub model: &'a Linear<'a>,
-    pub signalling: Signalling<'a>,
+    pub reader: Reader<'a>,
+}
+
+/// What a text's pieces say of its mood, in the model's units.
+struct Reading<'t> {
+    pieces: Vec<Piece<'t>>,
+    /// What each piece says alone.
+    own: Vec<[f32; MOODS]>,
+    sums: [f32; MOODS],
+    intents: [f32; INTENTS],
 }
 
 impl Judge<'_> {
     /// The mood and the intents of a composed text. `certainty` is that of its language.
     pub fn judge(&self, text: &str, tokens: &[Token<'_>], certainty: f64) -> (Sentiment, Vec<Intent>) {
-        let tokens = &tokens[..tokens.len().min(TOKENS_READ)];
-        let odds = self.odds(tokens);
-        let chances = moods(&odds);
+        let reading = self.read(tokens);
+        let chances = moods(&self.model.moods.log_odds(&reading.sums));
         let said = largest(&chances);
+        let because = self.reasons(text, &reading);
+        let score = score_of(weight_of(self.model.moods.log_odds(&reading.sums)[POLARITY]));
         let sentiment = Sentiment {
             label: SentimentLabel::ALL[said],
-            score: score(&odds),
+            score,
             // A text that may be in another language may also be misread.
             confidence: two_decimals(f64::from(chances[said]) * (0.7 + 0.3 * certainty)),
-            because: self.reasons(text, tokens, &odds),
+            base: base_of(score, &because),
+            because,
         };
-        let intents = named(&odds)
+        let chances = softmax(&self.model.intents.log_odds(&reading.intents));
+        let intents = named(&chances)
             .into_iter()
             .map(|(label, chance)| Intent { label, confidence: two_decimals(f64::from(chance)) })
             .collect();
         (sentiment, intents)
     }
 
-    /// The log-odds of all heads.
-    pub fn odds(&self, tokens: &[Token<'_>]) -> LogOdds {
-        let features = Features::read(tokens);
-        self.model.log_odds(&self.model.sums(&features), features.count(), &self.signalling.of(tokens))
+    /// The log-odds of opinion and polarity, and those of the intents.
+    pub fn odds(&self, tokens: &[Token<'_>]) -> ([f32; MOODS], [f32; INTENTS]) {
+        let reading = self.read(tokens);
+        (self.model.moods.log_odds(&reading.sums), self.model.intents.log_odds(&reading.intents))
     }
 
-    /// The words that move the score most: each was taken out to see that the score moves as its weight says.
-    fn reasons(&self, text: &str, tokens: &[Token<'_>], odds: &LogOdds) -> Vec<Reason> {
-        let features = Features::read(tokens);
-        let mut tried: Vec<(i32, &str)> = Vec::new();
-        for piece in 0..features.pieces.len() {
-            let token = &tokens[features.pieces[piece].token];
-            if !matches!(token.kind, TokenKind::Word | TokenKind::Hashtag | TokenKind::Emoji) {
-                continue;
-            }
-            let mut sums = [0; HEADS];
-            for feature in features.own(piece) {
-                self.model.add(*feature, 1, &mut sums);
-            }
-            match tried.iter_mut().find(|(_, known)| *known == token.surface) {
-                Some((sum, _)) => *sum += sums[POLARITY],
-                None => tried.push((sums[POLARITY], token.surface)),
+    /// The score alone.
+    pub fn score(&self, tokens: &[Token<'_>]) -> f64 {
+        score_of(weight_of(self.odds(tokens).0[POLARITY]))
+    }
+
+    fn read<'t>(&self, tokens: &'t [Token<'t>]) -> Reading<'t> {
+        let pieces = self.reader.pieces(tokens);
+        let Linear { moods, intents } = self.model;
+        let mut all = [0.0; INTENTS];
+        let mut own = Vec::with_capacity(pieces.len());
+        for piece in &pieces {
+            let mut alone = [0.0; MOODS];
+            self.reader.own(piece, |hash, value| {
+                moods.add(hash, value, &mut alone);
+                intents.add(hash, value, &mut all);
+            });
+            own.push(alone);
+        }
+        let mut sums = own.iter().fold([0.0; MOODS], |sums, own| [sums[0] + own[0], sums[1] + own[1]]);
+        self.reader.shared(&pieces, |hash, value, _, _| {
+            moods.add(hash, value, &mut sums);
+            intents.add(hash, value, &mut all);
+        });
+        self.reader.cues(tokens, |hash, value| intents.add(hash, value, &mut all));
+        Reading { pieces, own, sums, intents: all }
+    }
+
+    /// The words with their weights, the strongest first.
+    fn reasons(&self, text: &str, reading: &Reading<'_>) -> Vec<Reason> {
+        let Reading { pieces, own, .. } = reading;
+        let mut weights: Vec<f32> = own.iter().map(|own| own[POLARITY]).collect();
+        self.reader.shared(pieces, |hash, value, left, right| {
+            let mut sums = [0.0; MOODS];
+            self.model.moods.add(hash, value / 2.0, &mut sums);
+            weights[left] += sums[POLARITY];
+            weights[right] += sums[POLARITY];
+        });
+        let mut words: Vec<(&str, f32)> = Vec::new();
+        for (piece, weight) in pieces.iter().zip(weights) {
+            let token = piece.token();
+            if matches!(token.kind, TokenKind::Word | TokenKind::Hashtag | TokenKind::Emoji) {
+                match words.iter_mut().find(|(surface, _)| *surface == token.surface) {
+                    Some((_, sum)) => *sum += weight,
+                    None => words.push((token.surface, weight)),
+                }
             }
         }
-        tried.sort_by_key(|(sum, _)| std::cmp::Reverse(sum.abs()));
-        tried.truncate(TRIED);
-        let before = score(odds);
-        let mut reasons: Vec<Reason> = Vec::new();
-        for (_, surface) in tried {
-            let places = tokens.iter().filter(|token| token.surface == surface).count();
-            // "is" is also in "this": who takes it out of the text would take out more than the word.
-            if text.matches(surface).count() != places {
-                continue;
-            }
-            let mut without: Vec<Token<'_>> = tokens.to_vec();
-            for token in without.iter_mut().filter(|token| token.surface == surface) {
-                (token.kind, token.surface) = (TokenKind::Mark, "");
-                token.key.clear();
-            }
-            // What stood around the word is read apart, then together; a mark without letters changes no hashed feature.
-            let features = Features::read(&without);
-            let (sums, count) = (self.model.sums(&features), features.count());
-            let rescored = |tokens: &[Token<'_>]| self.model.log_odds(&sums, count, &self.signalling.of(tokens));
-            let apart = rescored(&without);
-            let weight = two_decimals(f64::from((odds[POLARITY] - apart[POLARITY]) / LOG_ODDS_TO_WEIGHT));
-            let agrees = |odds: &LogOdds| (before - score(odds)) * weight >= 0.0;
-            if weight == 0.0 || !agrees(&apart) {
-                continue;
-            }
-            without.retain(|token| !token.surface.is_empty());
-            if agrees(&rescored(&without)) {
+        let scale = self.model.moods.scales[POLARITY];
+        words.sort_by(|one, other| other.1.abs().total_cmp(&one.1.abs()));
+        words.truncate(REASONS);
+        let mut reasons = Vec::new();
+        for (surface, sum) in words {
+            let weight = weight_of(scale * sum);
+            if weight.abs() >= SMALLEST && self.moves(text, reading, surface, weight > 0.0) {
                 reasons.push(Reason { text: surface.to_owned(), weight });
             }
         }
-        reasons.sort_by(|one, other| other.weight.abs().total_cmp(&one.weight.abs()));
         reasons
+    }
+
+    /// Whether the score falls when a good word is taken out of the text, and rises when a bad one is: with nothing in its
+    /// place, and with a comma.
+    fn moves(&self, text: &str, reading: &Reading<'_>, surface: &str, good: bool) -> bool {
+        let Reading { pieces, own, sums, .. } = reading;
+        let places = pieces.iter().filter(|piece| piece.token().surface == surface).count();
+        // "is" is also in "this": who takes it out of the text would take out more than the word.
+        if text.matches(surface).count() != places {
+            return false;
+        }
+        let mut rest: Vec<Piece<'_>> = Vec::with_capacity(pieces.len());
+        let mut alone = 0.0;
+        for (piece, own) in pieces.iter().zip(own) {
+            if piece.token().surface == surface {
+                continue;
+            }
+            alone += own[POLARITY];
+            rest.push(*piece);
+        }
+        let falls = |pieces: &[Piece<'_>]| {
+            let mut without = [0.0; MOODS];
+            without[POLARITY] = alone;
+            self.reader.shared(pieces, |hash, value, _, _| self.model.moods.add(hash, value, &mut without));
+            if good { without[POLARITY] <= sums[POLARITY] } else { without[POLARITY] >= sums[POLARITY] }
+        };
+        let comma = Token { kind: TokenKind::Mark, surface: ",", start: 0, key: String::new() };
+        let comma = Piece::mark(&comma);
+        let with_comma: Vec<Piece<'_>> =
+            pieces.iter().map(|piece| if piece.token().surface == surface { comma } else { *piece }).collect();
+        falls(&rest) && falls(&with_comma)
     }
 }
 
-/// The probability of a good mood less that of a bad one, from -1 to 1.
-pub fn score(odds: &LogOdds) -> f64 {
-    let [bad, _, good] = moods(odds);
-    (f64::from(good - bad) * 10_000.0).round() / 10_000.0 + 0.0
+/// Half of the log-odds of good against bad, to four decimals: what the hyperbolic tangent makes a score of.
+fn weight_of(log_odds: f32) -> f64 {
+    four_decimals(f64::from(log_odds) / 2.0)
 }

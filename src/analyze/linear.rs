@@ -1,100 +1,95 @@
 //! Linear models in 8-bit whole numbers: whether there is an opinion, which, and what the writer wants.
 
-use super::features::{Features, Hash, SIGNALS, Signals};
-use crate::model::IntentLabel;
+use super::features::Hash;
+use crate::model::{IntentLabel, SentimentLabel};
 
-/// Opinion, polarity, and one head for each intent.
-pub const HEADS: usize = 2 + IntentLabel::ALL.len();
+/// The heads of a model's first layer: [`OPINION`] and [`POLARITY`].
+pub const MOODS: usize = 2;
 /// The head that tells an opinion from none.
 pub const OPINION: usize = 0;
 /// The head that tells a good opinion from a bad one.
 pub const POLARITY: usize = 1;
-/// The head of the first intent, in the order of [`IntentLabel::ALL`].
-pub const INTENTS: usize = 2;
+/// The heads of a model's second layer, in the order of [`IntentLabel::ALL`].
+pub const INTENTS: usize = IntentLabel::ALL.len();
 
-const MAGIC: &[u8; 8] = b"muhatap1";
+const MAGIC: &[u8; 8] = b"muhatap2";
+/// A table has at most `1 << LARGEST` buckets.
+const LARGEST: u8 = 24;
 
-/// What a model is besides its table: `SIGNALS + 3` numbers a head.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Head {
+/// One table of weights and its heads.
+#[derive(Debug)]
+pub struct Layer<'m, const K: usize> {
+    pub biases: [f32; K],
     /// What a 1 in the table stands for.
-    pub scale: f32,
-    pub bias: f32,
-    /// Log-odds are multiplied by this, so that probabilities come true as often as they say.
-    pub sharpness: f32,
-    pub signals: Signals,
+    pub scales: [f32; K],
+    table: &'m [[u8; K]],
 }
 
-/// A model as it is embedded.
+/// A model as it is embedded. What it says is calibrated.
 #[derive(Debug)]
 pub struct Linear<'m> {
-    heads: [Head; HEADS],
-    mask: u32,
-    table: &'m [u8],
+    pub moods: Layer<'m, MOODS>,
+    pub intents: Layer<'m, INTENTS>,
 }
 
 /// A model's file that is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a model of this version")]
+#[error("not a model of this version: write it anew with muhatap train")]
 pub struct NotAModel;
 
-/// Sums over hashed features, in units of each head's scale.
-pub type Sums = [i32; HEADS];
+impl<const K: usize> Layer<'_, K> {
+    /// Adds `value` times a feature's weights, in units of the scales.
+    pub fn add(&self, feature: Hash, value: f32, sums: &mut [f32; K]) {
+        let weights = &self.table[feature as usize & (self.table.len() - 1)];
+        for (sum, weight) in sums.iter_mut().zip(weights) {
+            *sum += value * f32::from(*weight as i8);
+        }
+    }
 
-/// The log-odds of each head, calibrated.
-pub type LogOdds = [f32; HEADS];
+    /// The log-odds of sums over all features of a text.
+    pub fn log_odds(&self, sums: &[f32; K]) -> [f32; K] {
+        std::array::from_fn(|head| self.biases[head] + self.scales[head] * sums[head])
+    }
+}
 
 impl<'m> Linear<'m> {
     /// Reads a file that [`write`] wrote.
     pub fn read(file: &'m [u8]) -> Result<Self, NotAModel> {
-        let (magic, rest) = file.split_at_checked(MAGIC.len()).ok_or(NotAModel)?;
-        let (bits, rest) = rest.split_first().ok_or(NotAModel)?;
-        let (numbers, table) = rest.split_at_checked(4 * HEADS * (SIGNALS + 3)).ok_or(NotAModel)?;
-        if magic != MAGIC || *bits > 24 || table.len() != HEADS << bits {
-            return Err(NotAModel);
-        }
-        let mut numbers = numbers.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-        let mut next = || numbers.next().unwrap_or_default();
-        let heads = std::array::from_fn(|_| Head {
-            scale: next(),
-            bias: next(),
-            sharpness: next(),
-            signals: std::array::from_fn(|_| next()),
-        });
-        Ok(Self { heads, mask: (1 << bits) - 1, table })
-    }
-
-    /// Adds `times` a feature's weights.
-    pub fn add(&self, feature: Hash, times: i32, sums: &mut Sums) {
-        let from = (feature & self.mask) as usize * HEADS;
-        for (sum, weight) in sums.iter_mut().zip(&self.table[from..from + HEADS]) {
-            *sum += times * i32::from(*weight as i8);
-        }
-    }
-
-    /// The sums over all hashed features of a text.
-    pub fn sums(&self, features: &Features) -> Sums {
-        let mut sums = [0; HEADS];
-        for feature in features.all() {
-            self.add(feature, 1, &mut sums);
-        }
-        sums
-    }
-
-    /// The log-odds of sums over `count` hashed features.
-    pub fn log_odds(&self, sums: &Sums, count: usize, signals: &Signals) -> LogOdds {
-        let value = value(count);
-        std::array::from_fn(|index| {
-            let head = &self.heads[index];
-            let signalled: f32 = head.signals.iter().zip(signals).map(|(weight, signal)| weight * signal).sum();
-            head.sharpness * (head.bias + signalled + value * head.scale * sums[index] as f32)
-        })
+        let rest = file.strip_prefix(MAGIC).ok_or(NotAModel)?;
+        let (moods, rest) = layer(rest)?;
+        let (intents, rest) = layer(rest)?;
+        rest.is_empty().then_some(Self { moods, intents }).ok_or(NotAModel)
     }
 }
 
-/// What each of `count` hashed features weighs: long texts are no surer than short ones.
-pub fn value(count: usize) -> f32 {
-    1.0 / (count.max(1) as f32).sqrt()
+fn layer<const K: usize>(file: &[u8]) -> Result<(Layer<'_, K>, &[u8]), NotAModel> {
+    let (bits, rest) = file.split_first().filter(|(bits, _)| **bits <= LARGEST).ok_or(NotAModel)?;
+    let (numbers, rest) = rest.split_at_checked(2 * K * size_of::<f32>()).ok_or(NotAModel)?;
+    let (table, rest) = rest.split_at_checked(K << bits).ok_or(NotAModel)?;
+    let number = |index: usize| {
+        let bytes = numbers.as_chunks::<4>().0.get(index).copied().unwrap_or_default();
+        f32::from_le_bytes(bytes)
+    };
+    let layer = Layer {
+        biases: std::array::from_fn(number),
+        scales: std::array::from_fn(|head| number(K + head)),
+        table: table.as_chunks::<K>().0,
+    };
+    Ok((layer, rest))
+}
+
+/// The probabilities of negative, neutral and positive, in the order of [`SentimentLabel::ALL`].
+pub fn moods(odds: &[f32; MOODS]) -> [f32; SentimentLabel::ALL.len()] {
+    let [opinion, polarity] = *odds;
+    softmax(&[opinion - polarity / 2.0, 0.0, opinion + polarity / 2.0])
+}
+
+/// Probabilities that add up to 1.
+pub fn softmax<const K: usize>(odds: &[f32; K]) -> [f32; K] {
+    let largest = odds.iter().copied().fold(f32::MIN, f32::max);
+    let powers = odds.map(|odds| (odds - largest).exp());
+    let sum: f32 = powers.iter().sum();
+    powers.map(|power| power / sum)
 }
 
 /// A probability from log-odds.
@@ -102,15 +97,26 @@ pub fn probability(log_odds: f32) -> f32 {
     1.0 / (1.0 + (-log_odds).exp())
 }
 
-/// The file of a model. `table` holds [`HEADS`] numbers for each of `1 << bits` buckets.
-pub fn write(bits: u8, heads: &[Head; HEADS], table: &[i8]) -> Vec<u8> {
+/// A layer as it is written: its table has a power of two of rows.
+#[derive(Debug)]
+pub struct Written<const K: usize> {
+    pub biases: [f32; K],
+    pub scales: [f32; K],
+    pub table: Vec<[i8; K]>,
+}
+
+/// The file of a model.
+pub fn write(moods: &Written<MOODS>, intents: &Written<INTENTS>) -> Vec<u8> {
     let mut file = MAGIC.to_vec();
-    file.push(bits);
-    for head in heads {
-        for number in [head.scale, head.bias, head.sharpness].iter().chain(&head.signals) {
-            file.extend_from_slice(&number.to_le_bytes());
-        }
-    }
-    file.extend(table.iter().map(|weight| *weight as u8));
+    write_layer(moods, &mut file);
+    write_layer(intents, &mut file);
     file
+}
+
+fn write_layer<const K: usize>(layer: &Written<K>, file: &mut Vec<u8>) {
+    file.push(layer.table.len().ilog2() as u8);
+    for number in layer.biases.iter().chain(&layer.scales) {
+        file.extend_from_slice(&number.to_le_bytes());
+    }
+    file.extend(layer.table.iter().flatten().map(|weight| *weight as u8));
 }

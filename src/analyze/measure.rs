@@ -1,13 +1,7 @@
 //! Figures of a model on labelled texts.
 
-use super::linear::{INTENTS, LogOdds, OPINION, POLARITY, probability};
+use super::linear::{INTENTS, MOODS, POLARITY, moods, probability};
 use crate::model::{IntentLabel, SentimentLabel};
-
-/// The probabilities of negative, neutral and positive.
-pub fn moods(odds: &LogOdds) -> [f32; 3] {
-    let (opinion, good) = (probability(odds[OPINION]), probability(odds[POLARITY]));
-    [opinion * (1.0 - good), 1.0 - opinion, opinion * good]
-}
 
 /// The place of the largest.
 pub fn largest(values: &[f32]) -> usize {
@@ -49,6 +43,25 @@ impl Confusion {
         }))
     }
 
+    /// Macro-F1 in percent as if half of the texts were as they are and half spread evenly over all classes.
+    pub fn half_even_macro_f1(&self) -> f64 {
+        let classes = self.counts.len();
+        let all: u32 = self.counts.iter().flatten().sum();
+        let occurring = (0..classes).filter(|class| self.occurs(*class)).count() as f64;
+        let weight = |class: usize| {
+            let count = f64::from(self.counts[class].iter().sum::<u32>());
+            if count > 0.0 { 0.5 / f64::from(all) + 0.5 / (occurring * count) } else { 0.0 }
+        };
+        let weights: Vec<f64> = (0..classes).map(weight).collect();
+        let f1 = |class: usize| {
+            let counted = |truth: usize, said: usize| weights[truth] * f64::from(self.counts[truth][said]);
+            let truth: f64 = (0..classes).map(|said| counted(class, said)).sum();
+            let said: f64 = (0..classes).map(|truth| counted(truth, class)).sum();
+            2.0 * counted(class, class) / (truth + said)
+        };
+        mean((0..classes).filter(|class| self.occurs(*class)).map(f1))
+    }
+
     fn occurs(&self, class: usize) -> bool {
         self.counts[class].iter().any(|count| *count > 0)
     }
@@ -74,7 +87,7 @@ pub struct SentimentFigures {
 }
 
 /// Measures log-odds against what is true. A set without neutral texts is measured on good and bad alone.
-pub fn sentiment(answers: &[(LogOdds, SentimentLabel)]) -> SentimentFigures {
+pub fn sentiment(answers: &[([f32; MOODS], SentimentLabel)]) -> SentimentFigures {
     let polar = !answers.iter().any(|(_, truth)| *truth == SentimentLabel::Neutral);
     let mut confusion = Confusion::new(3);
     let mut judged: Vec<(f32, bool)> = Vec::with_capacity(answers.len());
@@ -106,6 +119,24 @@ pub fn sentiment(answers: &[(LogOdds, SentimentLabel)]) -> SentimentFigures {
         calibration: 100.0 * error / answers.len().max(1) as f64,
         confident_half: 100.0 * half.iter().filter(|(_, right)| *right).count() as f64 / half.len().max(1) as f64,
     }
+}
+
+/// The accuracy in percent on the surest `share` of the texts.
+pub fn accuracy_of_surest(answers: &[([f32; MOODS], SentimentLabel)], share: f64) -> f64 {
+    let judge = |(odds, truth): &([f32; MOODS], SentimentLabel)| {
+        let moods = moods(odds);
+        let said = largest(&moods);
+        (moods[said], said == *truth as usize)
+    };
+    let mut judged: Vec<(f32, bool)> = answers.iter().map(judge).collect();
+    judged.sort_by(|one, other| other.0.total_cmp(&one.0));
+    judged.truncate((share * answers.len() as f64).ceil() as usize);
+    100.0 * judged.iter().filter(|(_, right)| *right).count() as f64 / judged.len().max(1) as f64
+}
+
+/// The mean of figures; 0 where there is none.
+pub fn mean_of(figures: impl Iterator<Item = f64>) -> f64 {
+    mean(figures) / 100.0
 }
 
 /// How well intents are told, in percent.
@@ -146,12 +177,11 @@ pub fn intents(answers: &[(Vec<IntentLabel>, &[IntentLabel])]) -> IntentFigures 
 }
 
 /// Probability from which on an intent beside the main one is named.
-pub const NAMED_FROM: f32 = 0.4;
+pub const NAMED_FROM: f32 = 0.2;
 
-/// The intents that log-odds name, the likeliest first; `other` only ever alone.
-pub fn named(odds: &LogOdds) -> Vec<(IntentLabel, f32)> {
-    let mut all: Vec<(IntentLabel, f32)> =
-        IntentLabel::ALL.iter().map(|label| (*label, probability(odds[INTENTS + *label as usize]))).collect();
+/// The intents that probabilities name, the likeliest first; `other` only ever alone.
+pub fn named(chances: &[f32; INTENTS]) -> Vec<(IntentLabel, f32)> {
+    let mut all: Vec<(IntentLabel, f32)> = IntentLabel::ALL.iter().copied().zip(chances.iter().copied()).collect();
     all.sort_by(|one, other| other.1.total_cmp(&one.1));
     if all[0].0 == IntentLabel::Other {
         all.truncate(1);

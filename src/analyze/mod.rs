@@ -10,10 +10,13 @@ mod lexicon;
 pub mod linear;
 pub mod measure;
 pub mod mecab;
+pub mod near;
 pub mod report;
 mod segment;
 mod sentiment;
+pub mod sources;
 mod suffixes;
+mod teach;
 pub mod tokens;
 pub mod train;
 
@@ -22,7 +25,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use self::features::Signalling;
+use self::features::{Kinds, Reader};
 use self::intents::Cues;
 use self::judge::Judge;
 use self::language::{Detector, Script};
@@ -64,15 +67,20 @@ pub struct Language {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Sentiment {
     pub label: SentimentLabel,
-    /// From -1 (bad) to 1 (good): a function of the sum of the weights in `because`.
+    /// From -1 (bad) to 1 (good): the hyperbolic tangent of `base` and all weights in `because` together, to four decimals.
     #[schema(minimum = -1, maximum = 1)]
     pub score: f64,
     #[schema(minimum = 0, maximum = 1)]
     pub confidence: f64,
+    /// What the score rests on beside the words of `because`: the language's starting point, and words too weak to name.
+    #[serde(default)]
+    pub base: f64,
+    /// The words that make the score, the strongest first. Without the word the score is lower if its weight is above 0, and
+    /// higher if it is below.
     pub because: Vec<Reason>,
 }
 
-/// Words of the text as they were written, and what they add to the score.
+/// A word of the text as it was written, wherever it stands there, and what it adds to the sum the score is made of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
     pub text: String,
@@ -128,12 +136,12 @@ impl Default for Lists {
 
 impl Lists {
     /// What the features of a text in `language` (Turkish or else English) are read with.
-    pub fn signalling(&self, language: &str) -> Signalling<'_> {
+    pub fn reader(&self, language: &str) -> Reader<'_> {
         let words = match language {
             "tr" => sentiment::Words::Turkish(&self.turkish),
             _ => sentiment::Words::English(&self.english),
         };
-        Signalling { words, emoji: &self.emoji, cues: &self.cues }
+        Reader { words, emoji: &self.emoji, cues: &self.cues, kinds: Kinds::ALL }
     }
 }
 
@@ -192,12 +200,7 @@ impl Analyzer {
             Some(judge) => {
                 let (mut sentiment, intents) = judge.judge(text, &tokens, language.confidence);
                 if tokens.len() <= FEW_TOKENS {
-                    let score = sentiment.score;
-                    sentiment.because.retain(|reason| {
-                        ["", ","].iter().all(|instead| {
-                            (score - self.score(&text.replace(&reason.text, instead))) * reason.weight >= 0.0
-                        })
-                    });
+                    self.keep_sure_reasons(text, &mut sentiment);
                 }
                 (sentiment, intents)
             }
@@ -210,6 +213,19 @@ impl Analyzer {
         let tokens = tokens.iter().filter(|token| token.kind != TokenKind::Mark);
         let tokens = tokens.map(|token| tokens::lower_case(token.surface, &language.code)).collect();
         Analysis { language, sentiment, intents, tokens }
+    }
+
+    /// A text of few words may be of another language, or of none, without one of them: then a word that speaks against the
+    /// score is named only if the score still moves as its weight says.
+    fn keep_sure_reasons(&self, text: &str, sentiment: &mut Sentiment) {
+        let score = sentiment.score;
+        let moves = |reason: &Reason| {
+            ["", ","].iter().all(|instead| {
+                (score - self.score(&text.replace(&reason.text, instead))) * reason.weight >= 0.0
+            })
+        };
+        sentiment.because.retain(|reason| reason.weight * score > 0.0 || moves(reason));
+        sentiment.base = base_of(score, &sentiment.because);
     }
 
     fn language(&self, text: &str, by_script: Script, tokens: &[Token<'_>]) -> Language {
@@ -228,7 +244,7 @@ impl Analyzer {
             "en" => &self.english,
             _ => return None,
         };
-        Some(Judge { model, signalling: self.lists.signalling(language) })
+        Some(Judge { model, reader: self.lists.reader(language) })
     }
 
     /// The score alone of a composed text of few words.
@@ -236,7 +252,7 @@ impl Analyzer {
         let tokens = self.tokenizer.tokens(text, None);
         let language = self.language(text, language::script(text), &tokens);
         match self.judge(&language.code) {
-            Some(judge) => judge::score(&judge.odds(&tokens)),
+            Some(judge) => judge.score(&tokens),
             None => sentiment::of_emoji(text, &tokens, &self.lists.emoji).score,
         }
     }
@@ -249,6 +265,25 @@ impl Analyzer {
             _ => None,
         }
     }
+}
+
+/// No text is surer than this; the rest would be lost in the decimals.
+const SUREST: f64 = 0.9999;
+
+/// The score of the sum of all weights: its hyperbolic tangent, which is the probability of a good mood less that of a bad
+/// one among texts that have one.
+fn score_of(sum: f64) -> f64 {
+    four_decimals(sum.tanh()).clamp(-SUREST, SUREST)
+}
+
+/// What a score rests on beside the words that are named.
+pub fn base_of(score: f64, because: &[Reason]) -> f64 {
+    let named: f64 = because.iter().map(|reason| reason.weight).sum();
+    four_decimals(score.clamp(-SUREST, SUREST).atanh() - named)
+}
+
+fn four_decimals(number: f64) -> f64 {
+    (number * 10_000.0).round() / 10_000.0 + 0.0
 }
 
 fn two_decimals(number: f64) -> f64 {

@@ -4,15 +4,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::Lists;
-use super::corpus::{self, CorpusError, Part, Row, Set};
-use super::linear::{LogOdds, NotAModel, OPINION, POLARITY};
+use super::corpus::CorpusError;
+use super::features::{Kinds, Reader};
+use super::linear::{INTENTS, Linear, MOODS, NotAModel, softmax};
 use super::measure::{self, named};
-use super::tokens::{Tokenizer, search_fold};
-use super::train::{Example, Learnt, Recipe, Source, example, learn};
+use super::sources::{self, Prepared, origins, typed_in_ascii};
+use super::teach::{self, Answer, FOLDS, Fitted, HeldBack, Settings, teach, validate};
+use super::tokens::Tokenizer;
+use super::train::Example;
 use crate::model::{IntentLabel, SentimentLabel};
-
-/// The languages that have a model of their own.
-pub const LANGUAGES: [&str; 2] = ["tr", "en"];
 
 /// What was trained for a language.
 #[derive(Debug)]
@@ -31,61 +31,11 @@ pub enum TrainError {
     Model(#[from] NotAModel),
 }
 
-/// A set and what it is to a model.
-struct Origin {
-    set: Set,
-    mass: f32,
-    polar: bool,
-    home: bool,
-    licence: &'static str,
-    /// A shipped model may learn from it under its licence: tier A.
-    open: bool,
-}
-
-struct Prepared {
-    origin: Origin,
-    train: Vec<Example>,
-    dev: Vec<Example>,
-    /// As dev, typed without Turkish letters.
-    folded: Vec<Example>,
-    test: Vec<Example>,
-}
-
-fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>, CorpusError> {
-    let ours = Origin {
-        set: Set { name: "own corpus", rows: corpus::mentions(corpus, language)? },
-        mass: 5_000.0,
-        polar: false,
-        home: true,
-        licence: "ours, Apache-2.0",
-        open: true,
-    };
-    let public = |name, stem: &str, mass, polar, licence, open| -> Result<Origin, CorpusError> {
-        let rows = corpus::public(data, &format!("sentiment/{stem}"), language)?;
-        Ok(Origin { set: Set { name, rows }, mass, polar, home: false, licence, open })
-    };
-    let research = "no licence for commercial use stated (tier C)";
-    if language == "tr" {
-        return Ok(vec![
-            Origin {
-                set: Set { name: "brand posts", rows: corpus::posts(corpus, data)? },
-                mass: 6_000.0,
-                polar: false,
-                home: true,
-                licence: "labels ours, texts MIT repository (tier A)",
-                open: true,
-            },
-            ours,
-            public("FSMTSAD", "tr_fsmtsad", 4_000.0, false, "CC0, its README asks for leave (tier C)", false)?,
-            public("TRSAv1 sample", "tr_trsav1_3k", 2_000.0, false, research, false)?,
-            public("Guven tweets", "tr_guven_tweets", 300.0, true, research, false)?,
-        ]);
-    }
-    Ok(vec![
-        ours,
-        public("TweetEval and SemEval", "en_tweeteval", 10_000.0, false, "research (tier C)", false)?,
-        public("UMSAB English", "umsab_english", 1_000.0, false, "research (tier C)", false)?,
-    ])
+/// A set and the texts of it that a line of the report is about.
+struct Measured<'a> {
+    name: &'a str,
+    part: &'static str,
+    answers: Vec<Answer>,
 }
 
 /// Learns the model of `language` and measures it. `say` hears of each step; the same files give the same model.
@@ -97,193 +47,237 @@ pub fn train(
     say: &dyn Fn(&str),
 ) -> Result<Trained, TrainError> {
     let lists = Lists::default();
-    let (signalling, tokenizer, recipe) = (lists.signalling(language), Tokenizer::default(), Recipe::default());
-    let mut sets = Vec::new();
-    for origin in origins(language, corpus, data)?.into_iter().filter(|origin| origin.open || !open_data) {
-        say(&format!("{language}: reading {}", origin.set.name));
-        let read = |row: &Row| example(row, &tokenizer, &signalling, &recipe);
-        let part = |part| origin.set.part(part).map(read).collect::<Vec<_>>();
-        let (train, dev, test) = (part(Part::Train), part(Part::Dev), part(Part::Test));
-        let folded = origin.set.part(Part::Dev);
-        let folded = folded.map(|row| read(&Row { text: typed_in_ascii(&row.text), ..row.clone() })).collect();
-        sets.push(Prepared { origin, train, dev, folded, test });
+    let (reader, tokenizer, settings) = (lists.reader(language), Tokenizer::default(), Settings::default());
+    let read = |reader: &Reader<'_>, typed: &dyn Fn(&str) -> String| -> Result<Vec<Prepared>, CorpusError> {
+        let origins = origins(language, corpus, data)?.into_iter().filter(|origin| origin.open || !open_data);
+        Ok(sources::prepare(origins.collect(), &tokenizer, reader, typed))
+    };
+    say(&format!("{language}: reading the sets"));
+    let sets = read(&reader, &str::to_owned)?;
+    say(&format!("{language}: cross-validation, and learning without each set"));
+    let without = without_each(&sets);
+    let folds: Vec<HeldBack> = (0..FOLDS).map(HeldBack::Fold).collect();
+    let mut validated = validate(&sets, &settings, &[folds, without.clone()].concat());
+    let mut left_out: Vec<(usize, Answer)> = validated.split_off(FOLDS).into_iter().flatten().collect();
+    let mut crossed: Vec<(usize, Answer)> = validated.into_iter().flatten().collect();
+    let fitted = fit(&sets, &crossed, &left_out);
+    for (_, answer) in crossed.iter_mut().chain(&mut left_out) {
+        fitted.apply(answer);
     }
-    let left_out: Vec<usize> = (0..sets.len()).filter(|index| !sets[*index].origin.polar && sets.len() > 1).collect();
-    say(&format!("{language}: learning {} times, each time without one set", left_out.len()));
-    // Two at a time: what each learns does not depend on the other.
-    let mut without: Vec<(usize, Vec<Answer<'_>>)> = std::thread::scope(|scope| {
-        let halves: Vec<_> = (0..2)
-            .map(|half| {
-                let (sets, recipe, left_out) = (&sets, &recipe, &left_out);
-                scope.spawn(move || {
-                    let mine = left_out.iter().copied().filter(|index| index % 2 == half);
-                    mine.map(|index| {
-                        let learnt = learn(&sources(sets, Some(index)), recipe);
-                        (index, answers(&learnt, sets[index].train.iter().chain(&sets[index].dev)))
-                    })
-                    .collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        halves.into_iter().flat_map(|half| half.join().unwrap_or_default()).collect()
-    });
-    without.sort_by_key(|(index, _)| *index);
     say(&format!("{language}: learning from all"));
-    let mut learnt = learn(&sources(&sets, None), &recipe);
-    // New texts are partly like those learnt from and partly not: dev parts and sets left out count alike.
-    let seen = sets.iter().filter(|set| !set.origin.polar).map(|set| answers(&learnt, set.dev.iter()));
-    let seen: Vec<Vec<Answer<'_>>> = seen.collect();
-    let fitted: Vec<&[Answer<'_>]> =
-        without.iter().map(|(_, answers)| answers.as_slice()).chain(seen.iter().map(Vec::as_slice)).collect();
-    let sharpness = [OPINION, POLARITY].map(|head| sharpness(&fitted, head));
-    for answer in without.iter_mut().flat_map(|(_, answers)| answers) {
-        answer.odds[OPINION] *= sharpness[0];
-        answer.odds[POLARITY] *= sharpness[1];
-    }
-    (learnt.sharpness[OPINION], learnt.sharpness[POLARITY]) = (sharpness[0], sharpness[1]);
-    let file = learnt.file();
-    let whole = super::linear::Linear::read(&file)?;
-    let mut report = String::new();
-    describe(&mut report, language, open_data, &sets, file.len());
-    let _ = writeln!(report, "\n### Sentiment\n\n{SENTIMENT_HEADER}");
+    let file = teach(&sets, &settings, |_, _| true).file(&fitted);
+    let whole = Linear::read(&file)?;
+    let mut measured = Vec::new();
     for set in &sets {
-        let name = set.origin.set.name;
-        let quantised = |examples: &[Example]| -> Vec<(LogOdds, SentimentLabel)> {
-            let judged = examples.iter().filter_map(|example| Some((example.odds(&whole), example.sentiment?)));
-            judged.collect()
-        };
-        sentiment_line(&mut report, name, "dev", &quantised(&set.dev));
-        sentiment_line(&mut report, name, "dev, no Turkish letters", &quantised(&set.folded));
-        sentiment_line(&mut report, name, "kept apart", &quantised(&set.test));
+        measured.push(of_model(&whole, set.origin.name, "kept apart", &set.test));
+        measured.push(of_model(&whole, set.origin.name, "its dev part", &set.dev));
     }
-    for (index, answers) in &without {
-        let judged: Vec<_> = answers.iter().filter_map(|answer| Some((answer.odds, answer.sentiment?))).collect();
-        sentiment_line(&mut report, sets[*index].origin.set.name, "set left out", &judged);
-    }
-    let names: Vec<&str> = IntentLabel::ALL.iter().map(|label| label.as_str()).collect();
-    let _ = writeln!(
-        report,
-        "\n### Intents\n\n| set | measured on | rows | main mF1 | each mF1 | {} |\n|---|---|---|---|---|{}",
-        names.join(" | "),
-        "---|".repeat(names.len())
-    );
-    for set in sets.iter().filter(|set| set.origin.home) {
-        for (part, examples) in [("dev", &set.dev), ("dev, no Turkish letters", &set.folded), ("kept apart", &set.test)]
-        {
-            let judged: Vec<_> = examples.iter().map(|example| (example.odds(&whole), &example.intents)).collect();
-            let judged: Vec<(Vec<IntentLabel>, &[IntentLabel])> =
-                judged.iter().map(|(odds, truth)| (labels(odds), truth.as_slice())).collect();
-            intent_line(&mut report, set.origin.set.name, part, &judged);
+    if language == "tr" {
+        say(&format!("{language}: the same typed without Turkish letters"));
+        for set in read(&reader, &typed_in_ascii)? {
+            let name = sets.iter().find(|known| known.origin.name == set.origin.name).map_or("", |set| set.origin.name);
+            measured.push(of_model(&whole, name, "kept apart, no Turkish letters", &set.test));
+            measured.push(of_model(&whole, name, "its dev part, no Turkish letters", &set.dev));
         }
     }
-    for (index, answers) in without.iter().filter(|(index, _)| sets[*index].origin.home) {
-        let judged: Vec<_> = answers.iter().map(|answer| (labels(&answer.odds), answer.intents)).collect();
-        intent_line(&mut report, sets[*index].origin.set.name, "set left out", &judged);
+    measured.extend(by_set(&sets, &crossed, "cross-validation"));
+    measured.extend(by_set(&sets, &left_out, "set left out"));
+    measured.retain(|measured| !measured.answers.is_empty());
+
+    let mut report = String::new();
+    describe(&mut report, language, open_data, &sets, file.len());
+    sentiment_table(&mut report, &measured);
+    intents_table(&mut report, &measured);
+    let _ = writeln!(report, "\n### Coverage: how sure a sentiment has to be, and what is right then\n\n{COVERAGE_HEADER}");
+    for measured in &measured {
+        coverage_line(&mut report, measured);
     }
     Ok(Trained { file, report })
 }
 
-/// The text as a keyboard without Turkish letters types it.
-pub fn typed_in_ascii(text: &str) -> String {
-    text.chars()
-        .map(|character| match character {
-            'ç' | 'ğ' | 'ı' | 'ö' | 'ş' | 'ü' => search_fold(character.encode_utf8(&mut [0; 4])).remove(0),
-            'Ç' | 'Ğ' | 'İ' | 'Ö' | 'Ş' | 'Ü' => {
-                search_fold(character.encode_utf8(&mut [0; 4])).remove(0).to_ascii_uppercase()
-            }
-            _ => character,
-        })
-        .collect()
+/// Every set that can be left out: three moods or intents, and something to learn from besides.
+fn without_each(sets: &[Prepared]) -> Vec<HeldBack> {
+    let counts = |set: &Prepared| set.origin.three_moods() || set.origin.home();
+    let all: Vec<HeldBack> = (0..sets.len()).filter(|index| counts(&sets[*index])).map(HeldBack::Set).collect();
+    if all.len() > 1 { all } else { Vec::new() }
 }
 
-fn sources(sets: &[Prepared], without: Option<usize>) -> Vec<Source<'_>> {
-    let kept = sets.iter().enumerate().filter(|(index, _)| Some(*index) != without);
-    kept.map(|(_, set)| Source {
-        examples: set.train.iter().collect(),
-        mass: set.origin.mass,
-        polar: set.origin.polar,
-        home: set.origin.home,
-    })
-    .collect()
+/// New texts are partly like those learnt from and partly not: every set held back in parts, and every public set held back
+/// as a whole, count alike.
+fn fit(sets: &[Prepared], crossed: &[(usize, Answer)], left_out: &[(usize, Answer)]) -> Fitted {
+    let grouped = |answers: &'_ [(usize, Answer)], wanted: &dyn Fn(&Prepared) -> bool| -> Vec<Vec<Answer>> {
+        let chosen = (0..sets.len()).filter(|index| wanted(&sets[*index]));
+        let of = |index: usize| answers.iter().filter(move |(set, _)| *set == index).map(|(_, answer)| answer.clone());
+        chosen.map(|index| of(index).collect()).collect()
+    };
+    let three = |set: &Prepared| set.origin.three_moods();
+    let foreign = |set: &Prepared| set.origin.three_moods() && !set.origin.home();
+    let moods = [grouped(crossed, &three), grouped(left_out, &foreign)].concat();
+    let moods: Vec<Vec<&Answer>> = moods.iter().map(|group| group.iter().collect()).collect();
+    let intents = grouped(crossed, &|set| set.origin.home());
+    let intents: Vec<Vec<&Answer>> = intents.iter().map(|group| group.iter().collect()).collect();
+    Fitted { sharpness: teach::sharpness(&moods), intents_bias: teach::intents_bias(&intents) }
 }
 
-/// What a model says of an example, and what is true.
-struct Answer<'e> {
-    odds: LogOdds,
-    sentiment: Option<SentimentLabel>,
-    intents: &'e [IntentLabel],
-}
-
-fn answers<'e>(learnt: &Learnt, examples: impl Iterator<Item = &'e Example>) -> Vec<Answer<'e>> {
-    examples
-        .map(|example| Answer {
-            odds: learnt.log_odds(example),
+fn of_model<'a>(model: &Linear<'_>, name: &'a str, part: &'static str, examples: &[Example]) -> Measured<'a> {
+    let answer = |example: &Example| {
+        let (mut moods, mut intents) = ([0.0; MOODS], [0.0; INTENTS]);
+        for (hash, value) in &example.features {
+            model.moods.add(*hash, *value, &mut moods);
+        }
+        for (hash, value) in example.features.iter().chain(&example.cues) {
+            model.intents.add(*hash, *value, &mut intents);
+        }
+        Answer {
+            moods: model.moods.log_odds(&moods),
+            intents: model.intents.log_odds(&intents),
             sentiment: example.sentiment,
-            intents: &example.intents,
-        })
-        .collect()
-}
-
-fn labels(odds: &LogOdds) -> Vec<IntentLabel> {
-    named(odds).into_iter().map(|(label, _)| label).collect()
-}
-
-/// What log-odds of `head` are multiplied by so that they fit `groups` of texts not learnt from, each counting alike.
-fn sharpness(groups: &[&[Answer<'_>]], head: usize) -> f32 {
-    let target = |sentiment: SentimentLabel| match (head, sentiment) {
-        (OPINION, SentimentLabel::Neutral) => Some(0.0),
-        (OPINION, _) => Some(1.0),
-        (_, SentimentLabel::Neutral) => None,
-        (_, SentimentLabel::Positive) => Some(1.0),
-        (_, SentimentLabel::Negative) => Some(0.0),
+            wanted: example.intents.clone(),
+        }
     };
-    let loss = |sharpness: f32| -> f64 {
-        groups
+    Measured { name, part, answers: examples.iter().map(answer).collect() }
+}
+
+fn by_set<'a>(sets: &'a [Prepared], answers: &[(usize, Answer)], part: &'static str) -> Vec<Measured<'a>> {
+    let of = |index: usize| answers.iter().filter(|(set, _)| *set == index).map(|(_, answer)| answer.clone()).collect();
+    sets.iter().enumerate().map(|(index, set)| Measured { name: set.origin.name, part, answers: of(index) }).collect()
+}
+
+fn judged(measured: &Measured<'_>) -> Vec<([f32; MOODS], SentimentLabel)> {
+    measured.answers.iter().filter_map(|answer| Some((answer.moods, answer.sentiment?))).collect()
+}
+
+fn sentiment_table(report: &mut String, measured: &[Measured<'_>]) {
+    let _ = writeln!(
+        report,
+        "\n### Sentiment\n\n| set | measured on | rows | mF1 | macro-recall | negative | neutral | positive | \
+         calibration error | accuracy, surer half |\n|---|---|---|---|---|---|---|---|---|---|"
+    );
+    for measured in measured {
+        let judged = judged(measured);
+        if judged.is_empty() {
+            continue;
+        }
+        let figures = measure::sentiment(&judged);
+        let [negative, neutral, positive] = figures.f1;
+        let _ = writeln!(
+            report,
+            "| {} | {} | {} | {:.1} | {:.1} | {negative:.1} | {neutral:.1} | {positive:.1} | {:.1} | {:.1} |",
+            measured.name,
+            measured.part,
+            figures.rows,
+            figures.macro_f1,
+            figures.macro_recall,
+            figures.calibration,
+            figures.confident_half
+        );
+    }
+}
+
+fn intents_table(report: &mut String, measured: &[Measured<'_>]) {
+    let names: Vec<&str> = IntentLabel::ALL.iter().map(|label| label.as_str()).collect();
+    let _ = writeln!(
+        report,
+        "\n### Intents\n\nAfter the mean F1 of the main intent and of each intent on its own: F1 of each on its own.\n\n\
+         | set | measured on | rows | main mF1 | each mF1 | {} |\n|---|---|---|---|---|{}",
+        names.join(" | "),
+        "---|".repeat(names.len())
+    );
+    for measured in measured {
+        let answered: Vec<(Vec<IntentLabel>, &[IntentLabel])> = measured
+            .answers
             .iter()
-            .map(|answers| {
-                let truths = answers.iter().filter_map(|answer| Some((answer.odds[head], target(answer.sentiment?)?)));
-                let (sum, count) = truths.fold((0.0, 0_u32), |(sum, count), (odds, target)| {
-                    let chance = f64::from(super::linear::probability(sharpness * odds)).clamp(1e-6, 1.0 - 1e-6);
-                    (sum - if target > 0.5 { chance.ln() } else { (1.0 - chance).ln() }, count + 1)
-                });
-                sum / f64::from(count.max(1))
+            .filter(|answer| !answer.wanted.is_empty())
+            .map(|answer| {
+                let said = named(&softmax(&answer.intents)).into_iter().map(|(label, _)| label).collect();
+                (said, answer.wanted.as_slice())
             })
-            .sum()
-    };
-    let steps = (8..=30).map(|step| step as f32 / 20.0);
-    steps.min_by(|one, other| loss(*one).total_cmp(&loss(*other))).unwrap_or(1.0)
+            .collect();
+        if answered.is_empty() {
+            continue;
+        }
+        let figures = measure::intents(&answered);
+        let each: Vec<String> = figures.f1.iter().map(|f1| format!("{f1:.0}")).collect();
+        let _ = writeln!(
+            report,
+            "| {} | {} | {} | {:.1} | {:.1} | {} |",
+            measured.name,
+            measured.part,
+            figures.rows,
+            figures.main,
+            figures.every,
+            each.join(" | ")
+        );
+    }
 }
 
-const SENTIMENT_HEADER: &str = "| set | measured on | rows | mF1 | macro-recall | negative | neutral | positive | \
-     calibration error | accuracy, surer half |\n|---|---|---|---|---|---|---|---|---|---|";
+/// Shares of texts, the surest first.
+const COVERED: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
+const COVERAGE_HEADER: &str =
+    "| set | measured on | surest quarter | half | three quarters | all |\n|---|---|---|---|---|---|";
 
-fn sentiment_line(report: &mut String, name: &str, part: &str, judged: &[(LogOdds, SentimentLabel)]) {
+fn coverage_line(report: &mut String, measured: &Measured<'_>) {
+    let judged = judged(measured);
     if judged.is_empty() {
         return;
     }
-    let figures = measure::sentiment(judged);
-    let [negative, neutral, positive] = figures.f1;
-    let _ = writeln!(
-        report,
-        "| {name} | {part} | {} | {:.1} | {:.1} | {negative:.1} | {neutral:.1} | {positive:.1} | {:.1} | {:.1} |",
-        figures.rows, figures.macro_f1, figures.macro_recall, figures.calibration, figures.confident_half
-    );
+    let accuracies = COVERED.map(|share| format!("{:.1}", measure::accuracy_of_surest(&judged, share)));
+    let _ = writeln!(report, "| {} | {} | {} |", measured.name, measured.part, accuracies.join(" | "));
 }
 
-fn intent_line(report: &mut String, name: &str, part: &str, judged: &[(Vec<IntentLabel>, &[IntentLabel])]) {
-    if judged.is_empty() {
-        return;
-    }
-    let figures = measure::intents(judged);
-    let each: Vec<String> = figures.f1.iter().map(|f1| format!("{f1:.0}")).collect();
-    let _ = writeln!(
-        report,
-        "| {name} | {part} | {} | {:.1} | {:.1} | {} |",
-        figures.rows,
-        figures.main,
-        figures.every,
-        each.join(" | ")
+/// Kinds of features that are left out one by one.
+const ABLATIONS: [(&str, Kinds); 5] = [
+    ("runs of letters", Kinds { runs: false, ..Kinds::ALL }),
+    ("pairs of words", Kinds { pairs: false, ..Kinds::ALL }),
+    ("lists of good and bad words", Kinds { moods: false, ..Kinds::ALL }),
+    ("phrases of intents", Kinds { cues: false, ..Kinds::ALL }),
+    ("capitals, drawn-out letters", Kinds { look: false, ..Kinds::ALL }),
+];
+/// Ablations are measured on this many parts of the cross-validation, which is enough to compare.
+const ABLATED_FOLDS: usize = 2;
+
+/// Measures what each kind of features is good for: markdown.
+pub fn ablations(language: &str, corpus: &Path, data: &Path, say: &dyn Fn(&str)) -> Result<String, TrainError> {
+    let lists = Lists::default();
+    let (reader, tokenizer, settings) = (lists.reader(language), Tokenizer::default(), Settings::default());
+    let mut report = format!(
+        "\n### Ablations, `{language}`\n\nMean over the sets, before anything is fitted, on {ABLATED_FOLDS} of {FOLDS} parts \
+         of the cross-validation and on sets left out.\n\n| left out | sentiment mF1, cross-validation | sentiment mF1, sets \
+         left out | main intent mF1, cross-validation |\n|---|---|---|---|\n"
     );
+    for (name, kinds) in std::iter::once(("nothing", Kinds::ALL)).chain(ABLATIONS) {
+        say(&format!("{language}: ablation, without {name}"));
+        let sets = sources::prepare(origins(language, corpus, data)?, &tokenizer, &Reader { kinds, ..reader }, str::to_owned);
+        let without = without_each(&sets);
+        let jobs: Vec<HeldBack> = (0..ABLATED_FOLDS).map(HeldBack::Fold).chain(without).collect();
+        let mut answers = validate(&sets, &settings, &jobs);
+        let left_out: Vec<_> = answers.split_off(ABLATED_FOLDS).into_iter().flatten().collect();
+        let crossed: Vec<_> = answers.into_iter().flatten().collect();
+        let moods = |answers: &[(usize, Answer)]| {
+            let measured = by_set(&sets, answers, "");
+            let judged = measured.iter().zip(&sets).filter(|(_, set)| set.origin.three_moods()).map(|(one, _)| judged(one));
+            measure::mean_of(judged.filter(|judged| !judged.is_empty()).map(|judged| measure::sentiment(&judged).macro_f1))
+        };
+        let intents = measure::mean_of(
+            by_set(&sets, &crossed, "")
+                .iter()
+                .zip(&sets)
+                .filter(|(_, set)| set.origin.home())
+                .map(|(measured, _)| main_macro_f1(measured)),
+        );
+        let _ = writeln!(report, "| {name} | {:.1} | {:.1} | {intents:.1} |", moods(&crossed), moods(&left_out));
+    }
+    Ok(report)
+}
+
+fn main_macro_f1(measured: &Measured<'_>) -> f64 {
+    let mut confusion = measure::Confusion::new(INTENTS);
+    for answer in &measured.answers {
+        if let Some(truth) = answer.wanted.first() {
+            confusion.add(*truth as usize, measure::largest(&answer.intents));
+        }
+    }
+    confusion.macro_f1()
 }
 
 fn describe(report: &mut String, language: &str, open_data: bool, sets: &[Prepared], bytes: usize) {
@@ -291,10 +285,18 @@ fn describe(report: &mut String, language: &str, open_data: bool, sets: &[Prepar
     let _ = writeln!(
         report,
         "## Sentiment and intents, `{language}`{which}\n\nSize: {bytes} bytes. Learnt from:\n\n\
-         | set | rows learnt from | counts as | licence |\n|---|---|---|---|"
+         | set | rows learnt from | counts as, for sentiment | for intents | licence |\n|---|---|---|---|---|"
     );
     for set in sets {
-        let Origin { set: texts, mass, licence, .. } = &set.origin;
-        let _ = writeln!(report, "| {} | {} | {mass:.0} | {licence} |", texts.name, set.train.len());
+        let origin = &set.origin;
+        let _ = writeln!(
+            report,
+            "| {} | {} | {:.0} | {:.0} | {} |",
+            origin.name,
+            set.train.len(),
+            origin.moods_mass,
+            origin.intents_mass,
+            origin.licence
+        );
     }
 }

@@ -1,99 +1,102 @@
 //! Learns the linear models: logistic regression with AdaGrad, each set of texts weighed as a whole.
 
+use super::features::{Hash, Reader};
 use super::corpus::Row;
-use super::features::{Features, Hash, SIGNALS, Signalling, Signals};
-use super::linear::{self, HEADS, Head, INTENTS, Linear, LogOdds, OPINION, POLARITY};
+use super::linear::INTENTS;
 use super::tokens::{Tokenizer, compose};
 use crate::model::{IntentLabel, SentimentLabel};
-
-/// How a model learns.
-#[derive(Debug, Clone)]
-pub struct Recipe {
-    /// The model has `1 << bits` buckets.
-    pub bits: u8,
-    pub epochs: usize,
-    pub rate: f32,
-    pub l2: f32,
-    /// What a fitting intent that is not the main one counts as, where the main one counts as 1.
-    pub secondary: f32,
-}
-
-impl Default for Recipe {
-    fn default() -> Self {
-        Self { bits: 16, epochs: 5, rate: 0.2, l2: 3e-4, secondary: 0.7 }
-    }
-}
 
 /// A text as a model learns from it.
 #[derive(Debug, Clone)]
 pub struct Example {
-    hashes: Vec<Hash>,
-    pub signals: Signals,
-    /// NaN where a head learns nothing from it.
-    targets: [f32; HEADS],
+    /// Hashes and values, each hash once.
+    pub features: Vec<(Hash, f32)>,
+    /// The features that speak of intents alone.
+    pub cues: Vec<(Hash, f32)>,
     pub sentiment: Option<SentimentLabel>,
     pub intents: Vec<IntentLabel>,
-}
-
-impl Example {
-    /// What a model says of it.
-    pub fn odds(&self, model: &Linear<'_>) -> LogOdds {
-        let mut sums = [0; HEADS];
-        for hash in &self.hashes {
-            model.add(*hash, 1, &mut sums);
-        }
-        model.log_odds(&sums, self.hashes.len(), &self.signals)
-    }
-}
-
-/// Examples of one origin and how much they count together.
-#[derive(Debug)]
-pub struct Source<'e> {
-    pub examples: Vec<&'e Example>,
-    /// How many plain examples the whole set counts as.
-    pub mass: f32,
-    /// Good and bad alone: nothing is learnt from it about neutral texts.
-    pub polar: bool,
-    /// Whose share of labels new texts are expected to have.
-    pub home: bool,
+    /// Texts that are nearly the same have the same number.
+    pub group: usize,
 }
 
 /// Reads the features of a row.
-pub fn example(row: &Row, tokenizer: &Tokenizer, signalling: &Signalling<'_>, recipe: &Recipe) -> Example {
+pub fn example(row: &Row, tokenizer: &Tokenizer, reader: &Reader<'_>) -> Example {
     let text = compose(&row.text);
     let tokens = tokenizer.tokens(&text, None);
-    let mut targets = [f32::NAN; HEADS];
-    if let Some(sentiment) = row.sentiment {
-        targets[OPINION] = if sentiment == SentimentLabel::Neutral { 0.0 } else { 1.0 };
-        targets[POLARITY] = match sentiment {
-            SentimentLabel::Positive => 1.0,
-            SentimentLabel::Negative => 0.0,
-            SentimentLabel::Neutral => f32::NAN,
-        };
+    let (mut features, mut cues) = (Vec::new(), Vec::new());
+    let pieces = reader.pieces(&tokens);
+    for piece in &pieces {
+        reader.own(piece, |hash, value| features.push((hash, value)));
     }
-    if !row.intents.is_empty() {
-        targets[INTENTS..].fill(0.0);
-        for (place, intent) in row.intents.iter().enumerate() {
-            targets[INTENTS + *intent as usize] = if place == 0 { 1.0 } else { recipe.secondary };
-        }
-    }
+    reader.shared(&pieces, |hash, value, _, _| features.push((hash, value)));
+    reader.cues(&tokens, |hash, value| cues.push((hash, value)));
     Example {
-        hashes: Features::read(&tokens).all().collect(),
-        signals: signalling.of(&tokens),
-        targets,
+        features: added_up(features),
+        cues: added_up(cues),
         sentiment: row.sentiment,
         intents: row.intents.clone(),
+        group: row.group,
     }
 }
 
-/// Weights while they are learnt.
-#[derive(Debug)]
-pub struct Learnt {
-    bits: u8,
-    table: Vec<[f32; HEADS]>,
-    signals: [[f32; SIGNALS]; HEADS],
-    bias: [f32; HEADS],
-    pub sharpness: [f32; HEADS],
+impl Example {
+    /// The features that a layer of `K` heads reads: only that of intents reads cues.
+    fn read_by<const K: usize>(&self) -> impl Iterator<Item = &(Hash, f32)> {
+        let cues = if K == INTENTS { self.cues.as_slice() } else { &[] };
+        self.features.iter().chain(cues)
+    }
+}
+
+fn added_up(mut features: Vec<(Hash, f32)>) -> Vec<(Hash, f32)> {
+    features.sort_by_key(|(hash, _)| *hash);
+    features.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    features
+}
+
+/// How a layer learns.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// A layer has `1 << bits` buckets.
+    pub bits: u8,
+    pub epochs: usize,
+    pub rate: f32,
+    pub l2: f32,
+}
+
+/// Weights of `K` heads while they are learnt.
+#[derive(Debug, Clone)]
+pub struct Layer<const K: usize> {
+    pub table: Vec<[f32; K]>,
+    /// One for each set: a set's own share of labels goes into its own bias, not into words.
+    pub biases: Vec<[f32; K]>,
+}
+
+impl<const K: usize> Layer<K> {
+    /// The sums of a text's weights, without a bias.
+    pub fn sums(&self, example: &Example) -> [f32; K] {
+        let mask = self.table.len() - 1;
+        let mut sums = [0.0_f32; K];
+        for (hash, value) in example.read_by::<K>() {
+            for (sum, weight) in sums.iter_mut().zip(&self.table[*hash as usize & mask]) {
+                *sum += value * weight;
+            }
+        }
+        sums
+    }
+}
+
+/// A text, the set it is of, and how much it counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson<'e> {
+    pub example: &'e Example,
+    pub source: usize,
+    pub weight: f32,
 }
 
 /// A small generator of numbers that are the same on every machine.
@@ -119,124 +122,49 @@ impl Dice {
     }
 }
 
-/// Learns from `sources`. The same sources in the same order give the same weights to the last bit.
-pub fn learn(sources: &[Source<'_>], recipe: &Recipe) -> Learnt {
+/// Learns from `lessons` of `sources` sets. `slopes` tells how the loss of a text grows with each head's log-odds. The same
+/// lessons in the same order give the same weights to the last bit.
+pub fn learn<const K: usize>(
+    lessons: &[Lesson<'_>],
+    sources: usize,
+    recipe: &Recipe,
+    slopes: impl Fn(&Lesson<'_>, &[f32; K]) -> [f32; K],
+) -> Layer<K> {
     let buckets = 1_usize << recipe.bits;
-    let mask = (buckets - 1) as u32;
-    let mut table = vec![[0.0_f32; HEADS]; buckets];
-    let mut seen = vec![[1e-4_f32; HEADS]; buckets];
-    let mut signals = [[0.0_f32; SIGNALS]; HEADS];
-    let mut signals_seen = [[1e-2_f32; SIGNALS]; HEADS];
-    // A set's own share of labels goes into its own bias, not into words.
-    let mut biases = vec![[0.0_f32; HEADS]; sources.len()];
-    let mut biases_seen = vec![[1e-2_f32; HEADS]; sources.len()];
-    let mut order: Vec<(usize, usize)> = sources
-        .iter()
-        .enumerate()
-        .flat_map(|(source, set)| (0..set.examples.len()).map(move |example| (source, example)))
-        .collect();
+    let mask = buckets - 1;
+    let mut layer = Layer { table: vec![[0.0; K]; buckets], biases: vec![[0.0; K]; sources] };
+    let mut seen = vec![[1e-3_f32; K]; buckets];
+    let mut biases_seen = vec![[1e-2_f32; K]; sources];
+    let mut order: Vec<usize> = (0..lessons.len()).collect();
     let mut dice = Dice::new(0x6d75_6861_7461_7021);
     for epoch in 0..recipe.epochs {
         dice.shuffle(&mut order);
-        let rate = recipe.rate * (1.0 - epoch as f32 / recipe.epochs as f32).max(0.05);
-        for &(source, index) in &order {
-            let set = &sources[source];
-            let example = set.examples[index];
-            let weight = set.mass / set.examples.len() as f32;
-            let value = linear::value(example.hashes.len());
-            let mut odds = biases[source];
-            let mut sums = [0.0_f32; HEADS];
-            for hash in &example.hashes {
-                for (sum, weight) in sums.iter_mut().zip(&table[(hash & mask) as usize]) {
-                    *sum += weight;
+        let rate = recipe.rate * (1.0 - epoch as f32 / recipe.epochs as f32).max(0.1);
+        for &index in &order {
+            let lesson = &lessons[index];
+            let mut odds = layer.sums(lesson.example);
+            for (odds, bias) in odds.iter_mut().zip(&layer.biases[lesson.source]) {
+                *odds += bias;
+            }
+            let mut slopes = slopes(lesson, &odds);
+            for slope in &mut slopes {
+                *slope *= lesson.weight;
+            }
+            for (hash, value) in lesson.example.read_by::<K>() {
+                let bucket = *hash as usize & mask;
+                let (weights, seen) = (&mut layer.table[bucket], &mut seen[bucket]);
+                for head in 0..K {
+                    let slope = slopes[head] * value + recipe.l2 * weights[head];
+                    seen[head] += slope * slope;
+                    weights[head] -= rate * slope / seen[head].sqrt();
                 }
             }
-            let mut slopes = [0.0_f32; HEADS];
-            for head in 0..HEADS {
-                let target = example.targets[head];
-                if target.is_nan() || (set.polar && head == OPINION) {
-                    continue;
-                }
-                let signalled: f32 = signals[head].iter().zip(&example.signals).map(|(one, other)| one * other).sum();
-                odds[head] += value * sums[head] + signalled;
-                slopes[head] = weight * (linear::probability(odds[head]) - target);
-            }
-            if slopes.iter().all(|slope| *slope == 0.0) {
-                continue;
-            }
-            for hash in &example.hashes {
-                let bucket = (hash & mask) as usize;
-                for head in 0..HEADS {
-                    let slope =
-                        slopes[head] * value + if slopes[head] == 0.0 { 0.0 } else { recipe.l2 * table[bucket][head] };
-                    seen[bucket][head] += slope * slope;
-                    table[bucket][head] -= rate * slope / seen[bucket][head].sqrt();
-                }
-            }
-            for head in 0..HEADS {
-                for signal in 0..SIGNALS {
-                    let slope = slopes[head] * example.signals[signal];
-                    signals_seen[head][signal] += slope * slope;
-                    signals[head][signal] -= rate * slope / signals_seen[head][signal].sqrt();
-                }
-                let slope = slopes[head];
-                biases_seen[source][head] += slope * slope;
-                biases[source][head] -= rate * slope / biases_seen[source][head].sqrt();
+            let (biases, seen) = (&mut layer.biases[lesson.source], &mut biases_seen[lesson.source]);
+            for head in 0..K {
+                seen[head] += slopes[head] * slopes[head];
+                biases[head] -= rate * slopes[head] / seen[head].sqrt();
             }
         }
     }
-    let mut bias = [0.0; HEADS];
-    for (head, bias) in bias.iter_mut().enumerate() {
-        let taught = |set: &&(usize, &Source<'_>)| {
-            set.1.examples.iter().any(|example| !example.targets[head].is_nan()) && !(set.1.polar && head == OPINION)
-        };
-        let all: Vec<(usize, &Source<'_>)> = sources.iter().enumerate().collect();
-        let mut chosen: Vec<_> = all.iter().filter(taught).filter(|(_, set)| set.home).collect();
-        if chosen.is_empty() {
-            chosen = all.iter().filter(taught).collect();
-        }
-        *bias = chosen.iter().map(|(source, _)| biases[*source][head]).sum::<f32>() / chosen.len().max(1) as f32;
-    }
-    Learnt { bits: recipe.bits, table, signals, bias, sharpness: [1.0; HEADS] }
-}
-
-impl Learnt {
-    /// The model's file: each head's weights in 255 steps, the few largest cut off.
-    pub fn file(&self) -> Vec<u8> {
-        let scales: [f32; HEADS] = std::array::from_fn(|head| {
-            let mut sizes: Vec<f32> = self.table.iter().map(|row| row[head].abs()).filter(|size| *size > 0.0).collect();
-            sizes.sort_by(f32::total_cmp);
-            // One weight in a thousand is cut off, so that the rest has finer steps.
-            sizes.get(sizes.len() * 999 / 1000).map_or(1.0, |size| size / 127.0)
-        });
-        let heads = std::array::from_fn(|head| Head {
-            scale: scales[head],
-            bias: self.bias[head],
-            sharpness: self.sharpness[head],
-            signals: self.signals[head],
-        });
-        let whole = |weight: f32, scale: f32| (weight / scale).round().clamp(-127.0, 127.0) as i8;
-        let table: Vec<i8> = self
-            .table
-            .iter()
-            .flat_map(|row| row.iter().zip(&scales).map(|(weight, scale)| whole(*weight, *scale)))
-            .collect();
-        linear::write(self.bits, &heads, &table)
-    }
-
-    /// The log-odds of each head.
-    pub fn log_odds(&self, example: &Example) -> LogOdds {
-        let value = linear::value(example.hashes.len());
-        let mask = (self.table.len() - 1) as u32;
-        let mut sums = [0.0_f32; HEADS];
-        for hash in &example.hashes {
-            for (sum, weight) in sums.iter_mut().zip(&self.table[(hash & mask) as usize]) {
-                *sum += weight;
-            }
-        }
-        std::array::from_fn(|head| {
-            let signalled: f32 = self.signals[head].iter().zip(&example.signals).map(|(one, other)| one * other).sum();
-            self.sharpness[head] * (self.bias[head] + signalled + value * sums[head])
-        })
-    }
+    layer
 }

@@ -7,7 +7,8 @@ use anyhow::Context;
 
 use super::UsageError;
 use super::progress::Progress;
-use crate::analyze::report::{LANGUAGES, TrainError, train};
+use crate::analyze::report::{TrainError, train};
+use crate::analyze::sources::LANGUAGES;
 
 /// Learns the models of sentiment and intents, measures them, and writes both
 ///
