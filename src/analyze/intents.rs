@@ -1,12 +1,16 @@
-//! Tells what the writer wants, by rules: phrases, question marks and particles, polite imperatives, the mood.
+//! Tells what the writer wants, by rules: phrases, question marks and particles, polite imperatives.
 
 use super::lexicon::{Endings, Lexicon};
+use super::sentiment::Words;
 use super::tokens::{Token, TokenKind};
 use super::{Intent, Sentiment, two_decimals};
 use crate::model::IntentLabel;
 
 /// Evidence from which on an intent is named.
 const ENOUGH: f64 = 0.6;
+
+/// Weights of the list from which on a phrase is a strong hint.
+const STRONG: f64 = 0.9;
 
 /// What a phrase says about what the writer wants.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,53 +45,48 @@ impl Cues {
         Ok(cues)
     }
 
-    /// What the writer wants, the main thing first; `other` when nothing says.
-    pub fn intents(&self, text: &str, tokens: &[Token<'_>], language: &str, sentiment: &Sentiment) -> Vec<Intent> {
+    /// What the writer of a text without a model wants, by its marks and emoji; `other` when nothing says.
+    pub fn intents(&self, text: &str, tokens: &[Token<'_>], sentiment: &Sentiment) -> Vec<Intent> {
         let mut evidence = Evidence::default();
-        match language {
-            "tr" => {
-                self.phrases(&self.turkish, tokens, &mut evidence);
-                turkish_grammar(tokens, &mut evidence);
-            }
-            "en" => self.phrases(&self.english, tokens, &mut evidence),
-            _ => {}
-        }
         if text.contains(['?', '？', '؟', '¿']) {
             evidence.add(IntentLabel::Question, 0.9);
         }
-        if matches!(language, "tr" | "en") {
-            if sentiment.score < -0.18 {
-                evidence.add(IntentLabel::Complaint, 0.3 + 0.9 * -sentiment.score);
-            } else if sentiment.score > 0.3 {
-                evidence.add(IntentLabel::Praise, 0.2 + 0.7 * sentiment.score);
-            }
-        } else if sentiment.score < -0.3 {
+        if sentiment.score < -0.3 {
             evidence.add(IntentLabel::Complaint, 0.6);
         }
         spam_marks(tokens, &mut evidence);
         evidence.into_intents(tokens.iter().filter(|token| token.kind != TokenKind::Mark).count())
     }
 
-    fn phrases(&self, lexicon: &Lexicon<Cue>, tokens: &[Token<'_>], evidence: &mut Evidence) {
+    /// Calls `say` with each intent that a phrase or the grammar speaks for, and whether strongly.
+    pub fn found(&self, tokens: &[Token<'_>], language: Words<'_>, mut say: impl FnMut(IntentLabel, bool)) {
+        let phrases = match language {
+            Words::Turkish(_) => &self.turkish,
+            Words::English(_) => &self.english,
+            Words::None => return,
+        };
         let mut at = 0;
         while at < tokens.len() {
-            match tokens[at].is_word().then(|| lexicon.find(tokens, at)).flatten() {
+            match tokens[at].is_word().then(|| phrases.find(tokens, at)).flatten() {
                 Some(found) => {
                     let Cue { label, weight } = found.value;
                     // "Teşekkür etmiyorum", "önermem" are no praise.
                     if !(found.ending.negated && label != IntentLabel::Complaint) {
-                        evidence.add(label, weight);
+                        say(label, weight >= STRONG);
                     }
                     at += found.tokens;
                 }
                 None => at += 1,
             }
         }
+        if matches!(language, Words::Turkish(_)) {
+            turkish_grammar(tokens, say);
+        }
     }
 }
 
 /// Question particles, and the polite request "-r mısınız".
-fn turkish_grammar(tokens: &[Token<'_>], evidence: &mut Evidence) {
+fn turkish_grammar(tokens: &[Token<'_>], mut say: impl FnMut(IntentLabel, bool)) {
     for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == TokenKind::Word) {
         let particle = matches!(
             token.key.as_str(),
@@ -99,9 +98,9 @@ fn turkish_grammar(tokens: &[Token<'_>], evidence: &mut Evidence) {
         }
         let before = index.checked_sub(1).map_or("", |before| tokens[before].key.as_str());
         if to_you && before.ends_with('r') {
-            evidence.add(IntentLabel::Request, 1.2);
+            say(IntentLabel::Request, true);
         } else {
-            evidence.add(IntentLabel::Question, 1.0);
+            say(IntentLabel::Question, true);
         }
     }
 }
@@ -136,16 +135,7 @@ impl Evidence {
         self.0[label as usize]
     }
 
-    fn into_intents(mut self, pieces: usize) -> Vec<Intent> {
-        // A complaint that thanks in closing is no praise; a praise with a "but" may be both.
-        if self.of(IntentLabel::Complaint) > self.of(IntentLabel::Praise) {
-            self.0[IntentLabel::Praise as usize] -= 0.5;
-        }
-        // A question that asks for the price is first of all a wish to buy.
-        if self.of(IntentLabel::Purchase) >= ENOUGH {
-            self.0[IntentLabel::Question as usize] =
-                self.of(IntentLabel::Question).min(self.of(IntentLabel::Purchase) - 0.05);
-        }
+    fn into_intents(self, pieces: usize) -> Vec<Intent> {
         let named = IntentLabel::ALL.iter().copied().filter(|label| self.of(*label) >= ENOUGH);
         let mut intents: Vec<Intent> = named
             .map(|label| Intent { label, confidence: two_decimals(0.95 - 0.75 * (-0.7 * self.of(label)).exp()) })

@@ -132,13 +132,17 @@ impl<V: Copy> Lexicon<V> {
     /// What the list knows of the text from token `at` on: the longest phrase, or else the word.
     pub fn find(&self, tokens: &[Token<'_>], at: usize) -> Option<Found<V>> {
         let token = tokens.get(at)?;
-        if let Some(phrases) = self.phrases.get(token.key.as_str()) {
-            for phrase in phrases {
-                if let Some(found) = self.phrase(phrase, tokens, at) {
-                    return Some(found);
-                }
-            }
-        }
+        self.phrase_at(at, |index| tokens.get(index)).or_else(|| self.find_word(token))
+    }
+
+    /// The longest phrase of several words that begins at `at` of the tokens `token` gives.
+    pub fn phrase_at<'t>(&self, at: usize, token: impl Fn(usize) -> Option<&'t Token<'t>>) -> Option<Found<V>> {
+        let phrases = self.phrases.get(token(at)?.key.as_str())?;
+        phrases.iter().find_map(|phrase| self.phrase(phrase, at, &token))
+    }
+
+    /// What the list knows of a word alone.
+    pub fn find_word(&self, token: &Token<'_>) -> Option<Found<V>> {
         self.word(token).map(|(entry, ending, elongated)| found(entry, 1, ending, elongated))
     }
 
@@ -166,15 +170,20 @@ impl<V: Copy> Lexicon<V> {
         token.key.len() >= 4 && self.word(token).is_some()
     }
 
-    fn phrase(&self, phrase: &Phrase<V>, tokens: &[Token<'_>], at: usize) -> Option<Found<V>> {
+    fn phrase<'t>(
+        &self,
+        phrase: &Phrase<V>,
+        at: usize,
+        token: &impl Fn(usize) -> Option<&'t Token<'t>>,
+    ) -> Option<Found<V>> {
         let mut next = at + 1;
         for word in &phrase.words {
-            if *tokens.get(next)?.key != **word {
+            if *token(next)?.key != **word {
                 return None;
             }
             next += 1;
         }
-        let last = tokens.get(next).filter(|token| token.is_word())?;
+        let last = token(next).filter(|token| token.is_word())?;
         let rest = last.key.strip_prefix(&*phrase.last)?;
         let ending = self.ending(&phrase.entry, &phrase.last, rest)?;
         Some(found(&phrase.entry, next + 1 - at, ending, false))

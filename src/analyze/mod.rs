@@ -1,18 +1,28 @@
 //! Understands a text: language, tokens, sentiment and intents, with the words that drove them. CPU only, no I/O.
 
+pub mod corpus;
 mod emoji;
 mod entities;
+pub mod features;
 mod hashtags;
 mod intents;
+mod judge;
 mod language;
 mod lexicon;
+pub mod linear;
+pub mod measure;
 pub mod mecab;
+pub mod near;
+pub mod report;
 mod segment;
 mod sentiment;
+pub mod sources;
 mod stems;
 mod suffixes;
+mod teach;
 pub mod tokens;
 mod topics;
+pub mod train;
 mod turkish;
 mod urgency;
 
@@ -22,10 +32,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::entities::{Entity, EntityKind};
+use self::features::{Kinds, Reader};
 use self::hashtags::Splitter;
 use self::intents::Cues;
+use self::judge::Judge;
 use self::language::{Detector, Script};
 use self::lexicon::{EmojiWeights, Endings, Lexicon, Mood};
+use self::linear::Linear;
 use self::segment::Words;
 pub use self::stems::Stem;
 use self::tokens::{Token, TokenKind, Tokenizer};
@@ -80,15 +93,20 @@ pub struct Language {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Sentiment {
     pub label: SentimentLabel,
-    /// From -1 (bad) to 1 (good): a function of the sum of the weights in `because`.
+    /// From -1 (bad) to 1 (good): the hyperbolic tangent of `base` and all weights in `because` together, to four decimals.
     #[schema(minimum = -1, maximum = 1)]
     pub score: f64,
     #[schema(minimum = 0, maximum = 1)]
     pub confidence: f64,
+    /// What the score rests on beside the words of `because`: the language's starting point, and words too weak to name.
+    #[serde(default)]
+    pub base: f64,
+    /// The words that make the score, the strongest first. Without the word the score is lower if its weight is above 0, and
+    /// higher if it is below.
     pub because: Vec<Reason>,
 }
 
-/// Words of the text as they were written, and what they add to the score.
+/// A word of the text as it was written, wherever it stands there, and what it adds to the sum the score is made of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
     pub text: String,
@@ -121,15 +139,53 @@ impl DictionaryPaths {
 /// More of a text than this is not read: no network lets people write that much, and time stays bounded.
 const LONGEST_TEXT: usize = 100_000;
 
+/// The word lists and rules that features are read with.
+#[derive(Debug)]
+pub struct Lists {
+    turkish: Lexicon<Mood>,
+    english: Lexicon<Mood>,
+    emoji: EmojiWeights,
+    cues: Cues,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        let ours = "a word list of our own, read by a test";
+        Self {
+            turkish: Lexicon::parse(include_str!("../../config/lexicon/tr.tsv"), Endings::Turkish).expect(ours),
+            english: Lexicon::parse(include_str!("../../config/lexicon/en.tsv"), Endings::English).expect(ours),
+            emoji: EmojiWeights::parse(include_str!("../../config/lexicon/emoji.tsv")).expect(ours),
+            cues: Cues::parse(include_str!("../../config/lexicon/intents.tsv")).expect(ours),
+        }
+    }
+}
+
+impl Lists {
+    /// What the features of a text in `language` (Turkish or else English) are read with.
+    pub fn reader(&self, language: &str) -> Reader<'_> {
+        let words = match language {
+            "tr" => sentiment::Words::Turkish(&self.turkish),
+            _ => sentiment::Words::English(&self.english),
+        };
+        Reader { words, emoji: &self.emoji, cues: &self.cues, kinds: Kinds::ALL }
+    }
+}
+
+/// The models that `muhatap train` wrote.
+const TURKISH_MODEL: &[u8] = include_bytes!("models/tr.bin");
+const ENGLISH_MODEL: &[u8] = include_bytes!("models/en.bin");
+
+/// Texts of so few tokens may be of another language once a word is taken out.
+const FEW_TOKENS: usize = 8;
+
 /// Understands texts; made once and shared by every thread.
 #[derive(Debug)]
 pub struct Analyzer {
     tokenizer: Tokenizer,
     detector: Detector,
-    turkish: Lexicon<Mood>,
-    english: Lexicon<Mood>,
-    emoji: EmojiWeights,
-    cues: Cues,
+    lists: Lists,
+    turkish: Linear<'static>,
+    english: Linear<'static>,
     stemmer: Stemmer,
     topics: Topics,
     alarms: Alarms,
@@ -141,14 +197,13 @@ pub struct Analyzer {
 impl Analyzer {
     /// Never fails: a missing dictionary is warned of once, when the first text needs it.
     pub fn new(dictionaries: &DictionaryPaths) -> Self {
-        let ours = "a word list of our own, read by a test";
+        let ours = "a file of our own, read by a test";
         Self {
             tokenizer: Tokenizer::default(),
             detector: Detector::parse(include_str!("../../config/lexicon/languages.tsv")).expect(ours),
-            turkish: Lexicon::parse(include_str!("../../config/lexicon/tr.tsv"), Endings::Turkish).expect(ours),
-            english: Lexicon::parse(include_str!("../../config/lexicon/en.tsv"), Endings::English).expect(ours),
-            emoji: EmojiWeights::parse(include_str!("../../config/lexicon/emoji.tsv")).expect(ours),
-            cues: Cues::parse(include_str!("../../config/lexicon/intents.tsv")).expect(ours),
+            lists: Lists::default(),
+            turkish: Linear::read(TURKISH_MODEL).expect(ours),
+            english: Linear::read(ENGLISH_MODEL).expect(ours),
             stemmer: Stemmer::default(),
             topics: Topics::default(),
             alarms: Alarms::built_in().expect(ours),
@@ -172,19 +227,21 @@ impl Analyzer {
             Some(split) => self.tokenizer.tokens(text, Some(split)),
             None => self.tokenizer.tokens(text, None),
         };
-        let language = match by_script {
-            Script::Settled(language) => language,
-            Script::Latin => self.detector.latin(text, &tokens, &self.turkish, &self.english),
-            Script::Cyrillic => language::cyrillic(text),
-            Script::None => Language { code: language::UNKNOWN.to_owned(), confidence: 0.0 },
+        let language = self.language(text, by_script, &tokens);
+        let (sentiment, intents) = match self.judge(&language.code) {
+            Some(judge) => {
+                let (mut sentiment, intents) = judge.judge(text, &tokens, language.confidence);
+                if tokens.len() <= FEW_TOKENS {
+                    self.keep_sure_reasons(text, &mut sentiment);
+                }
+                (sentiment, intents)
+            }
+            None => {
+                let sentiment = sentiment::of_emoji(text, &tokens, &self.lists.emoji);
+                let intents = self.lists.cues.intents(text, &tokens, &sentiment);
+                (sentiment, intents)
+            }
         };
-        let moods = match language.code.as_str() {
-            "tr" => sentiment::Words::Turkish(&self.turkish),
-            "en" => sentiment::Words::English(&self.english),
-            _ => sentiment::Words::None,
-        };
-        let sentiment = sentiment::score(text, &tokens, moods, &self.emoji, language.confidence);
-        let intents = self.cues.intents(text, &tokens, &language.code, &sentiment);
         let stemmer = (language.code == "tr").then_some(&self.stemmer);
         let hashtags = hashtag_words(&tokens, stemmer);
         let stems = stemmer.map(|stemmer| stems::of(&tokens, &hashtags, stemmer)).unwrap_or_default();
@@ -197,6 +254,48 @@ impl Analyzer {
         let tokens = tokens.map(|token| tokens::lower_case(token.surface, &language.code)).collect();
         let topics = topics.into_iter().map(str::to_owned).collect();
         Analysis { language, sentiment, intents, tokens, stems, entities, topics, urgency }
+    }
+
+    /// A text of few words may be of another language, or of none, without one of them: then a word that speaks against the
+    /// score is named only if the score still moves as its weight says.
+    fn keep_sure_reasons(&self, text: &str, sentiment: &mut Sentiment) {
+        let score = sentiment.score;
+        let moves = |reason: &Reason| {
+            ["", ","]
+                .iter()
+                .all(|instead| (score - self.score(&text.replace(&reason.text, instead))) * reason.weight >= 0.0)
+        };
+        sentiment.because.retain(|reason| reason.weight * score > 0.0 || moves(reason));
+        sentiment.base = base_of(score, &sentiment.because);
+    }
+
+    fn language(&self, text: &str, by_script: Script, tokens: &[Token<'_>]) -> Language {
+        match by_script {
+            Script::Settled(language) => language,
+            Script::Latin => self.detector.latin(text, tokens, &self.lists.turkish, &self.lists.english),
+            Script::Cyrillic => language::cyrillic(text),
+            Script::None => Language { code: language::UNKNOWN.to_owned(), confidence: 0.0 },
+        }
+    }
+
+    /// The model of a language; `None` for most.
+    fn judge(&self, language: &str) -> Option<Judge<'_>> {
+        let model = match language {
+            "tr" => &self.turkish,
+            "en" => &self.english,
+            _ => return None,
+        };
+        Some(Judge { model, reader: self.lists.reader(language) })
+    }
+
+    /// The score alone of a composed text of few words.
+    fn score(&self, text: &str) -> f64 {
+        let tokens = self.tokenizer.tokens(text, None);
+        let language = self.language(text, language::script(text), &tokens);
+        match self.judge(&language.code) {
+            Some(judge) => judge.score(&tokens),
+            None => sentiment::of_emoji(text, &tokens, &self.lists.emoji).score,
+        }
     }
 
     fn words_of(&self, language: &str) -> Option<&Words> {
@@ -214,6 +313,25 @@ fn hashtag_words(tokens: &[Token<'_>], stemmer: Option<&Stemmer>) -> Vec<Vec<Str
     let mut splitter = Splitter::new(stemmer);
     let hashtags = tokens.iter().filter(|token| token.kind == TokenKind::Hashtag);
     hashtags.map(|token| splitter.words(token.surface)).collect()
+}
+
+/// No text is surer than this; the rest would be lost in the decimals.
+const SUREST: f64 = 0.9999;
+
+/// The score of the sum of all weights: its hyperbolic tangent, which is the probability of a good mood less that of a bad
+/// one among texts that have one.
+fn score_of(sum: f64) -> f64 {
+    four_decimals(sum.tanh()).clamp(-SUREST, SUREST)
+}
+
+/// What a score rests on beside the words that are named.
+pub fn base_of(score: f64, because: &[Reason]) -> f64 {
+    let named: f64 = because.iter().map(|reason| reason.weight).sum();
+    four_decimals(score.clamp(-SUREST, SUREST).atanh() - named)
+}
+
+fn four_decimals(number: f64) -> f64 {
+    (number * 10_000.0).round() / 10_000.0 + 0.0
 }
 
 fn two_decimals(number: f64) -> f64 {

@@ -3,24 +3,16 @@
 use super::lexicon::{EmojiWeights, Found, Lexicon, Mood};
 use super::suffixes;
 use super::tokens::{Token, TokenKind};
-use super::{Reason, Sentiment, two_decimals};
+use super::{Reason, Sentiment, score_of, two_decimals};
 use crate::model::SentimentLabel;
 
-/// A sum of weights of this size is half of the way to -1 or 1.
-const HALF_WAY: f64 = 0.5;
 /// Scores from this on have a label of their own.
-const POSITIVE_FROM: f64 = 0.3;
-const NEGATIVE_FROM: f64 = -0.18;
+const POSITIVE_FROM: f64 = 0.21;
+const NEGATIVE_FROM: f64 = -0.11;
 /// What a person can read; the strongest are kept and make the score.
 const REASONS: usize = 48;
 /// How far an English negation reaches.
 const REACH: usize = 3;
-
-/// The score of a sum of weights: steeper near 0, never quite 1.
-pub fn score_of(sum: f64) -> f64 {
-    // Adding zero makes of -0 a 0, which is what people expect to read.
-    (sum / (HALF_WAY + sum.abs()) * 10_000.0).round() / 10_000.0 + 0.0
-}
 
 /// Whose words a text is read with.
 #[derive(Debug, Clone, Copy)]
@@ -33,21 +25,41 @@ pub enum Words<'l> {
 
 /// A stretch of tokens and its weight.
 #[derive(Debug, Clone, Copy)]
-struct Span {
+pub struct Span {
     from: usize,
-    until: usize,
-    weight: f64,
+    /// Where the word of the list stands.
+    pub head: usize,
+    pub until: usize,
+    pub weight: f64,
 }
 
-/// The mood of a composed text. `certainty` is that of the language the words were looked up in.
-pub fn score(text: &str, tokens: &[Token<'_>], words: Words<'_>, emoji: &EmojiWeights, certainty: f64) -> Sentiment {
-    let mut spans = spans(tokens, words, emoji);
-    if !matches!(words, Words::None) {
-        weigh_contrast(tokens, &mut spans);
-    }
+/// A token and what is known of it alone, looked up once however often the text is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'t> {
+    pub token: &'t Token<'t>,
+    pub word: Option<Found<Mood>>,
+    pub emoji: Option<f64>,
+}
+
+/// Looks up every token.
+pub fn look_up<'t>(tokens: &'t [Token<'t>], words: Words<'_>, emoji: &EmojiWeights) -> Vec<Known<'t>> {
+    tokens
+        .iter()
+        .map(|token| {
+            let word = match words {
+                Words::Turkish(lexicon) | Words::English(lexicon) if token.is_word() => lexicon.find_word(token),
+                _ => None,
+            };
+            Known { token, word, emoji: emoji.weight(token) }
+        })
+        .collect()
+}
+
+/// The mood of a composed text whose language has no model: what its emoji say.
+pub fn of_emoji(text: &str, tokens: &[Token<'_>], emoji: &EmojiWeights) -> Sentiment {
+    let spans = plain_spans(&look_up(tokens, Words::None, emoji), Words::None);
     let because = reasons(text, tokens, &spans);
-    let sum: f64 = because.iter().map(|reason| reason.weight).sum();
-    let score = score_of(sum);
+    let score = score_of(because.iter().map(|reason| reason.weight).sum());
     let label = if score >= POSITIVE_FROM {
         SentimentLabel::Positive
     } else if score <= NEGATIVE_FROM {
@@ -55,20 +67,30 @@ pub fn score(text: &str, tokens: &[Token<'_>], words: Words<'_>, emoji: &EmojiWe
     } else {
         SentimentLabel::Neutral
     };
-    Sentiment { label, score, confidence: confidence(label, score, &because, words, certainty), because }
+    // Nobody read the words; an emoji is a hint.
+    let confidence = two_decimals(if because.is_empty() { 0.2 } else { 0.25 + 0.25 * score.abs() });
+    Sentiment { label, score, confidence, base: 0.0, because }
 }
 
-fn spans(tokens: &[Token<'_>], words: Words<'_>, emoji: &EmojiWeights) -> Vec<Span> {
+/// The words a list knows with their weights, negation and contrast taken into account, in the order of the text.
+pub fn spans(tokens: &[Known<'_>], words: Words<'_>) -> Vec<Span> {
+    let mut spans = plain_spans(tokens, words);
+    weigh_contrast(tokens, &mut spans);
+    spans
+}
+
+fn plain_spans(tokens: &[Known<'_>], words: Words<'_>) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        let token = &tokens[at];
-        if let Some(weight) = emoji.weight(token) {
-            spans.push(Span { from: at, until: at + 1, weight });
+        if let Some(weight) = tokens[at].emoji {
+            spans.push(Span { from: at, head: at, until: at + 1, weight });
         }
         let free_from = spans.last().map_or(0, |span| span.until);
         let found = match words {
-            Words::Turkish(lexicon) | Words::English(lexicon) if token.is_word() => lexicon.find(tokens, at),
+            Words::Turkish(lexicon) | Words::English(lexicon) if tokens[at].token.is_word() => {
+                lexicon.phrase_at(at, |index| tokens.get(index).map(|known| known.token)).or(tokens[at].word)
+            }
             _ => None,
         };
         let Some(found) = found else {
@@ -88,7 +110,7 @@ fn spans(tokens: &[Token<'_>], words: Words<'_>, emoji: &EmojiWeights) -> Vec<Sp
 }
 
 /// Turkish negates after the word: "güzel değil", "sorun yok", "memnun olmadım"; `değil` once more turns it back.
-fn turkish_span(tokens: &[Token<'_>], at: usize, free_from: usize, found: Found<Mood>) -> Span {
+fn turkish_span(tokens: &[Known<'_>], at: usize, free_from: usize, found: Found<Mood>) -> Span {
     let Mood { weight: plain, negated } = found.value;
     let mut turned = found.ending.negated || found.ending.without;
     let mut weight = if turned { negated } else { plain };
@@ -96,7 +118,7 @@ fn turkish_span(tokens: &[Token<'_>], at: usize, free_from: usize, found: Found<
     for _ in 0..2 {
         let Some(negator) = turkish_negator(tokens, until) else { break };
         // "Kargo değil" corrects, it does not complain that there is none.
-        if plain == 0.0 && tokens[negator].key.starts_with("degil") {
+        if plain == 0.0 && tokens[negator].token.key.starts_with("degil") {
             break;
         }
         // What is turned back is weaker than what was never turned.
@@ -104,9 +126,9 @@ fn turkish_span(tokens: &[Token<'_>], at: usize, free_from: usize, found: Found<
         turned = !turned;
         until = negator + 1;
     }
-    if let Some(particle) = tokens.get(until).filter(|token| is_question_particle(token)) {
+    if let Some(particle) = token_at(tokens, until).filter(|token| is_question_particle(token)) {
         let asks_us = matches!(particle.key.as_str(), "misin" | "musun" | "misiniz" | "musunuz")
-            && tokens[until - 1].key.ends_with('r');
+            && tokens[until - 1].token.key.ends_with('r');
         // "Hızlı mı?" asks, it does not praise; "iptal eder misiniz" asks for something.
         weight *= if asks_us {
             0.0
@@ -123,26 +145,30 @@ fn turkish_span(tokens: &[Token<'_>], at: usize, free_from: usize, found: Found<
         "biraz" | "az" | "kismen" | "birazcik" | "nispeten" | "pek" | "azicik" => Some(0.7),
         _ => None,
     });
-    Span { from, until, weight: weight * emphasis * if found.elongated { 1.2 } else { 1.0 } }
+    Span { from, head: at, until, weight: weight * emphasis * if found.elongated { 1.2 } else { 1.0 } }
+}
+
+fn token_at<'t>(tokens: &[Known<'t>], at: usize) -> Option<&'t Token<'t>> {
+    tokens.get(at).map(|known| known.token)
 }
 
 /// The token that negates what ends before `at`, at most one small word further on.
-fn turkish_negator(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+fn turkish_negator(tokens: &[Known<'_>], at: usize) -> Option<usize> {
     let small = |token: &Token<'_>| {
         matches!(token.key.as_str(), "da" | "de" | "bir" | "hic" | "pek" | "sey" | "bile" | "falan" | "asla")
     };
     let mut next = at;
-    while next < at + 2 && tokens.get(next).is_some_and(small) {
+    while next < at + 2 && token_at(tokens, next).is_some_and(small) {
         next += 1;
     }
-    let token = tokens.get(next).filter(|token| token.kind == TokenKind::Word)?;
+    let token = token_at(tokens, next).filter(|token| token.kind == TokenKind::Word)?;
     let negates = ["degil", "yok"]
         .iter()
         .any(|word| token.key.strip_prefix(word).is_some_and(|rest| suffixes::of_noun(word, rest).is_some()))
         || matches!(token.key.as_str(), "diyemem" | "diyemeyiz" | "denemez" | "denilemez" | "sayilmaz")
         || is_negated_light_verb(&token.key);
     // "Güzel değil mi?" says that it is.
-    let tag = tokens.get(next + 1).is_some_and(is_question_particle);
+    let tag = token_at(tokens, next + 1).is_some_and(is_question_particle);
     (negates && !tag).then_some(next)
 }
 
@@ -163,7 +189,7 @@ fn is_question_particle(token: &Token<'_>) -> bool {
 }
 
 /// English negates before the word: "not good", "never works", "didn't really help".
-fn english_span(tokens: &[Token<'_>], at: usize, free_from: usize, found: Found<Mood>) -> Span {
+fn english_span(tokens: &[Known<'_>], at: usize, free_from: usize, found: Found<Mood>) -> Span {
     let (mut from, emphasis) = emphasis_before(tokens, at, free_from, |key| match key {
         "very" | "so" | "really" | "extremely" | "absolutely" | "totally" | "completely" | "super" | "incredibly"
         | "such" | "too" | "truly" | "utterly" | "insanely" | "damn" | "bloody" | "fucking" | "beyond" | "most"
@@ -174,22 +200,28 @@ fn english_span(tokens: &[Token<'_>], at: usize, free_from: usize, found: Found<
     let Mood { weight: plain, negated } = found.value;
     let mut weight = plain;
     let reach = at.saturating_sub(REACH).max(free_from);
-    let before = (reach..at).rev().take_while(|index| tokens[*index].kind == TokenKind::Word);
-    let mut negations = 0;
+    let before = (reach..at).rev().take_while(|index| tokens[*index].token.kind == TokenKind::Word);
+    let (mut negations, mut negator) = (0, None);
     for index in before {
-        let key = tokens[index].key.as_str();
+        let key = tokens[index].token.key.as_str();
         if matches!(key, "but" | "just" | "only") {
             break;
         }
         if is_english_negation(key) {
             negations += 1;
             from = from.min(index);
+            negator = Some(index);
         }
     }
     if negations > 0 {
         weight = if negations % 2 == 1 { negated } else { 0.5 * plain };
     }
-    Span { from, until: at + found.tokens, weight: weight * emphasis * if found.elongated { 1.2 } else { 1.0 } }
+    Span {
+        from,
+        head: negator.unwrap_or(at),
+        until: at + found.tokens,
+        weight: weight * emphasis * if found.elongated { 1.2 } else { 1.0 },
+    }
 }
 
 fn is_english_negation(key: &str) -> bool {
@@ -229,7 +261,7 @@ fn is_english_negation(key: &str) -> bool {
 
 /// Where the emphasis right before a word starts, and how much stronger it makes the word.
 fn emphasis_before(
-    tokens: &[Token<'_>],
+    tokens: &[Known<'_>],
     at: usize,
     free_from: usize,
     strength: impl Fn(&str) -> Option<f64>,
@@ -237,7 +269,7 @@ fn emphasis_before(
     let mut from = at;
     let mut emphasis: f64 = 1.0;
     while from > free_from && at - from < 2 {
-        let token = &tokens[from - 1];
+        let token = tokens[from - 1].token;
         let Some(times) = strength(&token.key).filter(|_| token.kind == TokenKind::Word) else { break };
         emphasis = (emphasis * times).clamp(0.5, 1.5);
         from -= 1;
@@ -246,10 +278,10 @@ fn emphasis_before(
 }
 
 /// What comes before "but" in a sentence weighs less than what comes after it.
-fn weigh_contrast(tokens: &[Token<'_>], spans: &mut [Span]) {
+fn weigh_contrast(tokens: &[Known<'_>], spans: &mut [Span]) {
     let mut sentence = 0;
     let mut clause_of: Vec<(usize, usize)> = Vec::new();
-    for (index, token) in tokens.iter().enumerate() {
+    for (index, token) in tokens.iter().map(|known| known.token).enumerate() {
         match token.kind {
             TokenKind::Mark if token.surface.contains(['.', '!', '?', '\n']) => sentence = index + 1,
             TokenKind::Word
@@ -295,23 +327,4 @@ fn reasons(text: &str, tokens: &[Token<'_>], spans: &[Span]) -> Vec<Reason> {
     reasons.sort_by(|one, other| other.weight.abs().total_cmp(&one.weight.abs()));
     reasons.truncate(REASONS);
     reasons
-}
-
-/// How often such a score is right, by what was measured on labelled texts.
-fn confidence(label: SentimentLabel, score: f64, because: &[Reason], words: Words<'_>, certainty: f64) -> f64 {
-    if matches!(words, Words::None) {
-        // Nobody read the words; an emoji is a hint.
-        return two_decimals(if because.is_empty() { 0.2 } else { 0.25 + 0.25 * score.abs() });
-    }
-    let against: f64 =
-        because.iter().filter(|reason| (reason.weight > 0.0) != (score > 0.0)).map(|reason| reason.weight.abs()).sum();
-    let all: f64 = because.iter().map(|reason| reason.weight.abs()).sum::<f64>().max(0.01);
-    let agreement = 1.0 - against / all;
-    let confidence = match label {
-        SentimentLabel::Neutral if because.is_empty() => 0.5,
-        SentimentLabel::Neutral => 0.4,
-        SentimentLabel::Negative => 0.45 + 0.4 * score.abs() * agreement,
-        SentimentLabel::Positive => 0.4 + 0.42 * score.abs() * agreement,
-    };
-    two_decimals(confidence * (0.6 + 0.4 * certainty))
 }

@@ -16,6 +16,7 @@ use super::{
     AccountRef, Assignee, AuthorView, ContactRef, ConversationHead, DEFAULT_PAGE, InboxCounts, Intent, LARGEST_PAGE,
     Language, MOST_COUNTED, MentionFilter, MentionRow, Sentiment, Urgency, UserRef,
 };
+use crate::analyze::{Reason, base_of};
 use crate::model::{ConversationState, MentionId, UrgencyLevel, UserId};
 
 /// A filter that leaves at most this many rows leads the search.
@@ -375,11 +376,15 @@ pub(super) fn mention_from(row: &AnyRow, now: i64) -> Result<MentionRow, StoreEr
         deleted_at: row.maybe_time("deleted_at")?,
         received_at: row.time("received_at")?,
         language: Language { code: row.text("language")?, confidence: row.float("language_confidence")? },
-        sentiment: Sentiment {
-            label: row.word("sentiment")?,
-            score: row.float("sentiment_score")?,
-            confidence: row.float("sentiment_confidence")?,
-            because: row.json("reasons")?,
+        sentiment: {
+            let (score, because) = (row.float("sentiment_score")?, row.json::<Vec<Reason>>("reasons")?);
+            Sentiment {
+                label: row.word("sentiment")?,
+                score,
+                confidence: row.float("sentiment_confidence")?,
+                base: base_of(score, &because),
+                because,
+            }
         },
         intents: row.json::<Vec<Intent>>("intents")?,
         tokens: row.json("tokens")?,

@@ -1,0 +1,209 @@
+//! What a linear model reads of a text: hashed words, pairs of words, runs of letters, and what the word lists know.
+//!
+//! Everything is taken from folded keys, so a text typed without its Turkish letters has the same features. Every feature
+//! belongs to one token or in equal parts to two, and weighs the same in every text: what a model says of a text is the sum
+//! of what it says of its tokens.
+
+use super::intents::Cues;
+use super::lexicon::EmojiWeights;
+use super::sentiment::{self, Known, Words};
+use super::tokens::{Token, TokenKind};
+
+/// Tokens of a text that are read: time stays bounded, and nobody's mood needs more.
+pub const TOKENS_READ: usize = 400;
+/// Runs of letters are taken from this much of a word.
+const LETTERS_READ: usize = 30;
+const SHORTEST_RUN: usize = 3;
+const LONGEST_RUN: usize = 5;
+/// A mood counts at most this much, however the lists weigh it.
+const STRONGEST_MOOD: f64 = 2.0;
+
+/// The hash of a feature; a model takes as many of its bits as it has buckets for.
+pub type Hash = u32;
+
+/// Kinds of features, to leave one out and see what it was good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kinds {
+    /// Runs of three to five letters.
+    pub runs: bool,
+    /// Two words beside each other.
+    pub pairs: bool,
+    /// What the lists of good and bad words say.
+    pub moods: bool,
+    /// What the list of phrases says about what the writer wants.
+    pub cues: bool,
+    /// Capitals and drawn-out letters.
+    pub look: bool,
+}
+
+impl Kinds {
+    pub const ALL: Self = Self { runs: true, pairs: true, moods: true, cues: true, look: true };
+}
+
+/// What the features of a language are read with.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'l> {
+    pub words: Words<'l>,
+    pub emoji: &'l EmojiWeights,
+    pub cues: &'l Cues,
+    pub kinds: Kinds,
+}
+
+/// A token, what the lists know of it, and the hash of its word where it has one.
+#[derive(Debug, Clone, Copy)]
+pub struct Piece<'t> {
+    pub known: Known<'t>,
+    word: Option<Hash>,
+}
+
+impl<'t> Piece<'t> {
+    /// A mark that the lists do not know.
+    pub fn mark(token: &'t Token<'t>) -> Self {
+        Self { known: Known { token, word: None, emoji: None }, word: None }
+    }
+
+    pub fn token(&self) -> &'t Token<'t> {
+        self.known.token
+    }
+}
+
+impl Reader<'_> {
+    /// The tokens of a text, looked up; of a long one, those of its beginning.
+    pub fn pieces<'t>(&self, tokens: &'t [Token<'t>]) -> Vec<Piece<'t>> {
+        let tokens = &tokens[..tokens.len().min(TOKENS_READ)];
+        let known = sentiment::look_up(tokens, self.words, self.emoji);
+        let piece = |known: Known<'t>| Piece { known, word: key(known.token).map(|key| hash(b'w', key.as_bytes())) };
+        known.into_iter().map(piece).collect()
+    }
+
+    /// Calls `say` with each feature that is a piece's own, and its value.
+    pub fn own(&self, piece: &Piece<'_>, mut say: impl FnMut(Hash, f32)) {
+        let Some(word) = piece.word else { return };
+        say(word, 1.0);
+        let token = piece.token();
+        if matches!(token.kind, TokenKind::Word | TokenKind::Hashtag) {
+            if self.kinds.runs {
+                runs(token.key.as_bytes(), &mut say);
+            }
+            if self.kinds.look {
+                look(token, &mut say);
+            }
+        }
+    }
+
+    /// Calls `say` with each feature that lies between two pieces or in a phrase: its hash, its value, and the two pieces
+    /// that share it, which may be one and the same.
+    pub fn shared(&self, pieces: &[Piece<'_>], mut say: impl FnMut(Hash, f32, usize, usize)) {
+        if self.kinds.pairs {
+            let words = pieces.iter().enumerate().filter_map(|(index, piece)| Some((index, piece.word?)));
+            let mut before: Option<(usize, Hash)> = None;
+            for (index, word) in words {
+                if let Some((left, left_word)) = before {
+                    say(pair(left_word, word), 1.0, left, index);
+                }
+                before = Some((index, word));
+            }
+        }
+        if self.kinds.moods {
+            let known: Vec<Known<'_>> = pieces.iter().map(|piece| piece.known).collect();
+            for span in sentiment::spans(&known, self.words) {
+                let sign = u8::from(span.weight > 0.0);
+                let size = (4.0 * span.weight.abs()).round().min(8.0) as u8;
+                let value = span.weight.abs().min(STRONGEST_MOOD) as f32;
+                say(hash(b'm', &[sign]), value, span.head, span.until - 1);
+                say(hash(b'm', &[sign, size]), 1.0, span.head, span.until - 1);
+            }
+        }
+    }
+
+    /// Calls `say` with each feature that speaks of intents alone.
+    pub fn cues(&self, tokens: &[Token<'_>], mut say: impl FnMut(Hash, f32)) {
+        if self.kinds.cues {
+            let tokens = &tokens[..tokens.len().min(TOKENS_READ)];
+            self.cues.found(tokens, self.words, |label, strong| {
+                say(hash(b'c', &[label as u8, u8::from(strong)]), 1.0);
+            });
+        }
+    }
+}
+
+/// What stands for a token; `None` where it says nothing.
+fn key<'t>(token: &'t Token<'_>) -> Option<&'t str> {
+    let key = match token.kind {
+        TokenKind::Mention => "@",
+        TokenKind::Link => "http",
+        TokenKind::Number => match token.surface.len() {
+            1 => "0",
+            2 => "00",
+            3 | 4 => "000",
+            _ => "00000",
+        },
+        TokenKind::Mark => match token.surface {
+            mark if mark.contains('?') => "?",
+            mark if mark.contains('!') => "!",
+            mark if mark.contains('…') => "…",
+            _ => return None,
+        },
+        TokenKind::Word | TokenKind::Hashtag | TokenKind::Emoji => token.key.as_str(),
+    };
+    (!key.is_empty()).then_some(key)
+}
+
+/// Runs of letters with the word's borders: `^iyi$`. All of a word's together weigh as much as the word.
+fn runs(word: &[u8], say: &mut impl FnMut(Hash, f32)) {
+    let mut letters = [b'^'; LETTERS_READ + 2];
+    let length = word.len().min(LETTERS_READ);
+    letters[1..=length].copy_from_slice(&word[..length]);
+    letters[length + 1] = b'$';
+    let letters = &letters[..length + 2];
+    let count: usize = (SHORTEST_RUN..=LONGEST_RUN).map(|run| (letters.len() + 1).saturating_sub(run)).sum();
+    let value = 1.0 / (count.max(1) as f32).sqrt();
+    for start in 0..letters.len() {
+        let mut state = SEED;
+        for (index, letter) in letters[start..].iter().take(LONGEST_RUN).enumerate() {
+            state = step(state, *letter);
+            if index + 1 >= SHORTEST_RUN {
+                say(finish(state), value);
+            }
+        }
+    }
+}
+
+/// Capitals throughout, letters drawn out.
+fn look(token: &Token<'_>, say: &mut impl FnMut(Hash, f32)) {
+    let (mut letters, mut capitals, mut run, mut longest, mut last) = (0, 0, 0, 0, '\0');
+    for character in token.surface.chars().take(LETTERS_READ) {
+        letters += 1;
+        capitals += usize::from(character.is_uppercase());
+        run = if character == last { run + 1 } else { 1 };
+        longest = longest.max(run);
+        last = character;
+    }
+    if letters >= 3 && capitals == letters {
+        say(hash(b'l', b"capitals"), 0.5);
+    }
+    if longest >= 3 {
+        say(hash(b'l', b"drawn out"), 1.0);
+    }
+}
+
+const SEED: u32 = 0x811c_9dc5;
+
+fn step(state: u32, byte: u8) -> u32 {
+    (state ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+}
+
+/// Spreads a state over all bits, since buckets are counted by the low ones.
+fn finish(mut state: u32) -> Hash {
+    state = (state ^ (state >> 16)).wrapping_mul(0x85eb_ca6b);
+    state = (state ^ (state >> 13)).wrapping_mul(0xc2b2_ae35);
+    state ^ (state >> 16)
+}
+
+fn hash(kind: u8, bytes: &[u8]) -> Hash {
+    finish(bytes.iter().fold(step(SEED, kind), |state, byte| step(state, *byte)))
+}
+
+fn pair(left: u32, right: u32) -> Hash {
+    finish(left.rotate_left(5).wrapping_mul(0x9e37_79b1) ^ right)
+}

@@ -1,0 +1,122 @@
+//! Linear models in 8-bit whole numbers: whether there is an opinion, which, and what the writer wants.
+
+use super::features::Hash;
+use crate::model::{IntentLabel, SentimentLabel};
+
+/// The heads of a model's first layer: [`OPINION`] and [`POLARITY`].
+pub const MOODS: usize = 2;
+/// The head that tells an opinion from none.
+pub const OPINION: usize = 0;
+/// The head that tells a good opinion from a bad one.
+pub const POLARITY: usize = 1;
+/// The heads of a model's second layer, in the order of [`IntentLabel::ALL`].
+pub const INTENTS: usize = IntentLabel::ALL.len();
+
+const MAGIC: &[u8; 8] = b"muhatap2";
+/// A table has at most `1 << LARGEST` buckets.
+const LARGEST: u8 = 24;
+
+/// One table of weights and its heads.
+#[derive(Debug)]
+pub struct Layer<'m, const K: usize> {
+    pub biases: [f32; K],
+    /// What a 1 in the table stands for.
+    pub scales: [f32; K],
+    table: &'m [[u8; K]],
+}
+
+/// A model as it is embedded. What it says is calibrated.
+#[derive(Debug)]
+pub struct Linear<'m> {
+    pub moods: Layer<'m, MOODS>,
+    pub intents: Layer<'m, INTENTS>,
+}
+
+/// A model's file that is not one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a model of this version: write it anew with muhatap train")]
+pub struct NotAModel;
+
+impl<const K: usize> Layer<'_, K> {
+    /// Adds `value` times a feature's weights, in units of the scales.
+    pub fn add(&self, feature: Hash, value: f32, sums: &mut [f32; K]) {
+        let weights = &self.table[feature as usize & (self.table.len() - 1)];
+        for (sum, weight) in sums.iter_mut().zip(weights) {
+            *sum += value * f32::from(*weight as i8);
+        }
+    }
+
+    /// The log-odds of sums over all features of a text.
+    pub fn log_odds(&self, sums: &[f32; K]) -> [f32; K] {
+        std::array::from_fn(|head| self.biases[head] + self.scales[head] * sums[head])
+    }
+}
+
+impl<'m> Linear<'m> {
+    /// Reads a file that [`write`] wrote.
+    pub fn read(file: &'m [u8]) -> Result<Self, NotAModel> {
+        let rest = file.strip_prefix(MAGIC).ok_or(NotAModel)?;
+        let (moods, rest) = layer(rest)?;
+        let (intents, rest) = layer(rest)?;
+        rest.is_empty().then_some(Self { moods, intents }).ok_or(NotAModel)
+    }
+}
+
+fn layer<const K: usize>(file: &[u8]) -> Result<(Layer<'_, K>, &[u8]), NotAModel> {
+    let (bits, rest) = file.split_first().filter(|(bits, _)| **bits <= LARGEST).ok_or(NotAModel)?;
+    let (numbers, rest) = rest.split_at_checked(2 * K * size_of::<f32>()).ok_or(NotAModel)?;
+    let (table, rest) = rest.split_at_checked(K << bits).ok_or(NotAModel)?;
+    let number = |index: usize| {
+        let bytes = numbers.as_chunks::<4>().0.get(index).copied().unwrap_or_default();
+        f32::from_le_bytes(bytes)
+    };
+    let layer = Layer {
+        biases: std::array::from_fn(number),
+        scales: std::array::from_fn(|head| number(K + head)),
+        table: table.as_chunks::<K>().0,
+    };
+    Ok((layer, rest))
+}
+
+/// The probabilities of negative, neutral and positive, in the order of [`SentimentLabel::ALL`].
+pub fn moods(odds: &[f32; MOODS]) -> [f32; SentimentLabel::ALL.len()] {
+    let [opinion, polarity] = *odds;
+    softmax(&[opinion - polarity / 2.0, 0.0, opinion + polarity / 2.0])
+}
+
+/// Probabilities that add up to 1.
+pub fn softmax<const K: usize>(odds: &[f32; K]) -> [f32; K] {
+    let largest = odds.iter().copied().fold(f32::MIN, f32::max);
+    let powers = odds.map(|odds| (odds - largest).exp());
+    let sum: f32 = powers.iter().sum();
+    powers.map(|power| power / sum)
+}
+
+/// A probability from log-odds.
+pub fn probability(log_odds: f32) -> f32 {
+    1.0 / (1.0 + (-log_odds).exp())
+}
+
+/// A layer as it is written: its table has a power of two of rows.
+#[derive(Debug)]
+pub struct Written<const K: usize> {
+    pub biases: [f32; K],
+    pub scales: [f32; K],
+    pub table: Vec<[i8; K]>,
+}
+
+/// The file of a model.
+pub fn write(moods: &Written<MOODS>, intents: &Written<INTENTS>) -> Vec<u8> {
+    let mut file = MAGIC.to_vec();
+    write_layer(moods, &mut file);
+    write_layer(intents, &mut file);
+    file
+}
+
+fn write_layer<const K: usize>(layer: &Written<K>, file: &mut Vec<u8>) {
+    file.push(layer.table.len().ilog2() as u8);
+    for number in layer.biases.iter().chain(&layer.scales) {
+        file.extend_from_slice(&number.to_le_bytes());
+    }
+    file.extend(layer.table.iter().flatten().map(|weight| *weight as u8));
+}

@@ -1,0 +1,154 @@
+//! The sets of labelled texts that the models of a language learn from, and how much each counts.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::corpus::{self, CorpusError, Part, Row};
+use super::features::Reader;
+use super::near;
+use super::tokens::Tokenizer;
+use super::train::{Example, example};
+
+/// The languages that have a model of their own.
+pub const LANGUAGES: [&str; 2] = ["tr", "en"];
+
+/// A set of labelled texts and what it is to a model.
+#[derive(Debug)]
+pub struct Origin {
+    pub name: &'static str,
+    pub rows: Vec<Row>,
+    /// How many plain texts the whole set counts as for sentiment.
+    pub moods_mass: f32,
+    /// The same for intents; 0 where it has none.
+    pub intents_mass: f32,
+    /// Good and bad alone: nothing is learnt from it about neutral texts.
+    pub polar: bool,
+    pub licence: &'static str,
+    /// Its licence plainly allows to ship a model that learnt from it.
+    pub open: bool,
+}
+
+impl Origin {
+    /// Whether its texts are like those people write to brands: a model starts from its share of labels, and a tenth of it
+    /// is kept apart.
+    pub fn home(&self) -> bool {
+        self.intents_mass > 0.0
+    }
+
+    /// Whether sentiment in three classes is measured on it.
+    pub fn three_moods(&self) -> bool {
+        !self.polar && self.moods_mass > 0.0
+    }
+}
+
+/// The sets of `language`: our own under `corpus`, the public ones under `data`.
+pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>, CorpusError> {
+    let ours = Origin {
+        name: "own corpus",
+        rows: corpus::mentions(corpus, language)?,
+        moods_mass: if language == "tr" { 5_000.0 } else { 3_000.0 },
+        intents_mass: if language == "tr" { 6_000.0 } else { 2_000.0 },
+        polar: false,
+        licence: "ours, Apache-2.0",
+        open: true,
+    };
+    let public = |name, stem: &str, moods_mass, polar, licence, open| -> Result<Origin, CorpusError> {
+        let rows = corpus::public(data, &format!("sentiment/{stem}"), language)?;
+        Ok(Origin { name, rows, moods_mass, intents_mass: 0.0, polar, licence, open })
+    };
+    let research = "no licence for commercial use stated (tier C)";
+    if language == "tr" {
+        return Ok(vec![
+            Origin {
+                name: "brand posts",
+                rows: corpus::posts(corpus, data)?,
+                moods_mass: 6_000.0,
+                intents_mass: 4_000.0,
+                polar: false,
+                licence: "labels ours, texts from an MIT repository (tier A)",
+                open: true,
+            },
+            ours,
+            public("FSMTSAD", "tr_fsmtsad", 4_000.0, false, "CC0, its README asks for leave (tier C)", false)?,
+            public("TRSAv1 sample", "tr_trsav1_3k", 2_000.0, false, research, false)?,
+            public("Guven tweets", "tr_guven_tweets", 300.0, true, research, false)?,
+        ]);
+    }
+    Ok(vec![
+        ours,
+        Origin {
+            name: "tweets labelled for intents",
+            rows: corpus::tweets(corpus, data)?,
+            moods_mass: 0.0,
+            intents_mass: 1_000.0,
+            polar: false,
+            licence: "labels ours, texts of the two sets below (tier C)",
+            open: false,
+        },
+        public("TweetEval and SemEval", "en_tweeteval", 15_000.0, false, "research (tier C)", false)?,
+    ])
+}
+
+/// A set whose features have been read.
+#[derive(Debug)]
+pub struct Prepared {
+    pub origin: Origin,
+    /// What may be learnt from: none of it is nearly the same as a text that is kept apart.
+    pub train: Vec<Example>,
+    /// The part that a public set names so: measured on, not learnt from.
+    pub dev: Vec<Example>,
+    /// The tenth of a set of our own that is kept apart.
+    pub test: Vec<Example>,
+}
+
+/// Reads the features of all sets. `typed` changes each text first.
+pub fn prepare(
+    origins: Vec<Origin>,
+    tokenizer: &Tokenizer,
+    reader: &Reader<'_>,
+    typed: impl Fn(&str) -> String,
+) -> Vec<Prepared> {
+    let texts: Vec<&str> = origins.iter().flat_map(|origin| &origin.rows).map(|row| row.text.as_str()).collect();
+    let groups = near::groups(&texts);
+    let all = origins.iter().flat_map(|origin| &origin.rows).zip(&groups);
+    let apart: HashSet<usize> =
+        all.filter(|(row, _)| matches!(row.part, Part::Test | Part::Dev)).map(|(_, group)| *group).collect();
+    let mut groups = groups.into_iter();
+    let read = |mut origin: Origin| {
+        let (mut train, mut dev, mut test) = (Vec::new(), Vec::new(), Vec::new());
+        for (mut row, group) in std::mem::take(&mut origin.rows).into_iter().zip(groups.by_ref()) {
+            row.group = group;
+            row.text = typed(&row.text);
+            let example = example(&row, tokenizer, reader);
+            match row.part {
+                Part::Train if apart.contains(&group) => {}
+                Part::Train => train.push(example),
+                Part::Dev => dev.push(example),
+                Part::Test => test.push(example),
+            }
+        }
+        Prepared { origin, train, dev, test }
+    };
+    origins.into_iter().map(read).collect()
+}
+
+/// The text as a keyboard without Turkish letters types it.
+pub fn typed_in_ascii(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            'ç' => 'c',
+            'Ç' => 'C',
+            'ğ' => 'g',
+            'Ğ' => 'G',
+            'ı' => 'i',
+            'İ' => 'I',
+            'ö' => 'o',
+            'Ö' => 'O',
+            'ş' => 's',
+            'Ş' => 'S',
+            'ü' => 'u',
+            'Ü' => 'U',
+            other => other,
+        })
+        .collect()
+}

@@ -1,0 +1,315 @@
+//! How sentiment and intents are taught from several sets at once, how that is validated, and what is fitted afterwards.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::linear::{self, INTENTS, MOODS, OPINION, POLARITY, Written, moods, probability, softmax};
+use super::measure::{self, Confusion, largest};
+use super::sources::Prepared;
+use super::train::{Example, Layer, Lesson, Recipe, learn};
+use crate::model::{IntentLabel, SentimentLabel};
+
+/// Parts of a cross-validation.
+pub const FOLDS: usize = 5;
+/// Models are learnt two at a time; what each learns does not depend on the other.
+const WORKERS: usize = 2;
+
+/// How a language's model is taught.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub moods: Recipe,
+    pub intents: Recipe,
+    /// Polarity is drawn to 0 on neutral texts by this, so that a score near 0 means what it says.
+    pub pin: f32,
+    /// The part of a text's lesson that its other intents have beside the main one.
+    pub secondary: f32,
+    /// A rare intent counts as often as a frequent one at 1, by its number of texts at 0.
+    pub evenness: f32,
+    /// A rare intent counts at most this many times its number.
+    pub rarest: f32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            moods: Recipe { bits: 17, epochs: 6, rate: 0.025, l2: 3e-5 },
+            intents: Recipe { bits: 16, epochs: 8, rate: 0.03, l2: 3e-5 },
+            pin: 0.05,
+            secondary: 0.3,
+            evenness: 0.4,
+            rarest: 8.0,
+        }
+    }
+}
+
+/// What was learnt: two layers, and where each head starts from.
+#[derive(Debug)]
+pub struct Taught {
+    moods: Layer<MOODS>,
+    intents: Layer<INTENTS>,
+    moods_bias: [f32; MOODS],
+    intents_bias: [f32; INTENTS],
+}
+
+/// What a model says of a text, and what is true.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub moods: [f32; MOODS],
+    pub intents: [f32; INTENTS],
+    pub sentiment: Option<SentimentLabel>,
+    pub wanted: Vec<IntentLabel>,
+}
+
+/// Teaches both layers from all texts of `sets` that `taken` takes: it is given the place of the set and the text.
+pub fn teach(sets: &[Prepared], settings: &Settings, taken: impl Fn(usize, &Example) -> bool) -> Taught {
+    let (mut moods_lessons, mut intents_lessons) = (Vec::new(), Vec::new());
+    for (source, set) in sets.iter().enumerate() {
+        let examples: Vec<&Example> = set.train.iter().filter(|example| taken(source, example)).collect();
+        let weight = set.origin.moods_mass / examples.len().max(1) as f32;
+        if weight > 0.0 {
+            moods_lessons.extend(examples.iter().map(|example| Lesson { example, source, weight }));
+        }
+        if set.origin.home() {
+            let shares = evened(&examples, settings);
+            let part = set.origin.intents_mass / shares.iter().sum::<f32>();
+            let lessons = examples.iter().zip(shares);
+            intents_lessons.extend(lessons.map(|(example, share)| Lesson { example, source, weight: share * part }));
+        }
+    }
+    let moods = learn(&moods_lessons, sets.len(), &settings.moods, |lesson, odds| {
+        moods_slopes(lesson.example, odds, sets[lesson.source].origin.polar, settings.pin)
+    });
+    let intents = learn(&intents_lessons, sets.len(), &settings.intents, |lesson, odds| {
+        intents_slopes(lesson.example, odds, settings.secondary)
+    });
+    let taught = |source: &usize| sets[*source].train.iter().any(|example| taken(*source, example));
+    let three = |source: &usize| taught(source) && sets[*source].origin.three_moods();
+    let mut starts: Vec<usize> =
+        (0..sets.len()).filter(|source| three(source) && sets[*source].origin.home()).collect();
+    if starts.is_empty() {
+        starts = (0..sets.len()).filter(three).collect();
+    }
+    let homes: Vec<usize> = (0..sets.len()).filter(|source| taught(source) && sets[*source].origin.home()).collect();
+    let (moods_bias, intents_bias) = (mean(&moods.biases, &starts), mean(&intents.biases, &homes));
+    Taught { moods, intents, moods_bias, intents_bias }
+}
+
+fn mean<const K: usize>(biases: &[[f32; K]], chosen: &[usize]) -> [f32; K] {
+    let count = chosen.len().max(1) as f32;
+    std::array::from_fn(|head| chosen.iter().map(|source| biases[*source][head]).sum::<f32>() / count)
+}
+
+/// How much each text counts by how rare its main intent is.
+fn evened(examples: &[&Example], settings: &Settings) -> Vec<f32> {
+    let mut counts = [0_u32; INTENTS];
+    for example in examples {
+        counts[example.intents[0] as usize] += 1;
+    }
+    let even = examples.len() as f32 / INTENTS as f32;
+    let weight = |count: u32| (even / count.max(1) as f32).powf(settings.evenness).min(settings.rarest);
+    examples.iter().map(|example| weight(counts[example.intents[0] as usize])).collect()
+}
+
+fn moods_slopes(example: &Example, odds: &[f32; MOODS], polar: bool, pin: f32) -> [f32; MOODS] {
+    let mut slopes = [0.0; MOODS];
+    let Some(sentiment) = example.sentiment else { return slopes };
+    if polar {
+        let good = if sentiment == SentimentLabel::Positive { 1.0 } else { 0.0 };
+        slopes[POLARITY] = probability(odds[POLARITY]) - good;
+        return slopes;
+    }
+    let mut wrong = moods(odds);
+    wrong[sentiment as usize] -= 1.0;
+    let [negative, _, positive] = wrong;
+    slopes[OPINION] = negative + positive;
+    slopes[POLARITY] = (positive - negative) / 2.0;
+    if sentiment == SentimentLabel::Neutral {
+        slopes[POLARITY] += pin * odds[POLARITY];
+    }
+    slopes
+}
+
+fn intents_slopes(example: &Example, odds: &[f32; INTENTS], secondary: f32) -> [f32; INTENTS] {
+    let mut slopes = softmax(odds);
+    let Some((main, others)) = example.intents.split_first() else { return [0.0; INTENTS] };
+    slopes[*main as usize] -= if others.is_empty() { 1.0 } else { 1.0 - secondary };
+    for other in others {
+        slopes[*other as usize] -= secondary / others.len() as f32;
+    }
+    slopes
+}
+
+impl Taught {
+    pub fn answer(&self, example: &Example) -> Answer {
+        let (mut moods, mut intents) = (self.moods.sums(example), self.intents.sums(example));
+        add(&mut moods, &self.moods_bias);
+        add(&mut intents, &self.intents_bias);
+        Answer { moods, intents, sentiment: example.sentiment, wanted: example.intents.clone() }
+    }
+
+    /// The model's file, with what was fitted.
+    pub fn file(&self, fitted: &Fitted) -> Vec<u8> {
+        let mut intents_bias = self.intents_bias;
+        add(&mut intents_bias, &fitted.intents_bias);
+        linear::write(
+            &written(&self.moods, &self.moods_bias, &fitted.sharpness),
+            &written(&self.intents, &intents_bias, &[1.0; INTENTS]),
+        )
+    }
+}
+
+fn add<const K: usize>(sums: &mut [f32; K], more: &[f32; K]) {
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum += more;
+    }
+}
+
+/// A layer in 255 steps a head, the few largest weights cut off.
+fn written<const K: usize>(layer: &Layer<K>, biases: &[f32; K], sharpness: &[f32; K]) -> Written<K> {
+    let scales: [f32; K] = std::array::from_fn(|head| {
+        let mut sizes: Vec<f32> = layer.table.iter().map(|row| row[head].abs()).filter(|size| *size > 0.0).collect();
+        sizes.sort_by(f32::total_cmp);
+        // One weight in a thousand is cut off, so that the rest has finer steps.
+        sizes.get(sizes.len() * 999 / 1000).map_or(1.0, |size| size / 127.0)
+    });
+    let whole = |weight: f32, scale: f32| (weight / scale).round().clamp(-127.0, 127.0) as i8;
+    Written {
+        biases: std::array::from_fn(|head| biases[head] * sharpness[head]),
+        scales: std::array::from_fn(|head| scales[head] * sharpness[head]),
+        table: layer.table.iter().map(|row| std::array::from_fn(|head| whole(row[head], scales[head]))).collect(),
+    }
+}
+
+/// What is held back while a model is taught, and then measured on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldBack {
+    /// One part in [`FOLDS`] of every set.
+    Fold(usize),
+    /// A whole set, by its place.
+    Set(usize),
+}
+
+/// Teaches a model without each of `held_back` and lets it answer that. Answers come with the place of their set.
+pub fn validate(sets: &[Prepared], settings: &Settings, held_back: &[HeldBack]) -> Vec<Vec<(usize, Answer)>> {
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, Vec<(usize, Answer)>)>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some((at, held_back)) = take(&next, held_back) {
+                    let answers = without(sets, settings, *held_back);
+                    done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((at, answers));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, answers)| answers).collect()
+}
+
+fn take<'j, J>(next: &AtomicUsize, jobs: &'j [J]) -> Option<(usize, &'j J)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    Some((at, jobs.get(at)?))
+}
+
+fn without(sets: &[Prepared], settings: &Settings, held_back: HeldBack) -> Vec<(usize, Answer)> {
+    // A text of another set may be nearly the same as one of the set that is left out.
+    let groups: HashSet<usize> = match held_back {
+        HeldBack::Fold(_) => HashSet::new(),
+        HeldBack::Set(set) => sets[set].train.iter().map(|example| example.group).collect(),
+    };
+    let held = |source: usize, example: &Example| match held_back {
+        HeldBack::Fold(fold) => fold_of(example) == fold,
+        HeldBack::Set(set) => source == set,
+    };
+    let taught = teach(sets, settings, |source, example| !held(source, example) && !groups.contains(&example.group));
+    let mut answers = Vec::new();
+    for (source, set) in sets.iter().enumerate() {
+        let theirs = set.train.iter().filter(|example| held(source, example));
+        answers.extend(theirs.map(|example| (source, taught.answer(example))));
+    }
+    answers
+}
+
+/// Texts that are nearly the same are in the same part, of whatever set they are.
+fn fold_of(example: &Example) -> usize {
+    (example.group as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20) as usize % FOLDS
+}
+
+/// What is fitted on texts that were held back.
+#[derive(Debug, Clone)]
+pub struct Fitted {
+    /// Log-odds of opinion and polarity are multiplied by these, so that probabilities come true as often as they say.
+    pub sharpness: [f32; MOODS],
+    /// Added to the log-odds of the intents, so that the mean F1 of all intents is best and not the number of hits.
+    pub intents_bias: [f32; INTENTS],
+}
+
+impl Fitted {
+    pub fn apply(&self, answer: &mut Answer) {
+        for (odds, sharpness) in answer.moods.iter_mut().zip(self.sharpness) {
+            *odds *= sharpness;
+        }
+        add(&mut answer.intents, &self.intents_bias);
+    }
+}
+
+/// The sharpness by which the worst calibrated of `groups` is calibrated best. One for both heads, so that what is said stays
+/// the same and only how surely changes.
+pub fn sharpness(groups: &[Vec<&Answer>]) -> [f32; MOODS] {
+    let worst = |sharpness: f32| -> f64 {
+        let of_group = |answers: &Vec<&Answer>| {
+            let judged = answers
+                .iter()
+                .filter_map(|answer| Some((answer.moods.map(|odds| sharpness * odds), answer.sentiment?)));
+            measure::sentiment(&judged.collect::<Vec<_>>()).calibration
+        };
+        groups.iter().map(of_group).fold(0.0, f64::max)
+    };
+    let steps = (20..=80).map(|step| step as f32 / 40.0);
+    let errors = steps.map(|step| (worst(step), step));
+    errors.min_by(|one, other| one.0.total_cmp(&other.0)).map_or([1.0; MOODS], |(_, step)| [step; MOODS])
+}
+
+/// How far a head's bias is moved at a time.
+const BIAS_STEPS: [f32; 4] = [0.5, -0.5, 0.25, -0.25];
+/// Rounds over all heads; later ones change nothing.
+const BIAS_ROUNDS: usize = 6;
+/// What a unit of bias costs, in points of F1: few rare texts shall not decide much.
+const BIAS_COST: f64 = 0.2;
+
+/// The biases that make the main intents of all `groups` best, each group counting alike: F1 as its texts fall, and as if
+/// half of them were spread evenly over the intents.
+pub fn intents_bias(groups: &[Vec<&Answer>]) -> [f32; INTENTS] {
+    let value = |bias: &[f32; INTENTS]| -> f64 {
+        let cost: f64 = bias.iter().map(|bias| BIAS_COST * f64::from(bias.abs())).sum();
+        let of_group = |answers: &Vec<&Answer>| {
+            let mut confusion = Confusion::new(INTENTS);
+            for answer in answers {
+                let Some(truth) = answer.wanted.first() else { continue };
+                let mut odds = answer.intents;
+                add(&mut odds, bias);
+                confusion.add(*truth as usize, largest(&odds));
+            }
+            confusion.macro_f1() + confusion.half_even_macro_f1()
+        };
+        groups.iter().map(of_group).sum::<f64>() / groups.len().max(1) as f64 - cost
+    };
+    let mut best = [0.0; INTENTS];
+    let mut most = value(&best);
+    for _ in 0..BIAS_ROUNDS {
+        for head in 0..INTENTS {
+            for step in BIAS_STEPS {
+                let mut tried = best;
+                tried[head] += step;
+                let reached = value(&tried);
+                if reached > most {
+                    (best, most) = (tried, reached);
+                }
+            }
+        }
+    }
+    best
+}
