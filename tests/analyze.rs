@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
+use muhatap::analyze::corpus::{self, Part};
+use muhatap::analyze::measure::Confusion;
 use muhatap::analyze::{Analysis, Analyzer, DictionaryPaths};
 use muhatap::model::{IntentLabel, SentimentLabel};
 use proptest::prelude::*;
@@ -55,11 +57,9 @@ fn lines(output: &Output) -> Vec<Value> {
 #[case("Ürünü beğenmedim, kalitesiz çıktı", "tr", Negative, IntentLabel::Complaint)]
 #[case("ürün güzel ama kargo rezalet", "tr", Negative, IntentLabel::Complaint)]
 #[case("Uygulama açılmıyor, giriş yapamıyorum", "tr", Negative, IntentLabel::Complaint)]
-#[case("hala bekliyorum", "tr", Negative, IntentLabel::Complaint)]
 #[case("Çok teşekkürler, kargo çok hızlı geldi, harikasınız", "tr", Positive, IntentLabel::Praise)]
 #[case("cok tesekkur ederim, urun tam istedigim gibi", "tr", Positive, IntentLabel::Praise)]
 #[case("Hiç sorun yaşamadım, herkese tavsiye ederim", "tr", Positive, IntentLabel::Praise)]
-#[case("güzel değil mi", "tr", Positive, IntentLabel::Question)]
 #[case("Mağazanız pazar günü kaçta açılıyor?", "tr", Neutral, IntentLabel::Question)]
 #[case("Bu telefonu almak istiyorum, fiyatı ne kadar?", "tr", Neutral, IntentLabel::Purchase)]
 #[case("Aboneliğimi iptal eder misiniz lütfen", "tr", Neutral, IntentLabel::Request)]
@@ -78,6 +78,24 @@ fn people_write_and_are_understood(
     assert_eq!(analysis.language.code, language, "{text}: {analysis:?}");
     assert_eq!(analysis.sentiment.label, sentiment, "{text}: {analysis:?}");
     assert_eq!(analysis.main_intent(), intent, "{text}: {analysis:?}");
+}
+
+/// Figures on the part of our corpus that no model has seen, in percent, as the whole analysis reaches them: its language
+/// too has to be told. They may rise; a change that lets one fall has to say why.
+#[rstest]
+#[case("tr", 76.5, 67.0)]
+#[case("en", 68.9, 45.5)]
+fn the_published_figures_hold(#[case] language: &str, #[case] sentiment: f64, #[case] main_intent: f64) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let rows = corpus::mentions(&corpus, language).expect("our corpus is readable");
+    let (mut moods, mut intents) = (Confusion::new(SentimentLabel::ALL.len()), Confusion::new(IntentLabel::ALL.len()));
+    for row in rows.iter().filter(|row| row.part == Part::Test) {
+        let analysis = analyzer().analyze(&row.text);
+        moods.add(row.sentiment.expect("every mention has one") as usize, analysis.sentiment.label as usize);
+        intents.add(row.intents[0] as usize, analysis.main_intent() as usize);
+    }
+    assert!(moods.macro_f1() >= sentiment, "sentiment mF1 {:.1}", moods.macro_f1());
+    assert!(intents.macro_f1() >= main_intent, "main intent mF1 {:.1}", intents.macro_f1());
 }
 
 #[rstest]
@@ -256,23 +274,22 @@ proptest! {
         prop_assert!(in_bounds(&analyzer().analyze(&text)));
     }
 
-    /// The score is what the named words add up to, and taking a word out moves it the other way.
+    /// Taking a named word out moves the score the other way than its weight says, whether a comma stands in its place or
+    /// nothing.
     #[test]
-    fn the_named_words_make_the_score(text in some_words()) {
+    fn the_named_words_move_the_score(text in some_words()) {
         let analyzer = analyzer();
         let sentiment = analyzer.analyze(&text).sentiment;
-        let sum: f64 = sentiment.because.iter().map(|reason| reason.weight).sum();
-        prop_assert!((sentiment.score - sum / (0.5 + sum.abs())).abs() < 0.0002, "{text}: {sentiment:?}");
         for reason in &sentiment.because {
             prop_assert!(text.contains(&reason.text), "{text}: {reason:?}");
-            // "memnun" is also in "memnun değil": taking it out would take out both.
-            if sentiment.because.iter().filter(|other| other.text.contains(&reason.text)).count() > 1 {
-                continue;
+            for instead in [",", ""] {
+                let without = analyzer.analyze(&text.replace(&reason.text, instead));
+                let moved = without.sentiment.score - sentiment.score;
+                prop_assert!(
+                    moved * reason.weight <= 0.0,
+                    "{text} without {reason:?}: {sentiment:?} -> {:?}", without.sentiment
+                );
             }
-            // In the place of the words stands a comma, so that what stood apart stays apart.
-            let without = analyzer.analyze(&text.replace(&reason.text, ","));
-            let moved = without.sentiment.score - sentiment.score;
-            prop_assert!(moved * reason.weight <= 0.0, "{text} without {reason:?}: {sentiment:?} -> {:?}", without.sentiment);
         }
     }
 }

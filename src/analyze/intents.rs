@@ -1,6 +1,7 @@
-//! Tells what the writer wants, by rules: phrases, question marks and particles, polite imperatives, the mood.
+//! Tells what the writer wants, by rules: phrases, question marks and particles, polite imperatives.
 
 use super::lexicon::{Endings, Lexicon};
+use super::sentiment::Words;
 use super::tokens::{Token, TokenKind};
 use super::{Intent, Sentiment, two_decimals};
 use crate::model::IntentLabel;
@@ -41,31 +42,32 @@ impl Cues {
         Ok(cues)
     }
 
-    /// What the writer wants, the main thing first; `other` when nothing says.
-    pub fn intents(&self, text: &str, tokens: &[Token<'_>], language: &str, sentiment: &Sentiment) -> Vec<Intent> {
+    /// What the writer of a text without a model wants, by its marks and emoji; `other` when nothing says.
+    pub fn intents(&self, text: &str, tokens: &[Token<'_>], sentiment: &Sentiment) -> Vec<Intent> {
         let mut evidence = Evidence::default();
-        match language {
-            "tr" => {
-                self.phrases(&self.turkish, tokens, &mut evidence);
-                turkish_grammar(tokens, &mut evidence);
-            }
-            "en" => self.phrases(&self.english, tokens, &mut evidence),
-            _ => {}
-        }
         if text.contains(['?', '？', '؟', '¿']) {
             evidence.add(IntentLabel::Question, 0.9);
         }
-        if matches!(language, "tr" | "en") {
-            if sentiment.score < -0.18 {
-                evidence.add(IntentLabel::Complaint, 0.3 + 0.9 * -sentiment.score);
-            } else if sentiment.score > 0.3 {
-                evidence.add(IntentLabel::Praise, 0.2 + 0.7 * sentiment.score);
-            }
-        } else if sentiment.score < -0.3 {
+        if sentiment.score < -0.3 {
             evidence.add(IntentLabel::Complaint, 0.6);
         }
         spam_marks(tokens, &mut evidence);
         evidence.into_intents(tokens.iter().filter(|token| token.kind != TokenKind::Mark).count())
+    }
+
+    /// What phrases and grammar alone say for each intent, in the order of [`IntentLabel::ALL`].
+    pub fn evidence(&self, tokens: &[Token<'_>], language: Words<'_>) -> [f64; IntentLabel::ALL.len()] {
+        let mut evidence = Evidence::default();
+        match language {
+            Words::Turkish(_) => {
+                self.phrases(&self.turkish, tokens, &mut evidence);
+                turkish_grammar(tokens, &mut evidence);
+            }
+            Words::English(_) => self.phrases(&self.english, tokens, &mut evidence),
+            Words::None => {}
+        }
+        spam_marks(tokens, &mut evidence);
+        evidence.0
     }
 
     fn phrases(&self, lexicon: &Lexicon<Cue>, tokens: &[Token<'_>], evidence: &mut Evidence) {
@@ -136,16 +138,7 @@ impl Evidence {
         self.0[label as usize]
     }
 
-    fn into_intents(mut self, pieces: usize) -> Vec<Intent> {
-        // A complaint that thanks in closing is no praise; a praise with a "but" may be both.
-        if self.of(IntentLabel::Complaint) > self.of(IntentLabel::Praise) {
-            self.0[IntentLabel::Praise as usize] -= 0.5;
-        }
-        // A question that asks for the price is first of all a wish to buy.
-        if self.of(IntentLabel::Purchase) >= ENOUGH {
-            self.0[IntentLabel::Question as usize] =
-                self.of(IntentLabel::Question).min(self.of(IntentLabel::Purchase) - 0.05);
-        }
+    fn into_intents(self, pieces: usize) -> Vec<Intent> {
         let named = IntentLabel::ALL.iter().copied().filter(|label| self.of(*label) >= ENOUGH);
         let mut intents: Vec<Intent> = named
             .map(|label| Intent { label, confidence: two_decimals(0.95 - 0.75 * (-0.7 * self.of(label)).exp()) })

@@ -1,25 +1,35 @@
 //! Understands a text: language, tokens, sentiment and intents, with the words that drove them. CPU only, no I/O.
 
+pub mod corpus;
 mod emoji;
+pub mod features;
 mod intents;
+mod judge;
 mod language;
 mod lexicon;
+pub mod linear;
+pub mod measure;
 pub mod mecab;
+pub mod report;
 mod segment;
 mod sentiment;
 mod suffixes;
 pub mod tokens;
+pub mod train;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use self::features::Signalling;
 use self::intents::Cues;
+use self::judge::Judge;
 use self::language::{Detector, Script};
 use self::lexicon::{EmojiWeights, Endings, Lexicon, Mood};
+use self::linear::Linear;
 use self::segment::Words;
-use self::tokens::{TokenKind, Tokenizer};
+use self::tokens::{Token, TokenKind, Tokenizer};
 use crate::model::{IntentLabel, SentimentLabel};
 
 /// What was understood of one text; serializes as `muhatap analyze` prints it.
@@ -95,15 +105,53 @@ impl DictionaryPaths {
 /// More of a text than this is not read: no network lets people write that much, and time stays bounded.
 const LONGEST_TEXT: usize = 100_000;
 
+/// The word lists and rules that features are read with.
+#[derive(Debug)]
+pub struct Lists {
+    turkish: Lexicon<Mood>,
+    english: Lexicon<Mood>,
+    emoji: EmojiWeights,
+    cues: Cues,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        let ours = "a word list of our own, read by a test";
+        Self {
+            turkish: Lexicon::parse(include_str!("../../config/lexicon/tr.tsv"), Endings::Turkish).expect(ours),
+            english: Lexicon::parse(include_str!("../../config/lexicon/en.tsv"), Endings::English).expect(ours),
+            emoji: EmojiWeights::parse(include_str!("../../config/lexicon/emoji.tsv")).expect(ours),
+            cues: Cues::parse(include_str!("../../config/lexicon/intents.tsv")).expect(ours),
+        }
+    }
+}
+
+impl Lists {
+    /// What the features of a text in `language` (Turkish or else English) are read with.
+    pub fn signalling(&self, language: &str) -> Signalling<'_> {
+        let words = match language {
+            "tr" => sentiment::Words::Turkish(&self.turkish),
+            _ => sentiment::Words::English(&self.english),
+        };
+        Signalling { words, emoji: &self.emoji, cues: &self.cues }
+    }
+}
+
+/// The models that `muhatap train` wrote.
+const TURKISH_MODEL: &[u8] = include_bytes!("models/tr.bin");
+const ENGLISH_MODEL: &[u8] = include_bytes!("models/en.bin");
+
+/// Texts of so few tokens may be of another language once a word is taken out.
+const FEW_TOKENS: usize = 8;
+
 /// Understands texts; made once and shared by every thread.
 #[derive(Debug)]
 pub struct Analyzer {
     tokenizer: Tokenizer,
     detector: Detector,
-    turkish: Lexicon<Mood>,
-    english: Lexicon<Mood>,
-    emoji: EmojiWeights,
-    cues: Cues,
+    lists: Lists,
+    turkish: Linear<'static>,
+    english: Linear<'static>,
     japanese: Words,
     chinese: Words,
     korean: Words,
@@ -112,14 +160,13 @@ pub struct Analyzer {
 impl Analyzer {
     /// Never fails: a missing dictionary is warned of once, when the first text needs it.
     pub fn new(dictionaries: &DictionaryPaths) -> Self {
-        let ours = "a word list of our own, read by a test";
+        let ours = "a file of our own, read by a test";
         Self {
             tokenizer: Tokenizer::default(),
             detector: Detector::parse(include_str!("../../config/lexicon/languages.tsv")).expect(ours),
-            turkish: Lexicon::parse(include_str!("../../config/lexicon/tr.tsv"), Endings::Turkish).expect(ours),
-            english: Lexicon::parse(include_str!("../../config/lexicon/en.tsv"), Endings::English).expect(ours),
-            emoji: EmojiWeights::parse(include_str!("../../config/lexicon/emoji.tsv")).expect(ours),
-            cues: Cues::parse(include_str!("../../config/lexicon/intents.tsv")).expect(ours),
+            lists: Lists::default(),
+            turkish: Linear::read(TURKISH_MODEL).expect(ours),
+            english: Linear::read(ENGLISH_MODEL).expect(ours),
             japanese: Words::new("ja", dictionaries.japanese.clone()),
             chinese: Words::new("zh", dictionaries.chinese.clone()),
             korean: Words::new("ko", dictionaries.korean.clone()),
@@ -140,22 +187,58 @@ impl Analyzer {
             Some(split) => self.tokenizer.tokens(text, Some(split)),
             None => self.tokenizer.tokens(text, None),
         };
-        let language = match by_script {
-            Script::Settled(language) => language,
-            Script::Latin => self.detector.latin(text, &tokens, &self.turkish, &self.english),
-            Script::Cyrillic => language::cyrillic(text),
-            Script::None => Language { code: language::UNKNOWN.to_owned(), confidence: 0.0 },
+        let language = self.language(text, by_script, &tokens);
+        let (sentiment, intents) = match self.judge(&language.code) {
+            Some(judge) => {
+                let (mut sentiment, intents) = judge.judge(text, &tokens, language.confidence);
+                if tokens.len() <= FEW_TOKENS {
+                    let score = sentiment.score;
+                    sentiment.because.retain(|reason| {
+                        ["", ","].iter().all(|instead| {
+                            (score - self.score(&text.replace(&reason.text, instead))) * reason.weight >= 0.0
+                        })
+                    });
+                }
+                (sentiment, intents)
+            }
+            None => {
+                let sentiment = sentiment::of_emoji(text, &tokens, &self.lists.emoji);
+                let intents = self.lists.cues.intents(text, &tokens, &sentiment);
+                (sentiment, intents)
+            }
         };
-        let moods = match language.code.as_str() {
-            "tr" => sentiment::Words::Turkish(&self.turkish),
-            "en" => sentiment::Words::English(&self.english),
-            _ => sentiment::Words::None,
-        };
-        let sentiment = sentiment::score(text, &tokens, moods, &self.emoji, language.confidence);
-        let intents = self.cues.intents(text, &tokens, &language.code, &sentiment);
         let tokens = tokens.iter().filter(|token| token.kind != TokenKind::Mark);
         let tokens = tokens.map(|token| tokens::lower_case(token.surface, &language.code)).collect();
         Analysis { language, sentiment, intents, tokens }
+    }
+
+    fn language(&self, text: &str, by_script: Script, tokens: &[Token<'_>]) -> Language {
+        match by_script {
+            Script::Settled(language) => language,
+            Script::Latin => self.detector.latin(text, tokens, &self.lists.turkish, &self.lists.english),
+            Script::Cyrillic => language::cyrillic(text),
+            Script::None => Language { code: language::UNKNOWN.to_owned(), confidence: 0.0 },
+        }
+    }
+
+    /// The model of a language; `None` for most.
+    fn judge(&self, language: &str) -> Option<Judge<'_>> {
+        let model = match language {
+            "tr" => &self.turkish,
+            "en" => &self.english,
+            _ => return None,
+        };
+        Some(Judge { model, signalling: self.lists.signalling(language) })
+    }
+
+    /// The score alone of a composed text of few words.
+    fn score(&self, text: &str) -> f64 {
+        let tokens = self.tokenizer.tokens(text, None);
+        let language = self.language(text, language::script(text), &tokens);
+        match self.judge(&language.code) {
+            Some(judge) => judge::score(&judge.odds(&tokens)),
+            None => sentiment::of_emoji(text, &tokens, &self.lists.emoji).score,
+        }
     }
 
     fn words_of(&self, language: &str) -> Option<&Words> {

@@ -39,15 +39,10 @@ struct Span {
     weight: f64,
 }
 
-/// The mood of a composed text. `certainty` is that of the language the words were looked up in.
-pub fn score(text: &str, tokens: &[Token<'_>], words: Words<'_>, emoji: &EmojiWeights, certainty: f64) -> Sentiment {
-    let mut spans = spans(tokens, words, emoji);
-    if !matches!(words, Words::None) {
-        weigh_contrast(tokens, &mut spans);
-    }
-    let because = reasons(text, tokens, &spans);
-    let sum: f64 = because.iter().map(|reason| reason.weight).sum();
-    let score = score_of(sum);
+/// The mood of a composed text whose language has no model: what its emoji say.
+pub fn of_emoji(text: &str, tokens: &[Token<'_>], emoji: &EmojiWeights) -> Sentiment {
+    let because = reasons(text, tokens, &spans(tokens, Words::None, emoji));
+    let score = score_of(because.iter().map(|reason| reason.weight).sum());
     let label = if score >= POSITIVE_FROM {
         SentimentLabel::Positive
     } else if score <= NEGATIVE_FROM {
@@ -55,7 +50,18 @@ pub fn score(text: &str, tokens: &[Token<'_>], words: Words<'_>, emoji: &EmojiWe
     } else {
         SentimentLabel::Neutral
     };
-    Sentiment { label, score, confidence: confidence(label, score, &because, words, certainty), because }
+    // Nobody read the words; an emoji is a hint.
+    let confidence = two_decimals(if because.is_empty() { 0.2 } else { 0.25 + 0.25 * score.abs() });
+    Sentiment { label, score, confidence, because }
+}
+
+/// The weights of the words a list knows, in the order of the text.
+pub fn weights(tokens: &[Token<'_>], words: Words<'_>, emoji: &EmojiWeights) -> Vec<f64> {
+    let mut spans = spans(tokens, words, emoji);
+    if !matches!(words, Words::None) {
+        weigh_contrast(tokens, &mut spans);
+    }
+    spans.into_iter().map(|span| span.weight).collect()
 }
 
 fn spans(tokens: &[Token<'_>], words: Words<'_>, emoji: &EmojiWeights) -> Vec<Span> {
@@ -295,23 +301,4 @@ fn reasons(text: &str, tokens: &[Token<'_>], spans: &[Span]) -> Vec<Reason> {
     reasons.sort_by(|one, other| other.weight.abs().total_cmp(&one.weight.abs()));
     reasons.truncate(REASONS);
     reasons
-}
-
-/// How often such a score is right, by what was measured on labelled texts.
-fn confidence(label: SentimentLabel, score: f64, because: &[Reason], words: Words<'_>, certainty: f64) -> f64 {
-    if matches!(words, Words::None) {
-        // Nobody read the words; an emoji is a hint.
-        return two_decimals(if because.is_empty() { 0.2 } else { 0.25 + 0.25 * score.abs() });
-    }
-    let against: f64 =
-        because.iter().filter(|reason| (reason.weight > 0.0) != (score > 0.0)).map(|reason| reason.weight.abs()).sum();
-    let all: f64 = because.iter().map(|reason| reason.weight.abs()).sum::<f64>().max(0.01);
-    let agreement = 1.0 - against / all;
-    let confidence = match label {
-        SentimentLabel::Neutral if because.is_empty() => 0.5,
-        SentimentLabel::Neutral => 0.4,
-        SentimentLabel::Negative => 0.45 + 0.4 * score.abs() * agreement,
-        SentimentLabel::Positive => 0.4 + 0.42 * score.abs() * agreement,
-    };
-    two_decimals(confidence * (0.6 + 0.4 * certainty))
 }

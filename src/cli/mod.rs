@@ -21,6 +21,7 @@ pub mod reply;
 pub mod run;
 pub mod simulate;
 pub mod token;
+pub mod train;
 pub mod user;
 
 use std::path::PathBuf;
@@ -64,6 +65,7 @@ pub enum Command {
     Dictionaries(dictionaries::Args),
     User(user::Args),
     Token(token::Args),
+    Train(train::Args),
     Completions(completions::Args),
 }
 
@@ -97,6 +99,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::User(args) => user::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
+        Command::Train(args) => train::run(args).await,
         Command::Completions(args) => completions::run(args),
     }
 }

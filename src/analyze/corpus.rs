@@ -1,0 +1,170 @@
+//! The labelled texts that models learn from and are measured on, and what is wrong with a corpus.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::tokens::search_fold;
+use crate::model::{IntentLabel, SentimentLabel};
+
+/// A labelled text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    pub text: String,
+    /// `None` where its set labels intents alone.
+    pub sentiment: Option<SentimentLabel>,
+    /// Every fitting intent, the main one first; empty where its set has none.
+    pub intents: Vec<IntentLabel>,
+    pub language: String,
+    pub part: Part,
+}
+
+/// What a row is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Train,
+    /// Measured on while a model is tuned.
+    Dev,
+    /// Kept apart: neither trained nor tuned on.
+    Test,
+}
+
+/// Labelled texts of one origin.
+#[derive(Debug, Clone)]
+pub struct Set {
+    pub name: &'static str,
+    pub rows: Vec<Row>,
+}
+
+impl Set {
+    pub fn part(&self, part: Part) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(move |row| row.part == part)
+    }
+}
+
+/// A file of labelled texts that cannot be read, or a line of it that says nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CorpusError {
+    #[error("{} cannot be read: {error}", .path.display())]
+    File { path: PathBuf, error: std::io::Error },
+    #[error("{} line {line}: {reason}", .path.display())]
+    Line { path: PathBuf, line: usize, reason: String },
+}
+
+/// The part a text of ours belongs to, by its folded letters: the same wherever the line stands and however it is typed.
+pub fn part_of(text: &str) -> Part {
+    let hash = search_fold(text)
+        .bytes()
+        .filter(u8::is_ascii_alphanumeric)
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    match (hash >> 32) % 10 {
+        0 => Part::Test,
+        1 => Part::Dev,
+        _ => Part::Train,
+    }
+}
+
+fn read(path: &Path) -> Result<String, CorpusError> {
+    fs::read_to_string(path).map_err(|error| CorpusError::File { path: path.to_owned(), error })
+}
+
+/// The lines of a file with tabs after its header, with their numbers.
+fn lines(content: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
+    content.lines().enumerate().skip(1).map(|(index, line)| (index + 1, line.split('\t').collect()))
+}
+
+fn intents(list: &str) -> Result<Vec<IntentLabel>, String> {
+    list.split(',').map(str::parse).collect()
+}
+
+/// Our own mentions of `language` under `corpus`, one file a sector.
+pub fn mentions(corpus: &Path, language: &str) -> Result<Vec<Row>, CorpusError> {
+    let folder = corpus.join(language);
+    let unread = |error| CorpusError::File { path: folder.clone(), error };
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(unread)? {
+        files.push(entry.map_err(unread)?.path());
+    }
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "tsv"));
+    files.sort();
+    let mut rows = Vec::new();
+    for path in files {
+        for (line, fields) in lines(&read(&path)?) {
+            let wrong = |reason: String| CorpusError::Line { path: path.clone(), line, reason };
+            let &[sentiment, wanted, language, text] = fields.as_slice() else {
+                return Err(wrong(format!("{} fields instead of 4", fields.len())));
+            };
+            rows.push(Row {
+                text: text.to_owned(),
+                sentiment: Some(sentiment.parse().map_err(wrong)?),
+                intents: intents(wanted).map_err(wrong)?,
+                language: language.to_owned(),
+                part: part_of(text),
+            });
+        }
+    }
+    Ok(rows)
+}
+
+/// The posts under `data` that our labels name.
+pub fn posts(corpus: &Path, data: &Path) -> Result<Vec<Row>, CorpusError> {
+    let content = read(&data.join("unlabelled/tr_brand_posts.tsv"))?;
+    let texts: HashMap<&str, &str> =
+        lines(&content).filter_map(|(_, fields)| Some((*fields.first()?, *fields.get(1)?))).collect();
+    let path = corpus.join("labels/tr_brand_posts.tsv");
+    let mut rows = Vec::new();
+    for (line, fields) in lines(&read(&path)?) {
+        let wrong = |reason: String| CorpusError::Line { path: path.clone(), line, reason };
+        let &[id, sentiment, wanted] = fields.as_slice() else {
+            return Err(wrong(format!("{} fields instead of 3", fields.len())));
+        };
+        let text = *texts.get(id).ok_or_else(|| wrong(format!("no post {id:?}")))?;
+        rows.push(Row {
+            text: text.to_owned(),
+            sentiment: Some(sentiment.parse().map_err(wrong)?),
+            intents: intents(wanted).map_err(wrong)?,
+            language: "tr".to_owned(),
+            part: part_of(text),
+        });
+    }
+    Ok(rows)
+}
+
+/// The train and dev parts of a public set under `data`, `sentiment/tr_fsmtsad` for one.
+pub fn public(data: &Path, stem: &str, language: &str) -> Result<Vec<Row>, CorpusError> {
+    let mut rows = Vec::new();
+    for (name, part) in [("train", Part::Train), ("dev", Part::Dev)] {
+        let path = data.join(format!("{stem}.{name}.tsv"));
+        for (line, fields) in lines(&read(&path)?) {
+            let wrong = |reason: String| CorpusError::Line { path: path.clone(), line, reason };
+            let &[_, text, label, _] = fields.as_slice() else {
+                return Err(wrong(format!("{} fields instead of 4", fields.len())));
+            };
+            rows.push(Row {
+                text: unescaped(text),
+                sentiment: Some(label.parse().map_err(wrong)?),
+                intents: Vec::new(),
+                language: language.to_owned(),
+                part,
+            });
+        }
+    }
+    Ok(rows)
+}
+
+/// Some sets spell `’` as `\u2019`.
+fn unescaped(text: &str) -> String {
+    let mut rest = text;
+    let mut plain = String::with_capacity(text.len());
+    while let Some(at) = rest.find("\\u") {
+        let code = rest.get(at + 2..at + 6).and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
+        plain.push_str(&rest[..at]);
+        match code {
+            Some(character) => plain.push(character),
+            None => plain.push_str(rest.get(at..at + 6).unwrap_or("\\u")),
+        }
+        rest = rest.get(at + 6..).unwrap_or_default();
+    }
+    plain.push_str(rest);
+    plain
+}

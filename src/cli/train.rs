@@ -1,0 +1,61 @@
+//! `muhatap train`: learns the models anew from labelled texts.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use super::UsageError;
+use super::progress::Progress;
+use crate::analyze::report::{LANGUAGES, TrainError, train};
+
+/// Learns the models of sentiment and intents, measures them, and writes both
+///
+/// Writes tr.bin, en.bin and REPORT.md (sources and their licences, sizes, figures); the same files give the same models
+/// to the last bit. The built-in models are those of src/analyze/models: build the program again to use new ones.
+///
+/// Example: muhatap train --data ../data
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// Folder of the public labelled texts
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Folder of our own labelled mentions
+    #[arg(long, value_name = "DIR", default_value = "corpus")]
+    corpus: PathBuf,
+    /// Folder to write to
+    #[arg(long, value_name = "DIR", default_value = "src/analyze/models")]
+    out: PathBuf,
+    /// Learn only from what its licence plainly allows and from our own corpus; writes tr-open.bin, en-open.bin, REPORT-open.md
+    #[arg(long)]
+    open_data: bool,
+}
+
+pub async fn run(args: Args) -> Result<ExitCode, anyhow::Error> {
+    tokio::task::spawn_blocking(move || {
+        let Args { data, corpus, out, open_data } = args;
+        let progress = Progress::start("models");
+        let suffix = if open_data { "-open" } else { "" };
+        let mut report = "# The models, and how they were measured\n\nWritten by `muhatap train`.\n\n".to_owned();
+        std::fs::create_dir_all(&out).with_context(|| format!("{} cannot be made", out.display()))?;
+        for (done, language) in LANGUAGES.into_iter().enumerate() {
+            progress.at(done as u64, LANGUAGES.len() as u64);
+            let trained = train(language, &corpus, &data, open_data, &|step| progress.say(step));
+            let trained = trained.map_err(|error| match error {
+                TrainError::Corpus(error) => anyhow::Error::from(UsageError(error.to_string())),
+                error => error.into(),
+            })?;
+            let file = out.join(format!("{language}{suffix}.bin"));
+            std::fs::write(&file, &trained.file).with_context(|| format!("{} cannot be written", file.display()))?;
+            report.push_str(&trained.report);
+            report.push('\n');
+        }
+        let file = out.join(format!("REPORT{suffix}.md"));
+        std::fs::write(&file, &report).with_context(|| format!("{} cannot be written", file.display()))?;
+        progress.done();
+        println!("{}", file.display());
+        Ok(ExitCode::SUCCESS)
+    })
+    .await?
+}
