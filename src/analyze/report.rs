@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Lists;
 use super::corpus::{self, CorpusError, Part, Row, Set};
+use super::language::table::NotATable;
 use super::linear::{LogOdds, NotAModel, OPINION, POLARITY};
 use super::measure::{self, named};
 use super::tokens::{Tokenizer, search_fold};
@@ -29,6 +30,8 @@ pub enum TrainError {
     Corpus(#[from] CorpusError),
     #[error("the model that was written cannot be read back: {0}")]
     Model(#[from] NotAModel),
+    #[error("the table of languages that was written cannot be read back: {0}")]
+    Table(#[from] NotATable),
 }
 
 /// A set and what it is to a model.
