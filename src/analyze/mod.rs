@@ -1,18 +1,20 @@
 //! Understands a text: language, tokens, sentiment and intents, with the words that drove them. CPU only, no I/O.
 
 pub mod corpus;
+pub mod corpus_check;
 mod emoji;
 mod entities;
 pub mod features;
 mod hashtags;
 mod intents;
 mod judge;
-mod language;
+pub mod language;
 mod lexicon;
 pub mod linear;
 pub mod measure;
 pub mod mecab;
 pub mod near;
+pub mod near_duplicates;
 pub mod report;
 mod segment;
 mod sentiment;
@@ -23,6 +25,7 @@ mod teach;
 pub mod tokens;
 mod topics;
 pub mod train;
+pub mod train_language;
 mod turkish;
 mod urgency;
 
@@ -174,6 +177,7 @@ impl Lists {
 /// The models that `muhatap train` wrote.
 const TURKISH_MODEL: &[u8] = include_bytes!("models/tr.bin");
 const ENGLISH_MODEL: &[u8] = include_bytes!("models/en.bin");
+const LANGUAGE_TABLE: &[u8] = include_bytes!("models/languages.bin");
 
 /// Texts of so few tokens may be of another language once a word is taken out.
 const FEW_TOKENS: usize = 8;
@@ -182,7 +186,7 @@ const FEW_TOKENS: usize = 8;
 #[derive(Debug)]
 pub struct Analyzer {
     tokenizer: Tokenizer,
-    detector: Detector,
+    detector: Detector<'static>,
     lists: Lists,
     turkish: Linear<'static>,
     english: Linear<'static>,
@@ -200,7 +204,7 @@ impl Analyzer {
         let ours = "a file of our own, read by a test";
         Self {
             tokenizer: Tokenizer::default(),
-            detector: Detector::parse(include_str!("../../config/lexicon/languages.tsv")).expect(ours),
+            detector: Detector::read(LANGUAGE_TABLE).expect(ours),
             lists: Lists::default(),
             turkish: Linear::read(TURKISH_MODEL).expect(ours),
             english: Linear::read(ENGLISH_MODEL).expect(ours),
@@ -227,7 +231,7 @@ impl Analyzer {
             Some(split) => self.tokenizer.tokens(text, Some(split)),
             None => self.tokenizer.tokens(text, None),
         };
-        let language = self.language(text, by_script, &tokens);
+        let language = self.detector.detect(text, by_script, &tokens);
         let (sentiment, intents) = match self.judge(&language.code) {
             Some(judge) => {
                 let (mut sentiment, intents) = judge.judge(text, &tokens, language.confidence);
@@ -269,15 +273,6 @@ impl Analyzer {
         sentiment.base = base_of(score, &sentiment.because);
     }
 
-    fn language(&self, text: &str, by_script: Script, tokens: &[Token<'_>]) -> Language {
-        match by_script {
-            Script::Settled(language) => language,
-            Script::Latin => self.detector.latin(text, tokens, &self.lists.turkish, &self.lists.english),
-            Script::Cyrillic => language::cyrillic(text),
-            Script::None => Language { code: language::UNKNOWN.to_owned(), confidence: 0.0 },
-        }
-    }
-
     /// The model of a language; `None` for most.
     fn judge(&self, language: &str) -> Option<Judge<'_>> {
         let model = match language {
@@ -291,7 +286,7 @@ impl Analyzer {
     /// The score alone of a composed text of few words.
     fn score(&self, text: &str) -> f64 {
         let tokens = self.tokenizer.tokens(text, None);
-        let language = self.language(text, language::script(text), &tokens);
+        let language = self.detector.detect(text, language::script(text), &tokens);
         match self.judge(&language.code) {
             Some(judge) => judge.score(&tokens),
             None => sentiment::of_emoji(text, &tokens, &self.lists.emoji).score,

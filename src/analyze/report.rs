@@ -6,6 +6,7 @@ use std::path::Path;
 use super::Lists;
 use super::corpus::CorpusError;
 use super::features::{Kinds, Reader};
+use super::language::table::NotATable;
 use super::linear::{INTENTS, Linear, MOODS, NotAModel, softmax};
 use super::measure::{self, named};
 use super::sources::{self, Prepared, origins, typed_in_ascii};
@@ -29,6 +30,8 @@ pub enum TrainError {
     Corpus(#[from] CorpusError),
     #[error("the model that was written cannot be read back: {0}")]
     Model(#[from] NotAModel),
+    #[error("the table of languages that was written cannot be read back: {0}")]
+    Table(#[from] NotATable),
 }
 
 /// A set and the texts of it that a line of the report is about.
