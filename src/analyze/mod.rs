@@ -13,7 +13,7 @@ mod stems;
 mod suffixes;
 pub mod tokens;
 mod topics;
-mod turkish;
+pub mod turkish;
 mod urgency;
 
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::entities::{Entity, EntityKind};
+pub use self::entities::{Entity, EntityKind, is_iban};
 use self::hashtags::Splitter;
 use self::intents::Cues;
 use self::language::{Detector, Script};

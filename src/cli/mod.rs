@@ -20,6 +20,7 @@ pub mod progress;
 pub mod reply;
 pub mod run;
 pub mod simulate;
+pub mod stems;
 pub mod token;
 pub mod user;
 
@@ -64,6 +65,7 @@ pub enum Command {
     Dictionaries(dictionaries::Args),
     User(user::Args),
     Token(token::Args),
+    Stems(stems::Args),
     Completions(completions::Args),
 }
 
@@ -97,6 +99,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::User(args) => user::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
+        Command::Stems(args) => stems::run(args),
         Command::Completions(args) => completions::run(args),
     }
 }
