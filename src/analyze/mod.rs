@@ -26,7 +26,7 @@ pub mod tokens;
 mod topics;
 pub mod train;
 pub mod train_language;
-mod turkish;
+pub mod turkish;
 mod urgency;
 
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::entities::{Entity, EntityKind};
+pub use self::entities::{Entity, EntityKind, is_iban};
 use self::features::{Kinds, Reader};
 use self::hashtags::Splitter;
 use self::intents::Cues;
