@@ -2,6 +2,8 @@
 //!
 //! A name is never evidence. Evidence that fits two contacts links neither.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -68,10 +70,10 @@ impl Evidence {
 pub fn evidence_in(text: &str) -> Vec<Evidence> {
     let mut found = Vec::new();
     if text.contains('@') {
-        found.extend(emails_in(text).map(|email| Evidence::new(EvidenceKind::Email, email)));
+        found.extend(emails_in(text).map(|email| Evidence::new(EvidenceKind::Email, email.value)));
     }
     if text.bytes().filter(u8::is_ascii_digit).take(8).count() == 8 {
-        found.extend(phones_in(text).into_iter().map(|phone| Evidence::new(EvidenceKind::Phone, phone)));
+        found.extend(phones_in(text).into_iter().map(|phone| Evidence::new(EvidenceKind::Phone, phone.value)));
     }
     found.dedup();
     match found.len() > MOST_FROM_ONE_TEXT {
@@ -83,10 +85,20 @@ pub fn evidence_in(text: &str) -> Vec<Evidence> {
 /// An e-mail address as it is stored; `None` when it is none.
 pub fn email(text: &str) -> Option<String> {
     let text = text.trim();
-    emails_in(text).next().filter(|found| found.len() == text.len())
+    emails_in(text).next().filter(|found| found.place == (0..text.len())).map(|found| found.value)
 }
 
-fn emails_in(text: &str) -> impl Iterator<Item = String> + '_ {
+/// An e-mail address or a phone number in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// In bytes.
+    pub place: Range<usize>,
+    /// In the form contacts are stored in.
+    pub value: String,
+}
+
+/// The e-mail addresses of a text, in its order.
+pub fn emails_in(text: &str) -> impl Iterator<Item = Reach> + '_ {
     text.match_indices('@').filter_map(|(at, _)| {
         let local = |byte: u8| byte.is_ascii_alphanumeric() || b"._%+-".contains(&byte);
         let domain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
@@ -105,7 +117,8 @@ fn emails_in(text: &str) -> impl Iterator<Item = String> + '_ {
             && end.len() >= 2
             && end.bytes().all(|byte| byte.is_ascii_alphabetic())
             && name.len() + host.len() < LONGEST;
-        sound.then(|| format!("{name}@{host}").to_ascii_lowercase())
+        let value = || format!("{name}@{host}").to_ascii_lowercase();
+        sound.then(|| Reach { place: at - name.len()..at + 1 + host.len(), value: value() })
     })
 }
 
@@ -115,25 +128,29 @@ pub fn phone(text: &str) -> Option<String> {
     let found = phones_in(text);
     let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
     match found.as_slice() {
-        [one] if !text.contains(char::is_alphabetic) && digits(text) <= digits(one) + 3 => Some(one.clone()),
+        [one] if !text.contains(char::is_alphabetic) && digits(text) <= digits(&one.value) + 3 => {
+            Some(one.value.clone())
+        }
         _ => None,
     }
 }
 
-fn phones_in(text: &str) -> Vec<String> {
+/// The phone numbers of a text, in its order.
+pub fn phones_in(text: &str) -> Vec<Reach> {
     let mut found = Vec::new();
     for run in digit_runs(text) {
         let mut first = 0;
         while first < run.groups.len() {
-            let international = first == 0 && run.plus;
+            let plus = run.plus.filter(|_| first == 0);
             // The longest run of groups from here that is a number: `0532 123 45 67 0533 …` are two.
             let fit = (first + 1..=run.groups.len()).rev().find_map(|end| {
-                let digits = run.groups[first..end].concat();
-                Some((end, e164(&digits, international)?))
+                let digits: String = run.groups[first..end].iter().map(|group| &text[group.clone()]).collect();
+                Some((end, e164(&digits, plus.is_some())?))
             });
             first = match fit {
-                Some((end, number)) => {
-                    found.push(number);
+                Some((end, value)) => {
+                    let from = plus.unwrap_or(run.groups[first].start);
+                    found.push(Reach { place: from..run.groups[end - 1].end, value });
                     end
                 }
                 None => first + 1,
@@ -143,13 +160,14 @@ fn phones_in(text: &str) -> Vec<String> {
     found
 }
 
-struct DigitRun<'t> {
-    plus: bool,
-    groups: Vec<&'t str>,
+struct DigitRun {
+    /// Where the plus sign before it is.
+    plus: Option<usize>,
+    groups: Vec<Range<usize>>,
 }
 
 /// Digits with single blanks, dots, dashes, slashes or brackets between them, not glued to a letter.
-fn digit_runs(text: &str) -> Vec<DigitRun<'_>> {
+fn digit_runs(text: &str) -> Vec<DigitRun> {
     let mut runs: Vec<DigitRun> = Vec::new();
     let mut last_end = None;
     let bytes = text.as_bytes();
@@ -172,10 +190,11 @@ fn digit_runs(text: &str) -> Vec<DigitRun<'_>> {
             last_end = None;
         } else {
             match runs.last_mut().filter(|run| goes_on && run.groups.len() < 12) {
-                Some(run) => run.groups.push(&text[at..end]),
+                Some(run) => run.groups.push(at..end),
                 None => {
-                    let plus = text[..at].trim_end_matches(['(', ' ']).ends_with('+');
-                    runs.push(DigitRun { plus, groups: vec![&text[at..end]] });
+                    let before = text[..at].trim_end_matches(['(', ' ']);
+                    let plus = before.ends_with('+').then(|| before.len() - 1);
+                    runs.push(DigitRun { plus, groups: vec![at..end] });
                 }
             }
             last_end = Some(end);

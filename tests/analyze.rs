@@ -7,7 +7,9 @@ use std::sync::LazyLock;
 
 use muhatap::analyze::corpus::{self, Part};
 use muhatap::analyze::measure::Confusion;
-use muhatap::analyze::{Analysis, Analyzer, DictionaryPaths, EntityKind};
+use muhatap::analyze::{Analysis, Analyzer, DictionaryPaths, EntityKind, Stem};
+use muhatap::model::AlarmKind::{self, Deadline, Health, Legal, Money, Vulnerable};
+use muhatap::model::UrgencyLevel::{self, High, Raised};
 use muhatap::model::{IntentLabel, SentimentLabel};
 use proptest::prelude::*;
 use rstest::rstest;
@@ -150,6 +152,67 @@ fn stems_and_entities_are_told_with_their_places() {
     assert_eq!(analyzer().analyze("I watched TITANIC with them").stems, []);
 }
 
+#[rstest]
+#[case("Kargom 5 gündür gelmedi, faturayı da yanlış kesmişsiniz", &["kargo", "fatura"])]
+#[case("kargom gelmedi fatura da yanlis kesilmis", &["kargo", "fatura"])]
+#[case("Ürünü iade ettim ama param yatmadı, müşteri hizmetlerinize ulaşamıyorum", &["ürün", "iade", "müşteri hizmetleri"])]
+#[case("iademi kabul etmediniz #KargomNerede", &["iade", "kargo"])]
+#[case("şifremi unuttum, uygulamaya giremiyorum", &["şifre", "uygulama", "giriş"])]
+#[case("The courier lost my parcel and I want a refund now", &["delivery", "return"])]
+#[case("Bugün hava çok güzel, herkese iyi günler dilerim", &[])]
+fn topics_are_named_in_the_language_of_the_text(#[case] text: &str, #[case] topics: &[&str]) {
+    let analysis = analyzer().analyze(text);
+    assert_eq!(analysis.topics, topics, "{analysis:?}");
+}
+
+#[rstest]
+#[case("Tüketici hakem heyetine başvuracağım, avukatım hazır", High, &[(Legal, "Tüketici hakem heyetine"), (Legal, "avukatım")])]
+#[case("Yediğimiz pideden çocuğum zehirlendi, hastanedeyiz", High, &[(Vulnerable, "çocuğum"), (Health, "zehirlendi")])]
+#[case("Haberim olmadan hesabımdan para çekilmiş, rezalet", High, &[(Money, "Haberim olmadan"), (Money, "hesabımdan para çekilmiş")])]
+#[case("CİMER'e şikayet edeceğim sizi", High, &[(Legal, "CİMER'e")])]
+#[case("cimere sikayet edecegim sizi", High, &[(Legal, "cimere")])]
+#[case("Doğum gününe kadar gelmeyecekse iptal edin lütfen", Raised, &[(Deadline, "Doğum gününe kadar")])]
+#[case("I will call my lawyer, this is an unauthorized charge", High, &[(Legal, "lawyer"), (Money, "unauthorized")])]
+#[case("Kargom hala gelmedi, ne zaman gelir?", UrgencyLevel::None, &[])]
+#[case("Çocuğum oyuncağı çok sevdi, teşekkürler", UrgencyLevel::None, &[])]
+#[case("Dava açmayacağım, sadece çözüm bekliyorum", UrgencyLevel::None, &[])]
+fn what_cannot_wait_says_why(#[case] text: &str, #[case] level: UrgencyLevel, #[case] because: &[(AlarmKind, &str)]) {
+    let urgency = analyzer().analyze(text).urgency;
+    let alarms: Vec<(AlarmKind, &str)> =
+        urgency.because.iter().map(|alarm| (alarm.kind, alarm.text.as_str())).collect();
+    assert_eq!((urgency.level, &*alarms), (level, because), "{text}");
+}
+
+/// The names of people, places and companies keep their capitals; other words lose those of a sentence's start.
+#[test]
+fn names_keep_their_capitals_in_the_stem() {
+    let analysis =
+        analyzer().analyze("Ürünü Zonguldak'tan gönderdiler, ANKARA'da Vesprit Bey'in dükkanına ABD'den geldi");
+    assert_eq!(analysis.language.code, "tr");
+    let stems: Vec<&str> = analysis.stems.iter().map(|stem| stem.stem.as_str()).collect();
+    assert_eq!(stems, ["ürün", "Zonguldak", "gönder", "Ankara", "Vesprit", "Bey", "dükkan", "ABD", "gel"]);
+}
+
+#[test]
+fn what_cannot_be_seen_is_no_letter() {
+    let analysis = analyzer().analyze("Kar\u{200d}gom hala gel\u{ad}medi, fa\u{335}tu\u{335}ram da yanlış");
+    let stems: Vec<&str> = analysis.stems.iter().map(|stem| stem.stem.as_str()).collect();
+    assert_eq!(stems, ["kargo", "hala", "gel", "fatura", "da", "yanlış"]);
+    assert_eq!(analysis.topics, ["kargo", "fatura"]);
+}
+
+#[test]
+fn endings_tell_what_is_denied_and_what_is_asked() {
+    let analysis = analyzer().analyze("Kargom gelmedi, hizmetten memnun musunuz gerçekten, kalitesiz ve cevap yok");
+    assert_eq!(analysis.language.code, "tr");
+    let with = |says: fn(&Stem) -> bool| -> Vec<&str> {
+        analysis.stems.iter().filter(|stem| says(stem)).map(|stem| stem.text.as_str()).collect()
+    };
+    assert_eq!(with(|stem| stem.negated), ["gelmedi", "yok"]);
+    assert_eq!(with(|stem| stem.question), ["musunuz"]);
+    assert_eq!(with(|stem| stem.without), ["kalitesiz"]);
+}
+
 #[test]
 fn turkish_without_its_letters_means_the_same() {
     let analyzer = analyzer();
@@ -230,6 +293,17 @@ fn hostile_texts_end_soon() {
         "#a@b:)".repeat(17_000),
         "http://".repeat(15_000),
         "gelmemememememe".repeat(7_000),
+        "#kargomnerede ".repeat(7_000),
+        "#gelmeyenkargolarinizdanbikti".repeat(3_400),
+        "0 5 3 2 ".repeat(12_500),
+        "TR33 0006 ".repeat(10_000),
+        "sipariş no 1 ".repeat(7_500),
+        "müşteri çağrı kredi ".repeat(5_000),
+        "k\u{200d}argo\u{200b}m ".repeat(12_000),
+        "каrgо gеlmеdi ".repeat(7_000),
+        "KARGOM NEREDE ÇOOOOOK ".repeat(4_500),
+        "çııııııııııık ".repeat(7_000),
+        "'".repeat(100_000),
         "\u{0}\u{7f}\u{feff}".repeat(30_000),
     ];
     for text in &texts {
@@ -370,6 +444,32 @@ fn a_line_has_the_promised_shape() {
     assert_eq!(first["entities"], serde_json::json!([]));
     let keys: Vec<&String> = first.as_object().unwrap().keys().collect();
     assert_eq!(keys.len(), 9, "{keys:?}");
+}
+
+#[test]
+fn stems_are_printed_and_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = muhatap(folder.path(), &["stems"], "kitabımı\nAnkara'dan\n\ngelmedi\n".as_bytes());
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed, "kitabımı\tkitap\nAnkara'dan\tAnkara\n\t\ngelmedi\tgel\n");
+
+    std::fs::create_dir(folder.path().join("lemma")).unwrap();
+    let rows =
+        "form\tlemma\tupos\tcount\nkitabımı\tkitap\tNOUN\t6\nANKARA\tankara\tPROPN\t1\ngelmedi\tgelme\tVERB\t1\n";
+    std::fs::write(folder.path().join("lemma/own.tsv"), rows).unwrap();
+    let output = muhatap(folder.path(), &["stems", "--data", "."], b"");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let fields: Vec<&str> = printed.lines().nth(1).unwrap().split_whitespace().take(4).collect();
+    assert_eq!(fields, ["own", "8", "75.00", "87.50"], "{printed}");
+
+    std::fs::write(folder.path().join("lemma/own.tsv"), "form\tlemma\n").unwrap();
+    assert!(muhatap(folder.path(), &["stems", "--data", "."], b"").status.success(), "a heading alone is an empty set");
+    std::fs::write(folder.path().join("lemma/own.tsv"), "form\tlemma\nkitap\n").unwrap();
+    let output = muhatap(folder.path(), &["stems", "--data", "."], b"");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("line 2 is not form"), "{output:?}");
+    assert_eq!(muhatap(folder.path(), &["stems", "--data", "nowhere"], b"").status.code(), Some(2));
 }
 
 #[test]

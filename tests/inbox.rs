@@ -1,7 +1,9 @@
 //! What people read and do: lists by filter and search, conversations, users and tokens, on both databases.
 
 use jiff::{SignedDuration, Timestamp};
-use muhatap::model::{AccountId, ConversationState, MentionId, Network, Role, Scope, SentimentLabel, UserId};
+use muhatap::model::{
+    AccountId, ConversationState, MentionId, Network, Role, Scope, SentimentLabel, UrgencyLevel, UserId,
+};
 use muhatap::store::inbox::{Assignee, HourFilter, MentionFilter, MentionRow, Message};
 use muhatap::store::users::{Disabled, NewToken, NewUser, UserChange};
 use muhatap::store::{Store, StoreError};
@@ -166,6 +168,31 @@ async fn every_filter_narrows_and_pages_are_whole(#[values(Backend::Sqlite, Back
         let filter = MentionFilter { limit: 100, ..filter };
         assert_eq!(found(&store, filter.clone()).await.len(), rows, "{filter:?}");
     }
+}
+
+#[rstest]
+#[tokio::test]
+async fn topics_and_urgency_narrow_in_both_languages(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let (_database, store) = fresh_store(backend).await;
+    let account = account(&store, "destek", Network::Mastodon).await;
+    let delivery = "The courier lost my parcel, I will call my lawyer";
+    let kargo = "Kargom hala gelmedi, doğum gününe kadar yetişmeyecek";
+    let fatura = "Bu ayki faturam neden bu kadar yüksek geldi?";
+    stored(&store, account, vec![at(1, "1", delivery), at(2, "2", kargo), at(3, "3", fatura)]).await;
+    let of = |topic: &str| MentionFilter { topic: Some(topic.parse().expect("a topic")), ..Default::default() };
+    assert_eq!(found(&store, of("kargo")).await, [kargo, delivery]);
+    assert_eq!(found(&store, of("delivery")).await, [kargo, delivery]);
+    assert_eq!(found(&store, of("invoice")).await, [fatura]);
+    assert_eq!(found(&store, of("otel")).await, [""; 0]);
+    let urgent = |urgency| MentionFilter { urgency: Some(urgency), ..Default::default() };
+    assert_eq!(found(&store, urgent(UrgencyLevel::High)).await, [delivery]);
+    assert_eq!(found(&store, urgent(UrgencyLevel::Raised)).await, [kargo]);
+    assert_eq!(found(&store, urgent(UrgencyLevel::None)).await, [fatura]);
+    let rows = store.mentions(&urgent(UrgencyLevel::High)).await.expect("a list can be read");
+    assert_eq!(
+        (rows[0].topics.as_slice(), rows[0].urgency.because[0].text.as_str()),
+        (&["delivery".to_owned()][..], "lawyer")
+    );
 }
 
 #[rstest]

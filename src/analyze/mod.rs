@@ -26,7 +26,7 @@ pub mod tokens;
 mod topics;
 pub mod train;
 pub mod train_language;
-mod turkish;
+pub mod turkish;
 mod urgency;
 
 use std::path::PathBuf;
@@ -34,8 +34,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::entities::{Entity, EntityKind};
 use self::features::{Kinds, Reader};
+pub use self::entities::{Entity, EntityKind, is_iban};
 use self::hashtags::Splitter;
 use self::intents::Cues;
 use self::judge::Judge;

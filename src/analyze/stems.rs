@@ -9,7 +9,7 @@ use super::turkish::Stemmer;
 /// A word, its stem, and what its endings say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stem {
-    /// In lower case, as it was written.
+    /// In lower case, as it was written, but for joiners and heaped marks.
     #[schema(example = "gelmedi")]
     pub text: String,
     #[schema(example = "gel")]
@@ -35,6 +35,7 @@ fn is_false(flag: &bool) -> bool {
 /// The stems of a composed text's tokens, in the order of the text; `hashtags` are the words of each hashtag in turn.
 pub fn of(tokens: &[Token<'_>], hashtags: &[Vec<String>], stemmer: &Stemmer) -> Vec<Stem> {
     let read = |written: &str| {
+        let written = &*tokens::bare(written);
         let text = tokens::lower_case(written, "tr");
         let reading = stemmer.read_written(written, &text);
         Stem {

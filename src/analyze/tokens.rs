@@ -111,7 +111,7 @@ pub fn search_fold(text: &str) -> String {
             'ł' | 'Ł' => folded.push('l'),
             'đ' | 'Đ' => folded.push('d'),
             '\u{2019}' | '\u{2018}' => folded.push('\''),
-            _ if is_accent(character) => {}
+            _ if is_accent(character) || is_invisible(character) => {}
             _ if character.is_ascii() => folded.push(character.to_ascii_lowercase()),
             _ => folded.extend(character.to_lowercase()),
         }
@@ -126,6 +126,17 @@ pub fn search_fold(text: &str) -> String {
 /// Combining marks of Latin, Greek and Cyrillic; those of other scripts are letters there.
 fn is_accent(character: char) -> bool {
     matches!(character, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}')
+}
+
+/// Joiners, soft hyphens and marks of byte order, which hide in words to get them past a filter.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+}
+
+/// A composed word without what cannot be seen in it and without the marks that are heaped on its letters.
+pub fn bare(word: &str) -> Cow<'_, str> {
+    let needless = |character: char| is_accent(character) || is_invisible(character);
+    if word.contains(needless) { word.replace(needless, "").into() } else { word.into() }
 }
 
 /// Finds words between what only people on networks write: links, handles, hashtags, emoji.

@@ -21,6 +21,7 @@ pub mod progress;
 pub mod reply;
 pub mod run;
 pub mod simulate;
+pub mod stems;
 pub mod token;
 pub mod train;
 pub mod user;
@@ -68,6 +69,7 @@ pub enum Command {
     Token(token::Args),
     Train(train::Args),
     Corpus(corpus::Args),
+    Stems(stems::Args),
     Completions(completions::Args),
 }
 
@@ -103,6 +105,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Token(args) => token::run(args, config).await,
         Command::Train(args) => train::run(args).await,
         Command::Corpus(args) => corpus::run(args).await,
+        Command::Stems(args) => stems::run(args),
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -1,5 +1,7 @@
 //! Finds what should not stand in a public answer: national id numbers, bank accounts, cards, telephone numbers.
 
+use crate::analyze::is_iban;
+
 /// The kinds of personal data in `text`: `national id`, `iban`, `card`, `phone`. Numbers are checked by their own check
 /// digits, so that an order number is seldom taken for one.
 pub fn personal_data(text: &str) -> Vec<&'static str> {
@@ -140,29 +142,6 @@ fn ibans(text: &str) -> bool {
             && head[2..4].iter().all(u8::is_ascii_digit)
             && (15..=taken.len()).any(|length| is_iban(&taken[..length]))
     })
-}
-
-/// Lengths of the countries whose accounts are seen here; others are taken by their check digits alone.
-fn is_iban(text: &str) -> bool {
-    let expected = match &text[..2] {
-        "TR" => Some(26),
-        "DE" => Some(22),
-        "GB" => Some(22),
-        "FR" | "IT" => Some(27),
-        "NL" => Some(18),
-        "AZ" => Some(28),
-        _ => None,
-    };
-    if expected.is_some_and(|length| length != text.len()) {
-        return false;
-    }
-    let turned = text[4..].chars().chain(text[..4].chars());
-    let rest = turned.fold(0u32, |rest, letter| match letter.to_digit(36) {
-        Some(value) if value < 10 => (rest * 10 + value) % 97,
-        Some(value) => (rest * 100 + value) % 97,
-        None => rest,
-    });
-    rest == 1
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod letters;
 mod lexicon;
 mod spelling;
 mod suffixes;
+pub mod treebank;
 
 use self::letters::Letter;
 use self::lexicon::{Entry, Key, Lexicon, Need};
@@ -29,6 +30,9 @@ pub struct Reading {
 
 /// What parts a name from its endings.
 const APOSTROPHES: [char; 5] = ['\'', '’', '‘', '`', '´'];
+
+/// The stems written by hand.
+pub const OWN_STEMS: &str = include_str!("../../../config/lexicon/stems/own.tsv");
 
 /// Words longer than this, in letters, are nobody's words and are their own lemma.
 const LONGEST: usize = 40;
@@ -58,7 +62,7 @@ pub struct Stemmer {
 impl Default for Stemmer {
     fn default() -> Self {
         let lists = [
-            include_str!("../../../config/lexicon/stems/own.tsv"),
+            OWN_STEMS,
             include_str!("../../../config/lexicon/stems/treebank.tsv"),
             include_str!("../../../config/lexicon/stems/names.tsv"),
         ];
@@ -460,7 +464,6 @@ impl<'s> Search<'s, '_> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
     use std::sync::LazyLock;
 
     use super::super::tokens::lower_case;
@@ -580,33 +583,5 @@ mod tests {
         }
         assert_eq!(read("東京").lemma, "東京");
         assert_eq!(read("3d").lemma, "3d");
-    }
-
-    /// Exact lemmas, weighted by how often each form is met, on lists of form, lemma, class and count with a heading:
-    /// `MUHATAP_LANGUAGE_DATA=folder cargo test --release lemmas_are_right -- --ignored --nocapture`.
-    #[test]
-    #[ignore = "needs the folder of language data in MUHATAP_LANGUAGE_DATA"]
-    fn lemmas_are_right_on_the_development_sets() {
-        let Some(data) = std::env::var_os("MUHATAP_LANGUAGE_DATA").map(PathBuf::from) else {
-            panic!("MUHATAP_LANGUAGE_DATA does not name the folder of language data: nothing was measured");
-        };
-        for (set, least) in [("tr_ud_boun.dev", 86.0), ("tr_ud_tourism.dev", 86.0), ("tr_ud_kenet.dev", 86.0)] {
-            let path = data.join("lemma").join(format!("{set}.tsv"));
-            let text = std::fs::read_to_string(&path)
-                .unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display()));
-            let (mut right, mut exact, mut all) = (0.0, 0.0, 0.0);
-            for line in text.lines().skip(1) {
-                let fields: Vec<&str> = line.split('\t').collect();
-                let [form, lemma, _, count] = fields[..] else { panic!("{set}: {line} has not four fields") };
-                let count: f64 = count.parse().expect("a count");
-                let found = read(form).lemma;
-                all += count;
-                right += if found == lower_case(lemma, "tr") { count } else { 0.0 };
-                exact += if found == lemma { count } else { 0.0 };
-            }
-            let (right, exact) = (100.0 * right / all, 100.0 * exact / all);
-            println!("{set}: {right:.2} % of {all} tokens, {exact:.2} % with the case of names");
-            assert!(right >= least, "{set}: {right:.2} % is under {least} %");
-        }
     }
 }
