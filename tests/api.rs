@@ -283,6 +283,10 @@ async fn mentions_are_listed_read_and_worked_on(#[values(Backend::Sqlite, Backen
     assert_eq!(all["items"].as_array().map(Vec::len), Some(1));
     assert!(found["items"].as_array().is_some_and(|items| items.len() <= 1));
     let mention = &all["items"][0];
+    let about = api.get("/api/v1/mentions?topic=delivery&urgency=none").await.json();
+    assert_eq!((&about["items"][0], &about["items"][0]["topics"]), (mention, &json!(["kargo"])));
+    assert_eq!(api.get("/api/v1/mentions?urgency=high").await.json()["items"], json!([]));
+    api.get("/api/v1/mentions?topic=nothing").await.refused(422, "invalid");
     let id = mention["id"].as_str().expect("an id");
     assert_eq!(api.get(&format!("/api/v1/mentions/{id}")).await.json(), *mention);
     let thread = api.get(&format!("/api/v1/mentions/{id}/thread")).await.json();
@@ -569,7 +573,7 @@ async fn lists_come_as_csv_that_a_spreadsheet_cannot_run(
     assert!(excel.text.starts_with('\u{feff}'), "a byte order mark");
     assert_eq!(
         excel.text.trim_start_matches('\u{feff}').lines().next().map(|line| line.matches(';').count()),
-        Some(19)
+        Some(21)
     );
     assert_eq!(excel.text.lines().count(), 3, "a heading and two rows");
     let accepted = api.send(api.request(Method::GET, "/api/v1/deliveries").header("accept", "text/csv")).await;

@@ -192,6 +192,10 @@ async fn search_and_filters_know_turkish_letters() {
         assert!(page.body.contains("saksım kırık"), "{search}: {}", page.body);
         assert!(!page.body.contains("çok hızlıydı"), "{search}");
     }
+    let about = visitor.get("/?topic=kargo").await;
+    assert!(about.body.contains("çok hızlıydı") && !about.body.contains("saksım kırık"), "{}", about.body);
+    assert!(about.body.contains(">delivery</span>"), "a topic in the reader's language: {}", about.body);
+    assert!(visitor.get("/?urgency=high").await.body.contains("Nothing matches these filters"));
     let nothing = visitor.get("/?q=bulunmaz").await;
     assert!(nothing.body.contains("Nothing matches these filters"), "{}", nothing.body);
     let wrong = visitor.get("/?sentiment=angry").await;
