@@ -194,7 +194,7 @@ fn digit_runs(text: &str) -> Vec<DigitRun> {
                 None => {
                     let before = text[..at].trim_end_matches(['(', ' ']);
                     let plus = before.ends_with('+').then(|| before.len() - 1);
-                    runs.push(DigitRun { plus, groups: vec![at..end] });
+                    runs.push(DigitRun { plus, groups: std::iter::once(at..end).collect() });
                 }
             }
             last_end = Some(end);

@@ -3,6 +3,7 @@
 mod cased;
 mod letters;
 mod lexicon;
+mod memory;
 mod search;
 mod spelling;
 mod suffixes;
@@ -10,6 +11,7 @@ pub mod treebank;
 
 use self::letters::Letter;
 use self::lexicon::Lexicon;
+use self::memory::Memory;
 use self::search::{Derived, Ending, Found, Stem};
 use self::suffixes::{Endings, NEGATED, QUESTION, Sound, WITHOUT};
 
@@ -51,6 +53,7 @@ const CERTAIN: f32 = 3.0;
 pub struct Stemmer {
     lexicon: Lexicon,
     endings: Endings,
+    memory: Memory,
 }
 
 impl Default for Stemmer {
@@ -63,6 +66,7 @@ impl Default for Stemmer {
         Self {
             lexicon: Lexicon::parse(&lists).expect("word lists of our own, read by a test"),
             endings: Endings::new(),
+            memory: Memory::default(),
         }
     }
 }
@@ -70,6 +74,10 @@ impl Default for Stemmer {
 impl Stemmer {
     /// Reads one word, already in Turkish lower case.
     pub fn read(&self, word: &str) -> Reading {
+        self.memory.reading(word, || self.read_anew(word))
+    }
+
+    fn read_anew(&self, word: &str) -> Reading {
         let (body, tail) = match word.find(APOSTROPHES) {
             Some(at) if at > 0 => (&word[..at], &word[at..]),
             _ => (word, ""),

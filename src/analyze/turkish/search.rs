@@ -18,10 +18,15 @@ impl Stemmer {
     pub(super) fn search<'s, 'w>(&'s self, word: &'w [Letter], folded: bool) -> Search<'s, 'w> {
         let mut search =
             Search { endings: &self.endings, word, folded, spelled: [0; LONGEST], best: None, rival: f32::INFINITY };
+        let mut keys = [Key::EMPTY; LONGEST];
         let mut key = Key::EMPTY;
-        for (index, letter) in word.iter().copied().enumerate() {
-            key = key.then(letter);
-            for (entry, letters) in self.lexicon.with(key) {
+        for (place, letter) in keys.iter_mut().zip(word) {
+            key = key.then(*letter);
+            *place = key;
+        }
+        // The longest stem first: it most often is the one, and leaves little to look at behind it.
+        for (index, key) in keys[..word.len()].iter().enumerate().rev() {
+            for (entry, letters) in self.lexicon.with(*key) {
                 search.listed(entry, letters, index + 1);
             }
         }
@@ -34,6 +39,10 @@ impl Stemmer {
         let mut vowels = 0;
         for (index, letter) in word.iter().copied().enumerate() {
             let end = index + 1;
+            // A guess costs more with every letter; none of those that follow is better than what was found.
+            if noun_cost.min(verb_cost) >= search.bound() {
+                break;
+            }
             let next = word.get(end).copied().unwrap_or(0);
             noun_cost += self.lexicon.nouns.cost(before, last, letter);
             verb_cost += self.lexicon.verbs.cost(before, last, letter);
@@ -174,9 +183,7 @@ impl<'s> Search<'s, '_> {
     }
 
     fn walk(&mut self, way: Way<'s>) {
-        // Only a spelling's rivals are of interest beyond the best.
-        let bound = self.best.as_ref().map_or(f32::INFINITY, |best| best.cost);
-        let bound = if self.folded { bound + CERTAIN } else { bound };
+        let bound = self.bound();
         let left = self.word.len() - way.end;
         if way.cost + LEAST * left as f32 >= bound {
             return;
@@ -193,8 +200,16 @@ impl<'s> Search<'s, '_> {
         }
         let endings = self.endings;
         for arc in endings.after(way.at, next) {
-            self.follow(way, arc);
+            if way.cost + arc.cost < self.bound() {
+                self.follow(way, arc);
+            }
         }
+    }
+
+    /// What costs as much is not looked at: only a spelling's rivals are of interest beyond the best.
+    fn bound(&self) -> f32 {
+        let best = self.best.as_ref().map_or(f32::INFINITY, |best| best.cost);
+        if self.folded { best + CERTAIN } else { best }
     }
 
     fn follow(&mut self, way: Way<'s>, arc: &Arc) {
