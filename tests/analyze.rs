@@ -70,6 +70,10 @@ fn lines(output: &Output) -> Vec<Value> {
 #[case("The TITANIC exhibition is not good at all", "en", Negative, IntentLabel::Complaint)]
 #[case("Absolutely love it, thank you so much!", "en", Positive, IntentLabel::Praise)]
 #[case("What time do you open on Sunday?", "en", Neutral, IntentLabel::Question)]
+#[case("hala bekliyorum", "tr", Negative, IntentLabel::Complaint)]
+#[case("memnun kalmadık maalesef", "tr", Negative, IntentLabel::Complaint)]
+#[case("kargo biraz geç geldi ama ürün mükemmel", "tr", Positive, IntentLabel::Praise)]
+#[case("not happy with the service", "en", Negative, IntentLabel::Complaint)]
 fn people_write_and_are_understood(
     #[case] text: &str,
     #[case] language: &str,

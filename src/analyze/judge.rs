@@ -8,7 +8,7 @@ use super::{Intent, Reason, Sentiment, base_of, four_decimals, score_of, two_dec
 use crate::model::SentimentLabel;
 
 /// A person reads no more reasons than this; the rest of the weights are in the base.
-const REASONS: usize = 12;
+const REASONS: usize = 8;
 /// Weights under this move nobody's score and are in the base.
 const SMALLEST: f64 = 0.02;
 

@@ -67,7 +67,23 @@ pub struct Lexicon<V> {
     words: Map<Vec<Entry<V>>>,
     /// By the first word.
     phrases: Map<Vec<Phrase<V>>>,
+    /// For each [`slot`] of first letters, the lengths of the stems that begin so: bit `n` for `n` bytes.
+    lengths: Box<[u64; SLOTS]>,
     english: bool,
+}
+
+/// Longer than any word people write, in bytes.
+const LONGEST_WORD: usize = 48;
+/// Stems of this many bytes and more share a bit of their slot.
+const LONGEST_STEM: usize = 63;
+
+/// Stems are told apart by their first two letters, so that most look-ups of a word need no hash.
+const SLOTS: usize = 27 * 27;
+
+/// The slot of a word of two bytes or more.
+fn slot(word: &[u8]) -> usize {
+    let letter = |byte: u8| if byte.is_ascii_lowercase() { usize::from(byte - b'a') } else { 26 };
+    27 * letter(word[0]) + letter(word[1])
 }
 
 impl Lexicon<Mood> {
@@ -94,7 +110,12 @@ impl Lexicon<Mood> {
 
 impl<V: Copy> Lexicon<V> {
     pub fn new(endings: Endings) -> Self {
-        Self { words: Map::default(), phrases: Map::default(), english: endings == Endings::English }
+        Self {
+            words: Map::default(),
+            phrases: Map::default(),
+            lengths: Box::new([0; SLOTS]),
+            english: endings == Endings::English,
+        }
     }
 
     /// Adds an entry as the lists spell it.
@@ -124,7 +145,12 @@ impl<V: Copy> Lexicon<V> {
                     let place = phrases.partition_point(|known| known.words.len() >= words.len());
                     phrases.insert(place, Phrase { words: words.clone(), last, entry });
                 }
-                None => self.words.entry(last).or_default().push(entry),
+                None => {
+                    if last.len() >= 2 {
+                        self.lengths[slot(last.as_bytes())] |= 1 << last.len().min(LONGEST_STEM);
+                    }
+                    self.words.entry(last).or_default().push(entry);
+                }
             }
         }
     }
@@ -139,6 +165,11 @@ impl<V: Copy> Lexicon<V> {
     pub fn phrase_at<'t>(&self, at: usize, token: impl Fn(usize) -> Option<&'t Token<'t>>) -> Option<Found<V>> {
         let phrases = self.phrases.get(token(at)?.key.as_str())?;
         phrases.iter().find_map(|phrase| self.phrase(phrase, at, &token))
+    }
+
+    /// Whether a phrase of several words begins with this one.
+    pub fn begins_phrase(&self, token: &Token<'_>) -> bool {
+        self.phrases.contains_key(token.key.as_str())
     }
 
     /// What the list knows of a word alone.
@@ -191,7 +222,7 @@ impl<V: Copy> Lexicon<V> {
 
     fn word(&self, token: &Token<'_>) -> Option<(&Entry<V>, Ending, bool)> {
         // Longer than any word people write; hostile runs of letters end here.
-        if token.key.len() > 48 {
+        if token.key.len() > LONGEST_WORD {
             return None;
         }
         if let Some((entry, ending)) = self.look_up(&token.key, token) {
@@ -205,8 +236,9 @@ impl<V: Copy> Lexicon<V> {
     fn look_up(&self, key: &str, token: &Token<'_>) -> Option<(&Entry<V>, Ending)> {
         // The longest stem that leaves lawful endings: "ilgisizlik" is not "ilgi".
         let mut end = key.len();
-        while end >= 2 {
-            if key.is_char_boundary(end) {
+        let lengths = if end >= 2 { self.lengths[slot(key.as_bytes())] } else { 0 };
+        while end >= 2 && lengths != 0 {
+            if lengths & (1 << end.min(LONGEST_STEM)) != 0 && key.is_char_boundary(end) {
                 let entries = self.words.get(&key[..end]).map_or(&[] as &[Entry<V>], Vec::as_slice);
                 for entry in entries {
                     let written = entry
@@ -283,6 +315,11 @@ fn found<V: Copy>(entry: &Entry<V>, tokens: usize, ending: Ending, elongated: bo
 
 /// "guzelll" with drawn-out letters taken back, to two and to one; `None` when no letter stands three times or twice at the end.
 fn shortened(key: &str) -> Option<(String, String)> {
+    let letters = key.as_bytes();
+    let thrice = letters.windows(3).any(|three| three[0] == three[1] && three[1] == three[2]);
+    if key.is_ascii() && !thrice && letters.last() != letters.iter().nth_back(1) {
+        return None;
+    }
     let mut twice = String::with_capacity(key.len());
     let mut once = String::with_capacity(key.len());
     let mut characters = key.chars().peekable();

@@ -115,7 +115,10 @@ fn fit(sets: &[Prepared], crossed: &[(usize, Answer)], left_out: &[(usize, Answe
         chosen.map(|index| of(index).collect()).collect()
     };
     let three = |set: &Prepared| set.origin.three_moods();
-    let foreign = |set: &Prepared| set.origin.three_moods() && !set.origin.home();
+    let public = |set: &Prepared| set.origin.three_moods() && !set.origin.home();
+    // Without the only public set too little is left to learn from to say anything of new texts.
+    let several = sets.iter().filter(|set| public(set)).count() > 1;
+    let foreign = |set: &Prepared| several && public(set);
     let moods = [grouped(crossed, &three), grouped(left_out, &foreign)].concat();
     let moods: Vec<Vec<&Answer>> = moods.iter().map(|group| group.iter().collect()).collect();
     let intents = grouped(crossed, &|set| set.origin.home());

@@ -38,6 +38,8 @@ pub struct Span {
 pub struct Known<'t> {
     pub token: &'t Token<'t>,
     pub word: Option<Found<Mood>>,
+    /// A phrase of the list may begin here.
+    pub begins_phrase: bool,
     pub emoji: Option<f64>,
 }
 
@@ -46,11 +48,13 @@ pub fn look_up<'t>(tokens: &'t [Token<'t>], words: Words<'_>, emoji: &EmojiWeigh
     tokens
         .iter()
         .map(|token| {
-            let word = match words {
-                Words::Turkish(lexicon) | Words::English(lexicon) if token.is_word() => lexicon.find_word(token),
-                _ => None,
+            let (word, begins_phrase) = match words {
+                Words::Turkish(lexicon) | Words::English(lexicon) if token.is_word() => {
+                    (lexicon.find_word(token), lexicon.begins_phrase(token))
+                }
+                _ => (None, false),
             };
-            Known { token, word, emoji: emoji.weight(token) }
+            Known { token, word, begins_phrase, emoji: emoji.weight(token) }
         })
         .collect()
 }
@@ -88,9 +92,11 @@ fn plain_spans(tokens: &[Known<'_>], words: Words<'_>) -> Vec<Span> {
         }
         let free_from = spans.last().map_or(0, |span| span.until);
         let found = match words {
-            Words::Turkish(lexicon) | Words::English(lexicon) if tokens[at].token.is_word() => {
-                lexicon.phrase_at(at, |index| tokens.get(index).map(|known| known.token)).or(tokens[at].word)
-            }
+            Words::Turkish(lexicon) | Words::English(lexicon) => tokens[at]
+                .begins_phrase
+                .then(|| lexicon.phrase_at(at, |index| tokens.get(index).map(|known| known.token)))
+                .flatten()
+                .or(tokens[at].word),
             _ => None,
         };
         let Some(found) = found else {

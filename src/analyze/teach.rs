@@ -256,20 +256,20 @@ impl Fitted {
     }
 }
 
-/// The sharpness by which the worst calibrated of `groups` is calibrated best. One for both heads, so that what is said stays
+/// The sharpness by which `groups` are calibrated best, each counting alike. One for both heads, so that what is said stays
 /// the same and only how surely changes.
 pub fn sharpness(groups: &[Vec<&Answer>]) -> [f32; MOODS] {
-    let worst = |sharpness: f32| -> f64 {
+    let error = |sharpness: f32| -> f64 {
         let of_group = |answers: &Vec<&Answer>| {
             let judged = answers
                 .iter()
                 .filter_map(|answer| Some((answer.moods.map(|odds| sharpness * odds), answer.sentiment?)));
             measure::sentiment(&judged.collect::<Vec<_>>()).calibration
         };
-        groups.iter().map(of_group).fold(0.0, f64::max)
+        groups.iter().map(of_group).sum()
     };
     let steps = (20..=80).map(|step| step as f32 / 40.0);
-    let errors = steps.map(|step| (worst(step), step));
+    let errors = steps.map(|step| (error(step), step));
     errors.min_by(|one, other| one.0.total_cmp(&other.0)).map_or([1.0; MOODS], |(_, step)| [step; MOODS])
 }
 

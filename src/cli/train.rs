@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::UsageError;
 use super::progress::Progress;
-use crate::analyze::report::{TrainError, train};
+use crate::analyze::report::{TrainError, ablations, train};
 use crate::analyze::sources::LANGUAGES;
 
 /// Learns the models of sentiment and intents, measures them, and writes both
@@ -42,14 +42,14 @@ pub async fn run(args: Args) -> Result<ExitCode, anyhow::Error> {
         std::fs::create_dir_all(&out).with_context(|| format!("{} cannot be made", out.display()))?;
         for (done, language) in LANGUAGES.into_iter().enumerate() {
             progress.at(done as u64, LANGUAGES.len() as u64);
-            let trained = train(language, &corpus, &data, open_data, &|step| progress.say(step));
-            let trained = trained.map_err(|error| match error {
-                TrainError::Corpus(error) => anyhow::Error::from(UsageError(error.to_string())),
-                error => error.into(),
-            })?;
+            let say = |step: &str| progress.say(step);
+            let trained = train(language, &corpus, &data, open_data, &say).map_err(explained)?;
             let file = out.join(format!("{language}{suffix}.bin"));
             std::fs::write(&file, &trained.file).with_context(|| format!("{} cannot be written", file.display()))?;
             report.push_str(&trained.report);
+            if !open_data {
+                report.push_str(&ablations(language, &corpus, &data, &say).map_err(explained)?);
+            }
             report.push('\n');
         }
         let file = out.join(format!("REPORT{suffix}.md"));
@@ -59,4 +59,15 @@ pub async fn run(args: Args) -> Result<ExitCode, anyhow::Error> {
         Ok(ExitCode::SUCCESS)
     })
     .await?
+}
+
+/// A file that is missing or wrong is the caller's to mend.
+fn explained(error: TrainError) -> anyhow::Error {
+    match error {
+        TrainError::Corpus(error) => UsageError(format!(
+            "{error}; --data is the folder of the public sets (sentiment/, unlabelled/), --corpus that of our own mentions"
+        ))
+        .into(),
+        error => error.into(),
+    }
 }
