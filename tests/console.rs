@@ -513,7 +513,9 @@ async fn an_account_added_in_the_console_is_heard_answers_and_is_removed() {
     let removed = visitor.post(&format!("/accounts/{id}/remove"), &csrf, &[]).await;
     assert_eq!(removed.status, 303, "{}", removed.body);
     assert!(visitor.get("/accounts").await.body.contains("its history is kept"));
-    assert!(visitor.get(&format!("/mentions/{mention}")).await.body.contains("üç gündür"));
+    // The words that drove the score are marked within the text.
+    let page = visitor.get(&format!("/mentions/{mention}")).await;
+    assert!(page.body.contains("gündür"), "{}", page.body);
     let file = visitor.get(&format!("/accounts/{}/edit", running.account)).await;
     assert_eq!(file.status, 409, "the file's accounts are changed in the file");
     running.stop().await;

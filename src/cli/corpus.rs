@@ -9,7 +9,10 @@ use crate::analyze::corpus_check::{Balance, Checked, check};
 use crate::model::{IntentLabel, SentimentLabel};
 
 /// Looks after the labelled texts that models learn from
+///
+/// Example: muhatap corpus check
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
