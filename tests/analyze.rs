@@ -247,6 +247,7 @@ fn turkish_without_its_letters_means_the_same() {
 #[case("https://a.example http://b.example")]
 #[case("\u{200d}\u{fe0f}\u{301}")]
 #[case("asdkfjh qwlkejr zxmcnv")]
+#[case("👍👏")]
 fn what_says_nothing_is_not_guessed(#[case] text: &str) {
     let analysis = analyzer().analyze(text);
     assert_eq!(analysis.sentiment.label, Neutral, "{analysis:?}");
@@ -278,6 +279,60 @@ fn other_languages_are_named(#[case] text: &str, #[case] language: &str) {
     assert!(analysis.tokens.len() > 1, "{analysis:?}");
     // No words of ours: no mood is claimed.
     assert!(analysis.sentiment.confidence <= 0.5, "{analysis:?}");
+}
+
+#[rstest]
+#[case("hala bekliyorum", "tr")]
+#[case("tamam", "tr")]
+#[case("rezalet", "tr")]
+#[case("tesekkurler", "tr")]
+#[case("urun guzel ama gec geldi", "tr")]
+#[case("kac lira", "tr")]
+#[case("thanks", "en")]
+#[case("refund please", "en")]
+#[case("KARGOM NEREDE", "tr")]
+#[case("ISIKLAR YANMIYOR", "tr")]
+#[case("WHERE IS MY PARCEL", "en")]
+#[case("#KargomNerede", "tr")]
+#[case("@destek kargom nerede https://ornek.example/x 😡😡", "tr")]
+#[case("Sifarişim hələ də gəlməyib", "az")]
+#[case("sifarisim hele de gelmeyib, pulumu qaytarin", "az")]
+#[case("Buyurtmam hali ham kelmadi, pulimni qaytaring", "uz")]
+#[case("Sargydym henizem gelmedi, pulumy gaýtaryň", "tk")]
+#[case("mera paisa wapas karo yaar", "hi")]
+#[case("app sürekli crash oluyor, update geldi ama fix yok", "tr")]
+#[case("delivery çok slow ama support team iyi, teşekkürler", "tr")]
+#[case("merhaba, my order number is wrong and I would like to change the address please", "en")]
+#[case("teşekkürler 谢谢 kargom geldi", "tr")]
+#[case("sipariş hâlâ gelmedi спасибо за ничего değil mi ama arkadaşlar", "tr")]
+fn short_and_mixed_texts_are_named(#[case] text: &str, #[case] language: &str) {
+    let analysis = analyzer().analyze(text);
+    assert_eq!(analysis.language.code, language, "{:?}", analysis.language);
+}
+
+/// Accuracy on the tenth of our corpus that no table has seen, whole and typed without accents, in percent.
+#[rstest]
+#[case("tr", 99.4)]
+#[case("en", 98.5)]
+fn languages_are_told(#[case] language: &str, #[case] accuracy: f64) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let rows = corpus::mentions(&corpus, language).expect("our corpus is readable");
+    let texts: Vec<&str> = rows
+        .iter()
+        .filter(|row| row.part == Part::Test)
+        .map(|row| row.text.as_str())
+        .filter(|text| words(text))
+        .collect();
+    for typed in [|text: &str| text.to_owned(), muhatap::analyze::tokens::search_fold] {
+        let right = texts.iter().filter(|text| analyzer().analyze(&typed(text)).language.code == language).count();
+        let percent = 100.0 * right as f64 / texts.len() as f64;
+        assert!(percent >= accuracy, "{percent:.1} of {}", texts.len());
+    }
+}
+
+/// Whether there is anything to tell a language from.
+fn words(text: &str) -> bool {
+    text.split_whitespace().any(|word| word.chars().filter(|letter| letter.is_alphabetic()).count() > 1)
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod browser;
 mod cli;
 mod config;
 mod console;
+mod corpus;
 mod deliver;
 mod faults;
 mod import;

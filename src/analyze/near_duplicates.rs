@@ -48,42 +48,57 @@ pub fn pairs<T: AsRef<str>>(texts: &[T]) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for (later, profile) in profiles.iter().enumerate() {
         let mut touched = Vec::new();
-        let mut left = 1.0_f32;
-        for (run, share) in profile {
-            if left.max(0.0).sqrt() < ALIKE {
-                break;
-            }
-            left -= share * share;
-            for (earlier, other) in having.get(*run).into_iter().flatten() {
+        let looked_up = profile.iter().take_while(|part| part.rest >= ALIKE).count();
+        for part in &profile[..looked_up] {
+            for (earlier, share) in having.get(part.run).into_iter().flatten() {
                 if shared[*earlier] == 0.0 {
                     touched.push(*earlier);
                 }
-                shared[*earlier] += share * other;
+                shared[*earlier] += part.share * share;
             }
         }
-        let rest = left.max(0.0).sqrt();
+        let next = profile.get(looked_up);
         touched.sort_unstable();
         for earlier in touched {
             let known = std::mem::take(&mut shared[earlier]);
-            if known + rest >= ALIKE {
+            // The rests of two texts add at most the product of their lengths.
+            let most = known + next.map_or(0.0, |next| next.rest * rest_from(&profiles[earlier], next.run));
+            // Sums of rounded numbers are not exact.
+            if most >= ALIKE - 1e-3 {
                 let cosine = cosine(&profiles[earlier], profile);
                 if cosine >= ALIKE {
                     pairs.push(Pair { earlier, later, cosine });
                 }
             }
         }
-        for (run, share) in profile {
-            if having.len() <= *run {
-                having.resize_with(run + 1, Vec::new);
+        for part in profile {
+            if having.len() <= part.run {
+                having.resize_with(part.run + 1, Vec::new);
             }
-            having[*run].push((later, *share));
+            having[part.run].push((later, part.share));
         }
     }
     pairs
 }
 
-/// The runs of a text, each with its share of a length of 1; by number, which is smaller the rarer a run is.
-type Profile = Vec<(usize, f32)>;
+/// A run of a text.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    /// Its number, which is smaller the rarer it is.
+    run: usize,
+    /// Its share of the text, whose length is 1.
+    share: f32,
+    /// The length of this run and of all commoner ones of the text together.
+    rest: f32,
+}
+
+/// The runs of a text by their numbers.
+type Profile = Vec<Part>;
+
+/// The length of the runs of a text from a number on.
+fn rest_from(profile: &Profile, run: usize) -> f32 {
+    profile.get(profile.partition_point(|part| part.run < run)).map_or(0.0, |part| part.rest)
+}
 
 fn profiles<T: AsRef<str>>(texts: &[T]) -> Vec<Profile> {
     let counted: Vec<HashMap<[char; RUN], u32>> = texts.iter().map(|text| runs(text.as_ref())).collect();
@@ -97,8 +112,17 @@ fn profiles<T: AsRef<str>>(texts: &[T]) -> Vec<Profile> {
         order.into_iter().enumerate().map(|(number, (run, _))| (run, number)).collect();
     let profile = |counts: &HashMap<[char; RUN], u32>| {
         let length = counts.values().map(|count| (count * count) as f32).sum::<f32>().sqrt();
-        let mut profile: Profile = counts.iter().map(|(run, count)| (numbers[run], *count as f32 / length)).collect();
-        profile.sort_unstable_by_key(|(run, _)| *run);
+        let part = |(run, count): (&[char; RUN], &u32)| {
+            let share = *count as f32 / length;
+            Part { run: numbers[run], share, rest: share * share }
+        };
+        let mut profile: Profile = counts.iter().map(part).collect();
+        profile.sort_unstable_by_key(|part| part.run);
+        let mut rest = 0.0;
+        for part in profile.iter_mut().rev() {
+            rest += part.rest;
+            part.rest = rest.sqrt();
+        }
         profile
     };
     counted.iter().map(profile).collect()
@@ -123,14 +147,14 @@ fn runs(text: &str) -> HashMap<[char; RUN], u32> {
 fn cosine(one: &Profile, other: &Profile) -> f32 {
     let (mut left, mut right) = (one.as_slice(), other.as_slice());
     let mut sum = 0.0;
-    while let ([(run, share), rest_left @ ..], [(other_run, other_share), rest_right @ ..]) = (left, right) {
-        if run == other_run {
-            sum += share * other_share;
+    while let ([part, rest_left @ ..], [other, rest_right @ ..]) = (left, right) {
+        if part.run == other.run {
+            sum += part.share * other.share;
         }
-        if run <= other_run {
+        if part.run <= other.run {
             left = rest_left;
         }
-        if other_run <= run {
+        if other.run <= part.run {
             right = rest_right;
         }
     }

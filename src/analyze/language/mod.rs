@@ -17,15 +17,17 @@ pub const UNKNOWN: &str = "und";
 /// From this probability on whatlang is not asked.
 const CLEAR: f32 = 0.6;
 /// Below this probability nothing is said.
-const ENOUGH: f32 = 0.35;
+const ENOUGH: f32 = 0.25;
+/// A lone letter is nobody's language.
+const FEWEST_LETTERS: usize = 2;
 /// Fewer letters than this tell whatlang nothing.
-const LETTERS_FOR_WHATLANG: usize = 16;
+const LETTERS_FOR_WHATLANG: usize = 24;
 /// As many letters earn whatlang its full weight.
 const LETTERS_FOR_TRUST: f64 = 60.0;
 /// The log-odds that a certain whatlang adds to a language of the table.
 const TRUST: f64 = 2.0;
 /// How sure whatlang has to be of a language that the table does not know.
-const FOREIGN: f64 = 0.35;
+const FOREIGN: f64 = 0.25;
 
 /// Tells languages apart.
 #[derive(Debug)]
@@ -51,11 +53,10 @@ impl<'m> Detector<'m> {
 
     /// The language of a text in Latin letters, and the probability that it is that one.
     fn latin(&self, tokens: &[Token<'_>]) -> Language {
-        let tally = self.table.tally(tokens);
-        if tally.runs == 0 {
+        if table::words(tokens).map(|word| word.key.len()).sum::<usize>() < FEWEST_LETTERS {
             return unknown();
         }
-        let mut odds = self.table.log_odds(&tally);
+        let mut odds = self.table.log_odds(&self.table.tally(tokens));
         let mut chances = softmax(odds);
         let mut best = likeliest(&chances);
         if best == OTHER || chances[best] < CLEAR {

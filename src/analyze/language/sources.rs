@@ -26,8 +26,8 @@ impl Source {
     pub fn mass(&self) -> f32 {
         match self.code.as_str() {
             // A dozen sources.
-            "tr" => 1_500.0,
-            "en" => 3_000.0,
+            "tr" => 2_000.0,
+            "en" => 5_000.0,
             "hi" => 1_000.0,
             "az" | "uz" | "tk" => 1_500.0,
             _ if self.place() == OTHER => 150.0,

@@ -45,7 +45,7 @@ pub type Chances = [f32; COUNT];
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     sums: [i32; COUNT],
-    pub runs: u32,
+    runs: u32,
 }
 
 impl<'m> Table<'m> {
