@@ -34,8 +34,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use self::features::{Kinds, Reader};
 pub use self::entities::{Entity, EntityKind, is_iban};
+use self::features::{Kinds, Reader};
 use self::hashtags::Splitter;
 use self::intents::Cues;
 use self::judge::Judge;
