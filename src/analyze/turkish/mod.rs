@@ -289,7 +289,7 @@ mod tests {
             ("İYİYDİ", "iyi"),
             ("ILIK", "ılık"),
             ("Zonguldak'tan", "Zonguldak"),
-            ("Zonguldaktan", "zonguldak"),
+            ("Zonguldaktan", "Zonguldak"),
         ] {
             assert_eq!(read(word).lemma, lemma, "{word}: {:?}", read(word));
         }
