@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, histogram};
 use muhatap_connectors::{Batch, Change, Connector, ConnectorError, Incoming};
 use tokio::sync::Semaphore;
@@ -36,6 +36,8 @@ const LONGEST_POLL: Duration = Duration::from_secs(90);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a batch waits for a database that is busy or full, before it is dropped and polled again later.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How far a network's clock may be ahead of ours.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(15);
 /// An account that the network refuses is asked again this seldom.
 const REFUSED_PAUSE: Duration = Duration::from_secs(15 * 60);
 
@@ -222,7 +224,8 @@ async fn poll(app: &App, lease: &StreamLease) -> Result<(Account, Batch), Refusa
         if account.remote_id.is_none() || account.health == Health::Unauthorized {
             introduce(app, &account, connector.as_ref()).await?;
         }
-        connector.poll(&lease.stream, lease.cursor.as_ref()).await
+        let asked_at = lease.asked_at.checked_sub(CLOCKS_DIFFER).unwrap_or(lease.asked_at);
+        connector.poll(&lease.stream, lease.cursor.as_ref(), asked_at).await
     };
     match tokio::time::timeout(LONGEST_POLL, asked).await {
         Ok(Ok(batch)) => Ok((account, batch)),

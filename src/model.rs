@@ -97,6 +97,14 @@ words! {
         Complaint = "complaint", Question = "question", Request = "request", Praise = "praise",
         Suggestion = "suggestion", Purchase = "purchase", Spam = "spam", Other = "other",
     }
+    /// How soon somebody should look at a mention.
+    UrgencyLevel { None = "none", Raised = "raised", High = "high" }
+    /// What makes a mention urgent: a deadline, harm to body or life, danger, the law and those who watch over companies,
+    /// children, old or ill people in any of it, money that was taken.
+    AlarmKind {
+        Deadline = "deadline", Health = "health", Safety = "safety", Legal = "legal", Vulnerable = "vulnerable",
+        Money = "money",
+    }
     ConversationState { Open = "open", Snoozed = "snoozed", Done = "done" }
     /// JOBS 2.2: the only list of a delivery's states.
     DeliveryState {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use muhatap::compose::{self, PostRequest, ReplyRequest};
+use muhatap::compose::{self, ComposeError, PostRequest, ReplyRequest};
 use muhatap::live::Wake;
 use muhatap::model::{ConversationState, DeliveryState, MentionId};
 use muhatap::store::deliveries::DeliveryFilter;
@@ -289,7 +289,14 @@ async fn busy() -> (Running, MentionId) {
     let handle = muhatap::web::inbox::handle(&told.author.handle);
     let text =
         format!("{} Merhaba, yaşadığınız sorun için üzgünüz. Sipariş numaranızı özel mesajla iletir misiniz?", handle);
-    compose::reply(app, ReplyRequest::new(told.id, &text, "local")).await.expect("it can be answered");
+    let mut request = ReplyRequest::new(told.id, &text, "local");
+    let mut answered = compose::reply(app, request.clone()).await;
+    // Somebody in the crowd's story may have answered already.
+    if let Err(ComposeError::AnotherReply(other)) = &answered {
+        request.confirm_over = Some(other.id.clone());
+        answered = compose::reply(app, request).await;
+    }
+    answered.expect("it can be answered");
     app.store
         .add_note(told.conversation.id, "Depo ile görüştüm, paket bu akşam çıkıyor.", "local")
         .await

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use muhatap::app::App;
 use muhatap::config::Config;
 use muhatap::model::{AccountId, Health, Network};
@@ -84,7 +85,7 @@ impl Connector for Timeline {
         self.streams.clone()
     }
 
-    async fn poll(&self, stream: &Stream, after: Option<&Cursor>) -> Result<Batch, ConnectorError> {
+    async fn poll(&self, stream: &Stream, after: Option<&Cursor>, _: Timestamp) -> Result<Batch, ConnectorError> {
         self.polls.fetch_add(1, Ordering::SeqCst);
         self.polled.notify_one();
         if self.hangs.load(Ordering::SeqCst) {

@@ -33,7 +33,11 @@ pub trait Connector: Send + Sync {
 
     /// What changed on `stream` since `after`, and where to go on next time. Repeating a poll with the same cursor
     /// gives at least the same changes again.
-    async fn poll(&self, stream: &Stream, after: Option<&Cursor>) -> Result<Batch, ConnectorError>;
+    ///
+    /// How far back a new stream is read is for each network to bound; what came in from `asked_at` on, when the stream
+    /// was first asked for, is read however much it is.
+    async fn poll(&self, stream: &Stream, after: Option<&Cursor>, asked_at: Timestamp)
+    -> Result<Batch, ConnectorError>;
 
     /// How to publish here; `None` for read-only networks.
     fn publisher(&self) -> Option<&dyn Publisher>;
@@ -74,7 +78,7 @@ pub trait Publisher: Send + Sync {
         &self,
         message: &Outgoing,
         prepared: &Prepared,
-        since: Timestamp,
+        asked_at: Timestamp,
         taken: &[String],
     ) -> Result<Option<Receipt>, ConnectorError>;
 

@@ -202,7 +202,7 @@ async fn notifications_become_messages_whatever_their_authors_wrote() {
         .await;
     let end = ResponseTemplate::new(200).set_body_json(json!({ "notifications": [] }));
     answer(&server, "app.bsky.notification.listNotifications", end, 1).await;
-    let batch = connector.poll(&stream(StreamKind::Mentions), None).await.expect("a poll");
+    let batch = connector.poll(&stream(StreamKind::Mentions), None, Timestamp::MAX).await.expect("a poll");
     assert!(batch.filling.is_none() && !batch.more);
     let reasons: Vec<_> = batch.unparsed.iter().map(|item| item.reason.as_str()).collect();
     assert_eq!(reasons.len(), 2, "{reasons:?}");
@@ -257,7 +257,7 @@ fn named(uri: &str, at: Timestamp) -> Value {
 
 async fn search(connector: &dyn Connector, after: Option<&Cursor>) -> Batch {
     let stream = Stream { kind: StreamKind::Search, query: "#marka".to_owned() };
-    let batch = connector.poll(&stream, after).await.expect("a poll");
+    let batch = connector.poll(&stream, after, Timestamp::MAX).await.expect("a poll");
     assert!(batch.next.0.len() <= 8 * 1024, "a cursor is at most 8 KiB, not {}", batch.next.0.len());
     batch
 }
@@ -501,10 +501,10 @@ async fn a_used_up_limit_waits_as_told_and_a_limit_on_search_leaves_mentions_alo
     answer(&server, "app.bsky.notification.listNotifications", none, 1).await;
     for _ in 0..2 {
         let stream = Stream { kind: StreamKind::Search, query: "#marka".to_owned() };
-        let outcome = connector.poll(&stream, None).await;
+        let outcome = connector.poll(&stream, None, Timestamp::MAX).await;
         assert!(matches!(outcome, Err(ConnectorError::RateLimited(wait)) if wait.as_secs() <= 17), "{outcome:?}");
     }
-    connector.poll(&stream(StreamKind::Mentions), None).await.expect("mentions go on");
+    connector.poll(&stream(StreamKind::Mentions), None, Timestamp::MAX).await.expect("mentions go on");
 }
 
 #[tokio::test]

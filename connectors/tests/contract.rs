@@ -264,10 +264,19 @@ async fn publish(
 }
 
 /// Polls until nothing is left; the texts of what was seen, in order.
-async fn read_all(connector: &dyn Connector, stream: &Stream, mut cursor: Option<Cursor>) -> (Vec<String>, Cursor) {
+async fn read_all(connector: &dyn Connector, stream: &Stream, cursor: Option<Cursor>) -> (Vec<String>, Cursor) {
+    read_since(connector, stream, cursor, Timestamp::MAX).await
+}
+
+async fn read_since(
+    connector: &dyn Connector,
+    stream: &Stream,
+    mut cursor: Option<Cursor>,
+    asked_at: Timestamp,
+) -> (Vec<String>, Cursor) {
     let mut texts = Vec::new();
     loop {
-        let batch = connector.poll(stream, cursor.as_ref()).await.expect("a batch");
+        let batch = connector.poll(stream, cursor.as_ref(), asked_at).await.expect("a batch");
         texts.extend(batch.changes.into_iter().filter_map(|change| match change {
             Change::Seen(incoming) => Some(incoming.text),
             _ => None,
@@ -277,6 +286,20 @@ async fn read_all(connector: &dyn Connector, stream: &Stream, mut cursor: Option
         if !batch.more {
             return (texts, batch.next);
         }
+    }
+}
+
+/// However many they are, and although the first poll comes long after the stream was asked for.
+#[tokio::test]
+async fn what_came_in_since_a_stream_was_asked_for_is_read_whole() {
+    for subject in subjects() {
+        let all = items(1..=1_500);
+        let asked_at = Timestamp::from_second(all[0].seconds).expect("a time");
+        let server = server(subject, all.clone(), |_| None).await;
+        let connector = subject.connector(&server.url, LONG);
+        let (texts, _) = read_since(&*connector, &subject.stream(), None, asked_at).await;
+        let missing: Vec<&Item> = all.iter().filter(|item| !texts.contains(&item.text)).collect();
+        assert!(missing.is_empty(), "{}: {} are missing", subject.name(), missing.len());
     }
 }
 
@@ -305,7 +328,8 @@ async fn everything_is_read_and_the_cursor_goes_on_where_it_was() {
 async fn one_page_comes_the_oldest_first_and_says_up_to_when_it_is_complete() {
     for subject in subjects() {
         let server = server(subject, items(1..=3), |_| None).await;
-        let batch = subject.connector(&server.url, LONG).poll(&subject.stream(), None).await.expect("a batch");
+        let batch =
+            subject.connector(&server.url, LONG).poll(&subject.stream(), None, Timestamp::MAX).await.expect("a batch");
         let (texts, _) = read_all(&*subject.connector(&server.url, LONG), &subject.stream(), None).await;
         assert_eq!(texts, ["mesaj 1", "mesaj 2", "mesaj 3"], "{}", subject.name());
         if !batch.more {
@@ -321,7 +345,7 @@ async fn wrong_credentials_are_told_as_such() {
         let connector = subject.connector(&server.url, LONG);
         let error = connector.who_am_i().await.expect_err("an error");
         assert!(matches!(error, ConnectorError::Unauthorized(_)), "{}: {error:?}", subject.name());
-        let error = connector.poll(&subject.stream(), None).await.expect_err("an error");
+        let error = connector.poll(&subject.stream(), None, Timestamp::MAX).await.expect_err("an error");
         assert!(matches!(error, ConnectorError::Unauthorized(_)), "{}: {error:?}", subject.name());
         assert_secret_is_kept(subject, &error);
     }
@@ -338,7 +362,7 @@ async fn a_429_is_obeyed_before_anything_is_asked_again() {
         .await;
         let connector = subject.connector(&server.url, LONG);
         for _ in 0..2 {
-            let error = connector.poll(&subject.stream(), None).await.expect_err("an error");
+            let error = connector.poll(&subject.stream(), None, Timestamp::MAX).await.expect_err("an error");
             let ConnectorError::RateLimited(wait) = error else { panic!("{}: {error:?}", subject.name()) };
             assert!((15..=17).contains(&wait.as_secs()), "{}: {wait:?}", subject.name());
         }
@@ -380,7 +404,8 @@ async fn a_server_in_trouble_is_asked_again_later() {
             let wrong = answer.clone();
             let server =
                 server(subject, items(1..=3), move |asked| subject.is_reading(asked).then(|| wrong.clone())).await;
-            let poll = async { subject.connector(&server.url, SHORT).poll(&subject.stream(), None).await };
+            let poll =
+                async { subject.connector(&server.url, SHORT).poll(&subject.stream(), None, Timestamp::MAX).await };
             let error = tokio::time::timeout(LONG, poll).await.expect("an end").expect_err("an error");
             assert!(matches!(error, ConnectorError::Unavailable(_)), "{}: {answer:?}: {error:?}", subject.name());
             assert_secret_is_kept(subject, &error);
@@ -444,7 +469,7 @@ async fn where_nobody_listens_nothing_was_sent() {
     for subject in subjects() {
         let url = nobody().await;
         let connector = subject.connector(&url, SHORT);
-        let error = connector.poll(&subject.stream(), None).await.expect_err("an error");
+        let error = connector.poll(&subject.stream(), None, Timestamp::MAX).await.expect_err("an error");
         assert!(matches!(error, ConnectorError::Unavailable(_)), "{}: {error:?}", subject.name());
         assert_secret_is_kept(subject, &error);
 
@@ -476,7 +501,11 @@ async fn an_answer_that_is_no_json_or_too_large_is_told_as_such() {
             let answer = Answer::Whole { status: 200, headers: Vec::new(), body };
             let server =
                 server(subject, items(1..=3), move |asked| subject.is_reading(asked).then(|| answer.clone())).await;
-            let error = subject.connector(&server.url, LONG).poll(&subject.stream(), None).await.expect_err("an error");
+            let error = subject
+                .connector(&server.url, LONG)
+                .poll(&subject.stream(), None, Timestamp::MAX)
+                .await
+                .expect_err("an error");
             assert!(matches!(error, ConnectorError::Malformed(_)), "{}: {error:?}", subject.name());
             assert!(error.to_string().len() < 500, "{}: {error}", subject.name());
         }
@@ -490,7 +519,7 @@ async fn one_broken_item_does_not_sink_its_batch() {
         all[1].broken = true;
         let server = server(subject, all, |_| None).await;
         let connector = subject.connector(&server.url, LONG);
-        let batch = connector.poll(&subject.stream(), None).await.expect("a batch");
+        let batch = connector.poll(&subject.stream(), None, Timestamp::MAX).await.expect("a batch");
         assert_eq!(batch.changes.len(), 2, "{}", subject.name());
         assert_eq!(batch.unparsed.len(), 1, "{}", subject.name());
         assert!(!batch.unparsed[0].reason.is_empty() && batch.unparsed[0].raw.contains("text"), "{}", subject.name());
@@ -510,7 +539,8 @@ async fn a_message_with_an_impossible_date_is_kept_with_a_possible_one() {
             item.seconds = seconds;
         }
         let server = server(subject, all, |_| None).await;
-        let batch = subject.connector(&server.url, LONG).poll(&subject.stream(), None).await.expect("a batch");
+        let batch =
+            subject.connector(&server.url, LONG).poll(&subject.stream(), None, Timestamp::MAX).await.expect("a batch");
         assert_eq!(batch.changes.len(), 4, "{}: {:?}", subject.name(), batch.unparsed);
         for change in batch.changes {
             let Change::Seen(incoming) = change else { panic!("{}: {change:?}", subject.name()) };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use muhatap_connectors::{
     AccountSettings, Batch, Change, Connector, ConnectorError, Cursor, Incoming, Kind, MemorySession, Network, Stream,
     StreamKind, connect,
@@ -48,7 +49,7 @@ fn stream() -> Stream {
 }
 
 async fn poll(connector: &dyn Connector, after: Option<&Cursor>) -> Batch {
-    connector.poll(&stream(), after).await.expect("the feed is read")
+    connector.poll(&stream(), after, Timestamp::MAX).await.expect("the feed is read")
 }
 
 fn message(change: &Change) -> &Incoming {
@@ -141,7 +142,7 @@ async fn a_feed_of_thousands_keeps_a_small_cursor() {
 #[tokio::test]
 async fn a_broken_feed_is_an_error_or_empty_and_never_a_panic(#[case] body: String) {
     let (_server, connector) = serving(&body).await;
-    match connector.poll(&stream(), None).await {
+    match connector.poll(&stream(), None, Timestamp::MAX).await {
         Ok(batch) => assert!(batch.changes.len() <= 3),
         Err(error) => assert!(
             matches!(&error, ConnectorError::Malformed(reason) if reason.to_string().contains("feed")),
@@ -158,7 +159,7 @@ async fn a_broken_feed_is_an_error_or_empty_and_never_a_panic(#[case] body: Stri
 async fn a_missing_feed_is_named_and_a_failing_server_is_tried_again(#[case] status: u16, #[case] is_final: bool) {
     let server = MockServer::start().await;
     Mock::given(method("GET")).respond_with(ResponseTemplate::new(status)).mount(&server).await;
-    let failure = connect(&settings(&server.uri())).expect("a connector").poll(&stream(), None).await;
+    let failure = connect(&settings(&server.uri())).expect("a connector").poll(&stream(), None, Timestamp::MAX).await;
     match failure {
         Err(ConnectorError::Rejected(_)) => assert!(is_final),
         Err(ConnectorError::Unavailable(_)) => assert!(!is_final),
@@ -177,7 +178,7 @@ async fn a_feed_that_moves_to_a_private_address_is_not_followed() {
     let outside = MockServer::start().await;
     let moved = ResponseTemplate::new(301).insert_header("location", inside.uri().as_str());
     Mock::given(method("GET")).respond_with(moved).mount(&outside).await;
-    let failure = connect(&settings(&outside.uri())).expect("a connector").poll(&stream(), None).await;
+    let failure = connect(&settings(&outside.uri())).expect("a connector").poll(&stream(), None, Timestamp::MAX).await;
     assert!(matches!(failure, Err(ConnectorError::Rejected(_))), "{failure:?}");
 }
 

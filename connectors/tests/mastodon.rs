@@ -193,7 +193,7 @@ fn told(batch: &Batch) -> Vec<String> {
 }
 
 async fn poll(connector: &dyn Connector, stream: &Stream, after: Option<&Cursor>) -> Batch {
-    connector.poll(stream, after).await.expect("a batch")
+    connector.poll(stream, after, Timestamp::MAX).await.expect("a batch")
 }
 
 /// Polls until nothing waits.
@@ -406,7 +406,7 @@ async fn pages_in_a_circle_end_in_an_error() {
     let connector = connect(&account(Network::Mastodon, &server.url, "gizli")).expect("a connector");
     let batch = poll(&*connector, &mentions(), None).await;
     assert!(batch.more);
-    let error = connector.poll(&mentions(), Some(&batch.next)).await.expect_err("an error");
+    let error = connector.poll(&mentions(), Some(&batch.next), Timestamp::MAX).await.expect_err("an error");
     assert!(matches!(error, ConnectorError::Malformed(_)), "{error:?}");
 }
 

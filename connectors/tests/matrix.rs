@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use muhatap_connectors::{
     AccountSettings, Change, Connector, ConnectorError, Cursor, Kind, MemorySession, Network, Outgoing, Session,
     Stream, StreamKind, Visibility, connect,
@@ -146,7 +147,7 @@ async fn room_events_become_messages_whatever_their_senders_wrote() {
         { "type": 7 },
     ]);
     let (_server, connector) = syncing(timeline(events)).await;
-    let batch = connector.poll(&Matrix.stream(), None).await.expect("a poll");
+    let batch = connector.poll(&Matrix.stream(), None, Timestamp::MAX).await.expect("a poll");
     insta::assert_json_snapshot!("events", batch.changes);
     let reasons: Vec<_> = batch.unparsed.iter().map(|item| item.reason.as_str()).collect();
     assert_eq!(reasons.len(), 3, "{reasons:?}");
@@ -171,7 +172,7 @@ async fn an_edit_by_somebody_else_changes_nothing() {
     })
     .await;
     let connector = connect(&settings(&server.url, Arc::<MemorySession>::default())).expect("a connector");
-    let batch = connector.poll(&Matrix.stream(), None).await.expect("a poll");
+    let batch = connector.poll(&Matrix.stream(), None, Timestamp::MAX).await.expect("a poll");
     assert_eq!((batch.changes, batch.unparsed), (Vec::new(), Vec::new()));
 }
 
@@ -185,7 +186,7 @@ async fn a_server_that_forgot_our_place_is_read_anew_and_the_gap_is_named() {
     .await;
     let connector = connect(&settings(&server.url, Arc::<MemorySession>::default())).expect("a connector");
     let before = Cursor(r#"{"since":"gone","complete":"2026-11-19T00:00:00Z"}"#.to_owned());
-    let batch = connector.poll(&Matrix.stream(), Some(&before)).await.expect("a poll");
+    let batch = connector.poll(&Matrix.stream(), Some(&before), Timestamp::MAX).await.expect("a poll");
     assert_eq!(batch.changes.len(), 3);
     assert_eq!(batch.lost.len(), 1);
     assert_eq!(batch.lost[0].from, Some("2026-11-19T00:00:00Z".parse().expect("a time")));
@@ -210,7 +211,7 @@ async fn only_requests_for_a_direct_chat_are_accepted(#[case] content: Value, #[
     })
     .await;
     let connector = connect(&settings(&server.url, Arc::<MemorySession>::default())).expect("a connector");
-    let batch = connector.poll(&Matrix.stream(), None).await.expect("a poll");
+    let batch = connector.poll(&Matrix.stream(), None, Timestamp::MAX).await.expect("a poll");
     assert_eq!((server.count("/join/"), batch.more), (joins, joins == 1));
     let direct: Vec<_> = server.asked().into_iter().filter(|asked| asked.method == "PUT").collect();
     assert_eq!(direct.len(), joins, "the account's other apps are told that it is a direct chat");
@@ -277,7 +278,7 @@ async fn own_messages_are_ours_and_an_answer_to_us_is_a_reply() {
         "m.relates_to": { "m.in_reply_to": { "event_id": "$ours" } } });
     let events = json!([event("$1", US, json!({ "msgtype": "m.text", "body": "biz" })), event("$2", "@a:b", answer)]);
     let (_server, connector) = syncing(timeline(events)).await;
-    let batch = connector.poll(&Matrix.stream(), None).await.expect("a poll");
+    let batch = connector.poll(&Matrix.stream(), None, Timestamp::MAX).await.expect("a poll");
     let [Change::Seen(ours), Change::Seen(theirs)] = batch.changes.as_slice() else { panic!("{:?}", batch.changes) };
     assert!(ours.author.is_us && !theirs.author.is_us);
     assert_eq!((theirs.kind, theirs.in_reply_to.clone()), (Kind::Reply, Some(format!("{ROOM}/$ours"))));

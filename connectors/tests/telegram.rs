@@ -63,7 +63,7 @@ fn outgoing(text: &str, data: Option<Value>) -> Outgoing {
 async fn recorded_updates_become_messages() {
     let recorded: Value = serde_json::from_str(include_str!("fixtures/telegram/updates.json")).expect("JSON");
     let server = server("getUpdates", ok(recorded)).await;
-    let batch = connector(&server).poll(&messages(), None).await.expect("a batch");
+    let batch = connector(&server).poll(&messages(), None, Timestamp::MAX).await.expect("a batch");
     insta::assert_json_snapshot!(json!({
         "changes": batch.changes,
         "unparsed": batch.unparsed.iter().map(|unparsed| &unparsed.reason).collect::<Vec<_>>(),
@@ -77,9 +77,9 @@ async fn updates_are_confirmed_only_by_the_next_poll() {
     let update = json!([{ "update_id": 41, "message": { "message_id": 1, "date": 1_795_158_300, "text": "a", "chat": { "id": 7, "type": "private" }, "from": { "id": 7, "first_name": "A" } } }]);
     let server = server("getUpdates", ok(update)).await;
     let connector = connector(&server);
-    let batch = connector.poll(&messages(), None).await.expect("a batch");
-    connector.poll(&messages(), None).await.expect("the same again");
-    connector.poll(&messages(), Some(&batch.next)).await.expect("a batch");
+    let batch = connector.poll(&messages(), None, Timestamp::MAX).await.expect("a batch");
+    connector.poll(&messages(), None, Timestamp::MAX).await.expect("the same again");
+    connector.poll(&messages(), Some(&batch.next), Timestamp::MAX).await.expect("a batch");
     let offsets: Vec<Value> = server
         .asked()
         .iter()
@@ -95,19 +95,19 @@ async fn what_waited_longer_than_a_day_is_a_named_gap() {
     let cursor = |asked: &str, came: &str| Cursor(json!({ "next": 42, "asked": asked, "came": came }).to_string());
     let connector = connector(&server);
     let batch = connector
-        .poll(&messages(), Some(&cursor("2026-11-19T12:30:00Z", "2026-11-19T12:00:00Z")))
+        .poll(&messages(), Some(&cursor("2026-11-19T12:30:00Z", "2026-11-19T12:00:00Z")), Timestamp::MAX)
         .await
         .expect("a batch");
     assert!(batch.lost.is_empty());
     let batch = connector
-        .poll(&messages(), Some(&cursor("2026-11-18T12:00:00Z", "2026-11-18T12:00:00Z")))
+        .poll(&messages(), Some(&cursor("2026-11-18T12:00:00Z", "2026-11-18T12:00:00Z")), Timestamp::MAX)
         .await
         .expect("a batch");
     let [gap] = &batch.lost[..] else { panic!("{:?}", batch.lost) };
     assert_eq!(gap.from.map(|time| time.to_string()).as_deref(), Some("2026-11-18T12:00:00Z"));
     assert_eq!(gap.until.map(|time| time.to_string()).as_deref(), Some("2026-11-19T12:00:00Z"));
     assert!(gap.reason.contains("24 hours"));
-    let again = connector.poll(&messages(), Some(&batch.next)).await.expect("a batch");
+    let again = connector.poll(&messages(), Some(&batch.next), Timestamp::MAX).await.expect("a batch");
     assert!(again.lost.is_empty(), "a gap is told once");
 }
 
@@ -116,7 +116,7 @@ async fn after_a_week_of_silence_updates_are_not_asked_for_by_number() {
     let server = server("getUpdates", ok(json!([]))).await;
     let cursor =
         Cursor(json!({ "next": 42, "asked": "2026-11-20T11:59:00Z", "came": "2026-11-10T12:00:00Z" }).to_string());
-    connector(&server).poll(&messages(), Some(&cursor)).await.expect("a batch");
+    connector(&server).poll(&messages(), Some(&cursor), Timestamp::MAX).await.expect("a batch");
     let asked = server.asked();
     let asked = asked.iter().find(|asked| asked.path.ends_with("getUpdates")).expect("a call");
     assert_eq!(asked.json().get("offset"), None);
@@ -145,7 +145,7 @@ async fn why_updates_cannot_be_had_is_explained(
     #[case] names: &str,
 ) {
     let server = server("getUpdates", bad(code, said)).await;
-    let error = connector(&server).poll(&messages(), None).await.expect_err("an error");
+    let error = connector(&server).poll(&messages(), None, Timestamp::MAX).await.expect_err("an error");
     assert!(format!("{error:?}").starts_with(expected), "{error:?}");
     assert!(error.to_string().contains(names), "{error}");
 }
@@ -275,7 +275,7 @@ async fn two_bots_that_hear_the_same_person_have_two_messages() {
             _ => ok(update.clone()),
         })
         .await;
-        let batch = connector(&server).poll(&messages(), None).await.expect("a batch");
+        let batch = connector(&server).poll(&messages(), None, Timestamp::MAX).await.expect("a batch");
         let Some(Change::Seen(incoming)) = batch.changes.first() else { panic!("{batch:?}") };
         assert_eq!((incoming.kind, incoming.visibility), (Kind::Message, Visibility::Direct));
         ids.push(incoming.remote_id.clone());

@@ -62,59 +62,102 @@ fn keep_apart(rows: &mut [Row]) {
     let mut firsts: HashMap<usize, String> = HashMap::new();
     for (text, group) in texts.iter().zip(&groups) {
         let letters = search_fold(text);
-        firsts.entry(*group).and_modify(|first| if letters < *first { first.clone_from(&letters) }).or_insert(letters);
+        firsts
+            .entry(*group)
+            .and_modify(|first| {
+                if letters < *first {
+                    first.clone_from(&letters)
+                }
+            })
+            .or_insert(letters);
     }
     for (row, group) in rows.iter_mut().zip(groups) {
-        let letters = firsts[&group].bytes().filter(u8::is_ascii_alphanumeric);
-        let hash = letters
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        row.part = if (hash >> 32) % 10 == 0 { Part::Test } else { Part::Train };
+        row.part = part_of(&firsts[&group]);
         row.group = group;
     }
 }
 
-fn read(path: &Path) -> Result<String, CorpusError> {
+/// The part a text of ours belongs to, by its folded letters: the same wherever the line stands and however it is typed.
+pub fn part_of(text: &str) -> Part {
+    let hash = search_fold(text)
+        .bytes()
+        .filter(u8::is_ascii_alphanumeric)
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    if (hash >> 32) % 10 == 0 { Part::Test } else { Part::Train }
+}
+
+/// The files of a folder whose names end in `.extension`, by name.
+pub fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, CorpusError> {
+    let unread = |error| CorpusError::File { path: folder.to_owned(), error };
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unread)? {
+        files.push(entry.map_err(unread)?.path());
+    }
+    files.retain(|file| file.extension().is_some_and(|found| found == extension));
+    files.sort();
+    Ok(files)
+}
+
+/// The content of a file.
+pub fn read(path: &Path) -> Result<String, CorpusError> {
     fs::read_to_string(path).map_err(|error| CorpusError::File { path: path.to_owned(), error })
 }
 
 /// The lines of a file with tabs after its header, with their numbers.
-fn lines(content: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
+pub fn lines(content: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
     content.lines().enumerate().skip(1).map(|(index, line)| (index + 1, line.split('\t').collect()))
 }
 
-fn intents(list: &str) -> Result<Vec<IntentLabel>, String> {
-    list.split(',').map(str::parse).collect()
+/// A sentiment, and intents with commas between them.
+pub fn labels(sentiment: &str, intents: &str) -> Result<(SentimentLabel, Vec<IntentLabel>), String> {
+    Ok((sentiment.parse()?, self::intents(intents)?))
+}
+
+fn intents(names: &str) -> Result<Vec<IntentLabel>, String> {
+    names.split(',').map(str::parse).collect()
+}
+
+/// The row of a line of ours: sentiment, intents, language, text.
+pub fn mention(fields: &[&str]) -> Result<Row, String> {
+    let &[sentiment, intents, language, text] = fields else {
+        return Err(format!("{} fields instead of 4", fields.len()));
+    };
+    let (sentiment, intents) = labels(sentiment, intents)?;
+    if text.trim().is_empty() || language.is_empty() {
+        return Err("no text, or no language".to_owned());
+    }
+    Ok(Row {
+        text: text.to_owned(),
+        sentiment: Some(sentiment),
+        intents,
+        language: language.to_owned(),
+        part: Part::Train,
+        group: 0,
+    })
 }
 
 /// Our own mentions of `language` under `corpus`, one file a sector.
 pub fn mentions(corpus: &Path, language: &str) -> Result<Vec<Row>, CorpusError> {
-    let folder = corpus.join(language);
-    let unread = |error| CorpusError::File { path: folder.clone(), error };
-    let mut files: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(&folder).map_err(unread)? {
-        files.push(entry.map_err(unread)?.path());
-    }
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "tsv"));
-    files.sort();
     let mut rows = Vec::new();
-    for path in files {
+    for path in files(&corpus.join(language), "tsv")? {
         for (line, fields) in lines(&read(&path)?) {
             let wrong = |reason: String| CorpusError::Line { path: path.clone(), line, reason };
-            let &[sentiment, wanted, language, text] = fields.as_slice() else {
-                return Err(wrong(format!("{} fields instead of 4", fields.len())));
-            };
-            rows.push(Row {
-                text: text.to_owned(),
-                sentiment: Some(sentiment.parse().map_err(wrong)?),
-                intents: intents(wanted).map_err(wrong)?,
-                language: language.to_owned(),
-                part: Part::Train,
-                group: 0,
-            });
+            rows.push(mention(&fields).map_err(wrong)?);
         }
     }
     keep_apart(&mut rows);
     Ok(rows)
+}
+
+/// Our own lines in other languages under `corpus`, `languages/az.txt` for one: each language and what is written in it.
+pub fn languages(corpus: &Path) -> Result<Vec<(String, Vec<String>)>, CorpusError> {
+    let mut languages = Vec::new();
+    for path in files(&corpus.join("languages"), "txt")? {
+        let lines = read(&path)?.lines().map(str::to_owned).collect();
+        let code = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        languages.push((code, lines));
+    }
+    Ok(languages)
 }
 
 /// The posts under `data` that our labels name.
@@ -130,13 +173,14 @@ pub fn posts(corpus: &Path, data: &Path) -> Result<Vec<Row>, CorpusError> {
             return Err(wrong(format!("{} fields instead of 3", fields.len())));
         };
         let text = *texts.get(id).ok_or_else(|| wrong(format!("no post {id:?}")))?;
+        let (sentiment, intents) = labels(sentiment, wanted).map_err(wrong)?;
         rows.push(Row {
             text: text.to_owned(),
-            sentiment: Some(sentiment.parse().map_err(wrong)?),
-            intents: intents(wanted).map_err(wrong)?,
+            sentiment: Some(sentiment),
+            intents,
             language: "tr".to_owned(),
             part: Part::Train,
-                group: 0,
+            group: 0,
         });
     }
     keep_apart(&mut rows);
@@ -149,7 +193,9 @@ pub fn tweets(corpus: &Path, data: &Path) -> Result<Vec<Row>, CorpusError> {
     for stem in ["sentiment/en_tweeteval", "sentiment/umsab_english"] {
         for part in ["train", "dev"] {
             let content = read(&data.join(format!("{stem}.{part}.tsv")))?;
-            texts.extend(lines(&content).filter_map(|(_, fields)| Some(((*fields.first()?).into(), unescaped(fields.get(1)?)))));
+            texts.extend(
+                lines(&content).filter_map(|(_, fields)| Some(((*fields.first()?).into(), unescaped(fields.get(1)?)))),
+            );
         }
     }
     let path = corpus.join("labels/en_tweets.tsv");

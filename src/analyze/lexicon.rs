@@ -177,6 +177,25 @@ impl<V: Copy> Lexicon<V> {
         self.word(token).map(|(entry, ending, elongated)| found(entry, 1, ending, elongated))
     }
 
+    /// Everything the list knows of a text, with the token it starts at; none overlap.
+    pub fn all_in<'l, 't>(
+        &'l self,
+        tokens: &'l [Token<'t>],
+    ) -> impl Iterator<Item = (usize, Found<V>)> + use<'l, 't, V> {
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            while next < tokens.len() {
+                let at = next;
+                next += 1;
+                if let Some(found) = tokens[at].is_word().then(|| self.find(tokens, at)).flatten() {
+                    next = at + found.tokens;
+                    return Some((at, found));
+                }
+            }
+            None
+        })
+    }
+
     /// Whether the list knows the word, of four letters or more: evidence for its language.
     pub fn knows(&self, token: &Token<'_>) -> bool {
         token.key.len() >= 4 && self.word(token).is_some()

@@ -1,38 +1,55 @@
 //! Understands a text: language, tokens, sentiment and intents, with the words that drove them. CPU only, no I/O.
 
 pub mod corpus;
+pub mod corpus_check;
 mod emoji;
+mod entities;
 pub mod features;
+mod hashtags;
 mod intents;
 mod judge;
-mod language;
+pub mod language;
 mod lexicon;
 pub mod linear;
 pub mod measure;
 pub mod mecab;
 pub mod near;
+pub mod near_duplicates;
 pub mod report;
 mod segment;
 mod sentiment;
 pub mod sources;
+mod stems;
 mod suffixes;
 mod teach;
 pub mod tokens;
+mod topics;
 pub mod train;
+pub mod train_language;
+mod turkish;
+mod urgency;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::entities::{Entity, EntityKind};
 use self::features::{Kinds, Reader};
+use self::hashtags::Splitter;
 use self::intents::Cues;
 use self::judge::Judge;
 use self::language::{Detector, Script};
 use self::lexicon::{EmojiWeights, Endings, Lexicon, Mood};
 use self::linear::Linear;
 use self::segment::Words;
+pub use self::stems::Stem;
 use self::tokens::{Token, TokenKind, Tokenizer};
+pub use self::topics::Topic;
+use self::topics::Topics;
+use self::turkish::Stemmer;
+use self::urgency::Alarms;
+pub use self::urgency::{Alarm, Urgency};
 use crate::model::{IntentLabel, SentimentLabel};
 
 /// What was understood of one text; serializes as `muhatap analyze` prints it.
@@ -44,6 +61,18 @@ pub struct Analysis {
     pub intents: Vec<Intent>,
     /// The folded surface forms, in the order of the text.
     pub tokens: Vec<String>,
+    /// The words of a Turkish text with their stems, those of hashtags among them; empty in other languages.
+    #[serde(default)]
+    pub stems: Vec<Stem>,
+    /// Handles, links, phones, amounts and the like, in the order of the text.
+    #[serde(default)]
+    pub entities: Vec<Entity>,
+    /// What it is about, by their names in the language of the text, in the order they come up.
+    #[serde(default)]
+    #[schema(example = json!(["kargo", "iade"]))]
+    pub topics: Vec<String>,
+    #[serde(default)]
+    pub urgency: Urgency,
 }
 
 impl Analysis {
@@ -148,6 +177,7 @@ impl Lists {
 /// The models that `muhatap train` wrote.
 const TURKISH_MODEL: &[u8] = include_bytes!("models/tr.bin");
 const ENGLISH_MODEL: &[u8] = include_bytes!("models/en.bin");
+const LANGUAGE_TABLE: &[u8] = include_bytes!("models/languages.bin");
 
 /// Texts of so few tokens may be of another language once a word is taken out.
 const FEW_TOKENS: usize = 8;
@@ -156,10 +186,13 @@ const FEW_TOKENS: usize = 8;
 #[derive(Debug)]
 pub struct Analyzer {
     tokenizer: Tokenizer,
-    detector: Detector,
+    detector: Detector<'static>,
     lists: Lists,
     turkish: Linear<'static>,
     english: Linear<'static>,
+    stemmer: Stemmer,
+    topics: Topics,
+    alarms: Alarms,
     japanese: Words,
     chinese: Words,
     korean: Words,
@@ -171,10 +204,13 @@ impl Analyzer {
         let ours = "a file of our own, read by a test";
         Self {
             tokenizer: Tokenizer::default(),
-            detector: Detector::parse(include_str!("../../config/lexicon/languages.tsv")).expect(ours),
+            detector: Detector::read(LANGUAGE_TABLE).expect(ours),
             lists: Lists::default(),
             turkish: Linear::read(TURKISH_MODEL).expect(ours),
             english: Linear::read(ENGLISH_MODEL).expect(ours),
+            stemmer: Stemmer::default(),
+            topics: Topics::default(),
+            alarms: Alarms::built_in().expect(ours),
             japanese: Words::new("ja", dictionaries.japanese.clone()),
             chinese: Words::new("zh", dictionaries.chinese.clone()),
             korean: Words::new("ko", dictionaries.korean.clone()),
@@ -195,7 +231,7 @@ impl Analyzer {
             Some(split) => self.tokenizer.tokens(text, Some(split)),
             None => self.tokenizer.tokens(text, None),
         };
-        let language = self.language(text, by_script, &tokens);
+        let language = self.detector.detect(text, by_script, &tokens);
         let (sentiment, intents) = match self.judge(&language.code) {
             Some(judge) => {
                 let (mut sentiment, intents) = judge.judge(text, &tokens, language.confidence);
@@ -210,9 +246,18 @@ impl Analyzer {
                 (sentiment, intents)
             }
         };
+        let stemmer = (language.code == "tr").then_some(&self.stemmer);
+        let hashtags = hashtag_words(&tokens, stemmer);
+        let stems = stemmer.map(|stemmer| stems::of(&tokens, &hashtags, stemmer)).unwrap_or_default();
+        let hashtags: Vec<Vec<Token<'_>>> = hashtags.iter().map(|words| tokens::words(words)).collect();
+        let topics = self.topics.of(&tokens, &hashtags, &language.code);
+        let urgency = self.alarms.of(text, &tokens, &language.code, &sentiment);
+        // Of the text as it came, so that their places are places in it.
+        let entities = entities::find(read, stemmer);
         let tokens = tokens.iter().filter(|token| token.kind != TokenKind::Mark);
         let tokens = tokens.map(|token| tokens::lower_case(token.surface, &language.code)).collect();
-        Analysis { language, sentiment, intents, tokens }
+        let topics = topics.into_iter().map(str::to_owned).collect();
+        Analysis { language, sentiment, intents, tokens, stems, entities, topics, urgency }
     }
 
     /// A text of few words may be of another language, or of none, without one of them: then a word that speaks against the
@@ -220,21 +265,12 @@ impl Analyzer {
     fn keep_sure_reasons(&self, text: &str, sentiment: &mut Sentiment) {
         let score = sentiment.score;
         let moves = |reason: &Reason| {
-            ["", ","].iter().all(|instead| {
-                (score - self.score(&text.replace(&reason.text, instead))) * reason.weight >= 0.0
-            })
+            ["", ","]
+                .iter()
+                .all(|instead| (score - self.score(&text.replace(&reason.text, instead))) * reason.weight >= 0.0)
         };
         sentiment.because.retain(|reason| reason.weight * score > 0.0 || moves(reason));
         sentiment.base = base_of(score, &sentiment.because);
-    }
-
-    fn language(&self, text: &str, by_script: Script, tokens: &[Token<'_>]) -> Language {
-        match by_script {
-            Script::Settled(language) => language,
-            Script::Latin => self.detector.latin(text, tokens, &self.lists.turkish, &self.lists.english),
-            Script::Cyrillic => language::cyrillic(text),
-            Script::None => Language { code: language::UNKNOWN.to_owned(), confidence: 0.0 },
-        }
     }
 
     /// The model of a language; `None` for most.
@@ -250,7 +286,7 @@ impl Analyzer {
     /// The score alone of a composed text of few words.
     fn score(&self, text: &str) -> f64 {
         let tokens = self.tokenizer.tokens(text, None);
-        let language = self.language(text, language::script(text), &tokens);
+        let language = self.detector.detect(text, language::script(text), &tokens);
         match self.judge(&language.code) {
             Some(judge) => judge.score(&tokens),
             None => sentiment::of_emoji(text, &tokens, &self.lists.emoji).score,
@@ -265,6 +301,13 @@ impl Analyzer {
             _ => None,
         }
     }
+}
+
+/// The words of each hashtag, in lower case.
+fn hashtag_words(tokens: &[Token<'_>], stemmer: Option<&Stemmer>) -> Vec<Vec<String>> {
+    let mut splitter = Splitter::new(stemmer);
+    let hashtags = tokens.iter().filter(|token| token.kind == TokenKind::Hashtag);
+    hashtags.map(|token| splitter.words(token.surface)).collect()
 }
 
 /// No text is surer than this; the rest would be lost in the decimals.

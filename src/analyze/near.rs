@@ -53,7 +53,8 @@ fn root(parents: &mut [usize], mut index: usize) -> usize {
 fn runs(text: &str) -> Vec<u32> {
     let letters: Vec<u8> =
         search_fold(text).chars().filter(|character| character.is_alphanumeric()).collect::<String>().into_bytes();
-    let hash = |run: &[u8]| run.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    let hash =
+        |run: &[u8]| run.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     let mut runs: Vec<u32> = match letters.len() {
         0..RUN => vec![hash(&letters)],
         _ => letters.windows(RUN).map(hash).collect(),

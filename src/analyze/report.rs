@@ -6,6 +6,7 @@ use std::path::Path;
 use super::Lists;
 use super::corpus::CorpusError;
 use super::features::{Kinds, Reader};
+use super::language::table::NotATable;
 use super::linear::{INTENTS, Linear, MOODS, NotAModel, softmax};
 use super::measure::{self, named};
 use super::sources::{self, Prepared, origins, typed_in_ascii};
@@ -29,6 +30,8 @@ pub enum TrainError {
     Corpus(#[from] CorpusError),
     #[error("the model that was written cannot be read back: {0}")]
     Model(#[from] NotAModel),
+    #[error("the table of languages that was written cannot be read back: {0}")]
+    Table(#[from] NotATable),
 }
 
 /// A set and the texts of it that a line of the report is about.
@@ -88,7 +91,8 @@ pub fn train(
     describe(&mut report, language, open_data, &sets, file.len());
     sentiment_table(&mut report, &measured);
     intents_table(&mut report, &measured);
-    let _ = writeln!(report, "\n### Coverage: how sure a sentiment has to be, and what is right then\n\n{COVERAGE_HEADER}");
+    let _ =
+        writeln!(report, "\n### Coverage: how sure a sentiment has to be, and what is right then\n\n{COVERAGE_HEADER}");
     for measured in &measured {
         coverage_line(&mut report, measured);
     }
@@ -250,7 +254,8 @@ pub fn ablations(language: &str, corpus: &Path, data: &Path, say: &dyn Fn(&str))
     );
     for (name, kinds) in std::iter::once(("nothing", Kinds::ALL)).chain(ABLATIONS) {
         say(&format!("{language}: ablation, without {name}"));
-        let sets = sources::prepare(origins(language, corpus, data)?, &tokenizer, &Reader { kinds, ..reader }, str::to_owned);
+        let sets =
+            sources::prepare(origins(language, corpus, data)?, &tokenizer, &Reader { kinds, ..reader }, str::to_owned);
         let without = without_each(&sets);
         let jobs: Vec<HeldBack> = (0..ABLATED_FOLDS).map(HeldBack::Fold).chain(without).collect();
         let mut answers = validate(&sets, &settings, &jobs);
@@ -258,8 +263,11 @@ pub fn ablations(language: &str, corpus: &Path, data: &Path, say: &dyn Fn(&str))
         let crossed: Vec<_> = answers.into_iter().flatten().collect();
         let moods = |answers: &[(usize, Answer)]| {
             let measured = by_set(&sets, answers, "");
-            let judged = measured.iter().zip(&sets).filter(|(_, set)| set.origin.three_moods()).map(|(one, _)| judged(one));
-            measure::mean_of(judged.filter(|judged| !judged.is_empty()).map(|judged| measure::sentiment(&judged).macro_f1))
+            let judged =
+                measured.iter().zip(&sets).filter(|(_, set)| set.origin.three_moods()).map(|(one, _)| judged(one));
+            measure::mean_of(
+                judged.filter(|judged| !judged.is_empty()).map(|judged| measure::sentiment(&judged).macro_f1),
+            )
         };
         let intents = measure::mean_of(
             by_set(&sets, &crossed, "")

@@ -222,7 +222,12 @@ fn english_span(tokens: &[Known<'_>], at: usize, free_from: usize, found: Found<
     if negations > 0 {
         weight = if negations % 2 == 1 { negated } else { 0.5 * plain };
     }
-    Span { from, head: negator.unwrap_or(at), until: at + found.tokens, weight: weight * emphasis * if found.elongated { 1.2 } else { 1.0 } }
+    Span {
+        from,
+        head: negator.unwrap_or(at),
+        until: at + found.tokens,
+        weight: weight * emphasis * if found.elongated { 1.2 } else { 1.0 },
+    }
 }
 
 fn is_english_negation(key: &str) -> bool {

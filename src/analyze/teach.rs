@@ -85,7 +85,8 @@ pub fn teach(sets: &[Prepared], settings: &Settings, taken: impl Fn(usize, &Exam
     });
     let taught = |source: &usize| sets[*source].train.iter().any(|example| taken(*source, example));
     let three = |source: &usize| taught(source) && sets[*source].origin.three_moods();
-    let mut starts: Vec<usize> = (0..sets.len()).filter(|source| three(source) && sets[*source].origin.home()).collect();
+    let mut starts: Vec<usize> =
+        (0..sets.len()).filter(|source| three(source) && sets[*source].origin.home()).collect();
     if starts.is_empty() {
         starts = (0..sets.len()).filter(three).collect();
     }
@@ -223,8 +224,7 @@ fn without(sets: &[Prepared], settings: &Settings, held_back: HeldBack) -> Vec<(
         HeldBack::Fold(fold) => fold_of(example) == fold,
         HeldBack::Set(set) => source == set,
     };
-    let taught =
-        teach(sets, settings, |source, example| !held(source, example) && !groups.contains(&example.group));
+    let taught = teach(sets, settings, |source, example| !held(source, example) && !groups.contains(&example.group));
     let mut answers = Vec::new();
     for (source, set) in sets.iter().enumerate() {
         let theirs = set.train.iter().filter(|example| held(source, example));
@@ -261,7 +261,9 @@ impl Fitted {
 pub fn sharpness(groups: &[Vec<&Answer>]) -> [f32; MOODS] {
     let error = |sharpness: f32| -> f64 {
         let of_group = |answers: &Vec<&Answer>| {
-            let judged = answers.iter().filter_map(|answer| Some((answer.moods.map(|odds| sharpness * odds), answer.sentiment?)));
+            let judged = answers
+                .iter()
+                .filter_map(|answer| Some((answer.moods.map(|odds| sharpness * odds), answer.sentiment?)));
             measure::sentiment(&judged.collect::<Vec<_>>()).calibration
         };
         groups.iter().map(of_group).sum()

@@ -238,6 +238,11 @@ impl Tokenizer {
     }
 }
 
+/// Words without a text around them, as tokens.
+pub(super) fn words(words: &[String]) -> Vec<Token<'_>> {
+    words.iter().map(|word| token(TokenKind::Word, word, 0, word.len())).collect()
+}
+
 fn token(kind: TokenKind, text: &str, start: usize, end: usize) -> Token<'_> {
     let surface = &text[start..end];
     let key = match kind {
@@ -250,7 +255,7 @@ fn token(kind: TokenKind, text: &str, start: usize, end: usize) -> Token<'_> {
 }
 
 /// The special piece that starts here, and its length in bytes.
-fn special_at(rest: &str, first: char, after_space: bool) -> Option<(TokenKind, usize)> {
+pub(super) fn special_at(rest: &str, first: char, after_space: bool) -> Option<(TokenKind, usize)> {
     if let Some(length) = emoji::emoji_at(rest) {
         return Some((TokenKind::Emoji, length));
     }

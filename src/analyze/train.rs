@@ -1,7 +1,7 @@
 //! Learns the linear models: logistic regression with AdaGrad, each set of texts weighed as a whole.
 
-use super::features::{Hash, Reader};
 use super::corpus::Row;
+use super::features::{Hash, Reader};
 use super::linear::INTENTS;
 use super::tokens::{Tokenizer, compose};
 use crate::model::{IntentLabel, SentimentLabel};

@@ -19,7 +19,8 @@ const BATCH: usize = 128;
 /// Longer than any text: the rest of such a line is skipped.
 const LONGEST_LINE: usize = 4 << 20;
 
-/// Language, sentiment with its reasons, intents and tokens of each line, as JSON lines in the same order
+/// Language, sentiment with its reasons, intents, tokens, stems, entities, topics and urgency of each line, as JSON lines
+/// in the same order
 ///
 /// A line is {"id": …, "text": "…"} or plain text, whose id is the number of its line. A line that cannot be read is
 /// reported on stderr with its number; the rest goes on, and the exit status is 1.

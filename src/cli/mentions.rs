@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use jiff::tz::TimeZone;
 
 use super::{UsageError, moment};
+use crate::analyze::Topic;
 use crate::config::Config;
-use crate::model::{ConversationState, IntentLabel, Network, SentimentLabel};
+use crate::model::{ConversationState, IntentLabel, Network, SentimentLabel, UrgencyLevel};
 use crate::store::Store;
 use crate::store::inbox::{LARGEST_PAGE, MentionFilter, MentionRow};
 
@@ -36,6 +37,12 @@ pub struct Args {
     /// complaint, question, request, praise, suggestion, purchase, spam or other
     #[arg(long)]
     intent: Option<IntentLabel>,
+    /// One of what it is about, in Turkish or English, as kargo, iade, invoice
+    #[arg(long)]
+    topic: Option<Topic>,
+    /// none, raised or high
+    #[arg(long)]
+    urgency: Option<UrgencyLevel>,
     /// Of the conversation: open, snoozed or done
     #[arg(long)]
     state: Option<ConversationState>,
@@ -72,6 +79,8 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
         language: args.language,
         sentiment: args.sentiment,
         intent: args.intent,
+        topic: args.topic,
+        urgency: args.urgency,
         state: args.state,
         search: args.search,
         since,

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod check_config;
 pub mod completions;
 pub mod contacts;
+pub mod corpus;
 pub mod deliveries;
 pub mod demo;
 pub mod dictionaries;
@@ -66,6 +67,7 @@ pub enum Command {
     User(user::Args),
     Token(token::Args),
     Train(train::Args),
+    Corpus(corpus::Args),
     Completions(completions::Args),
 }
 
@@ -100,6 +102,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::User(args) => user::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
         Command::Train(args) => train::run(args).await,
+        Command::Corpus(args) => corpus::run(args).await,
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -78,8 +78,8 @@ pub async fn import_mentions<R: Read + Send + 'static>(
 ) -> Result<Imported, ImportError> {
     let bytes = Arc::new(AtomicU64::new(0));
     let input = Counted { input, read: bytes.clone() };
-    // Two chunks wait at most: the file is read as fast as it is stored, and memory stays flat.
-    let (sender, receiver) = tokio::sync::mpsc::channel::<Vec<Result<Record, BadLine>>>(2);
+    // One chunk waits at most: the file is read as fast as it is stored, and memory stays flat.
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Vec<Result<Record, BadLine>>>(1);
     let reader = tokio::task::spawn_blocking(move || {
         let mut records = read(input, reading)?.peekable();
         while records.peek().is_some() {

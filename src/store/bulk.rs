@@ -3,12 +3,14 @@
 //! PostgreSQL wants few large statements. SQLite wants at most fifty rows in one, and looks numbered placeholders up in
 //! a list, so that a large statement full of `$n` costs the square of its length; plain `?` does not.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe};
 
+use super::rows::Cells;
 use super::{Engine, StoreError, Tx};
 
 pub(in crate::store) type AnyQuery<'q> = Query<'q, Any, AnyArguments>;
@@ -61,26 +63,6 @@ impl Tx {
         Ok(changed)
     }
 
-    /// As [`Tx::insert`], with a `RETURNING` in `tail`.
-    pub async fn insert_returning<T>(
-        &mut self,
-        head: &'static str,
-        row: &'static str,
-        tail: &'static str,
-        rows: &[T],
-        bind: impl for<'q> Fn(AnyQuery<'q>, &'q T) -> AnyQuery<'q>,
-    ) -> Result<Vec<AnyRow>, StoreError> {
-        let mut found = Vec::with_capacity(rows.len());
-        let mut statements = Statements { engine: self.engine, head, row, tail, rows };
-        let mut next = statements.next(&bind);
-        while let Some(query) = next {
-            let returned;
-            (returned, next) = tokio::join!(query.fetch_all(&mut **self), async { statements.next(&bind) });
-            found.extend(returned?);
-        }
-        Ok(found)
-    }
-
     /// `head IN (…) tail` for any number of keys; `head` begins with the placeholders of `first`, written as `?`.
     pub async fn find<K: AsRef<str>>(
         &mut self,
@@ -91,31 +73,63 @@ impl Tx {
     ) -> Result<Vec<AnyRow>, StoreError> {
         let mut found = Vec::new();
         for chunk in keys.chunks(self.engine.keys_at_once()) {
-            let mut text = String::with_capacity(head.len() + tail.len() + 8 * chunk.len());
-            let mut number = 0;
-            number_placeholders(self.engine, &mut text, head, &mut number);
-            match self.engine {
-                Engine::Sqlite => text.push_str(" IN (SELECT value FROM json_each(?)) "),
-                Engine::Postgres => {
-                    let list: Vec<String> = (1..=chunk.len()).map(|offset| format!("${}", number + offset)).collect();
-                    write!(text, " IN ({}) ", list.join(", ")).expect("writing to a string cannot fail");
-                }
-            }
-            text.push_str(tail);
-            let mut query = sqlx::query(AssertSqlSafe(text));
-            for value in first {
-                query = query.bind(*value);
-            }
-            query = match self.engine {
-                Engine::Sqlite => {
-                    let list: Vec<&str> = chunk.iter().map(AsRef::as_ref).collect();
-                    query.bind(serde_json::to_string(&list).expect("text can be written as JSON"))
-                }
-                Engine::Postgres => chunk.iter().fold(query, |query, key| query.bind(key.as_ref())),
-            };
+            let query = look_up(self.engine, head, first, chunk, tail);
             found.extend(query.fetch_all(&mut **self).await?);
         }
         Ok(found)
+    }
+
+    /// The `value` of each of the keys that `table` has, as one JSON object a statement: row by row, each would wake this
+    /// thread. `table` is what comes between `FROM` and `IN`, and begins with the placeholders of `first`.
+    pub async fn find_values<K: AsRef<str>>(
+        &mut self,
+        (key, value): (&'static str, &'static str),
+        table: &'static str,
+        first: &[&str],
+        keys: &[K],
+    ) -> Result<HashMap<String, String>, StoreError> {
+        let object = match self.engine {
+            Engine::Sqlite => format!("json_group_object({key}, {value})"),
+            Engine::Postgres => format!("CAST(COALESCE(json_object_agg({key}, {value}), '{{}}') AS TEXT)"),
+        };
+        let head = format!("SELECT {object} AS found FROM {table}");
+        let mut found = HashMap::with_capacity(keys.len());
+        for chunk in keys.chunks(self.engine.keys_at_once()) {
+            let row = look_up(self.engine, &head, first, chunk, "").fetch_one(&mut **self).await?;
+            let pairs: HashMap<String, String> = serde_json::from_str(&row.text("found")?)
+                .map_err(|error| StoreError::Database(sqlx::Error::Decode(error.into())))?;
+            found.extend(pairs);
+        }
+        Ok(found)
+    }
+}
+
+/// `head IN (…) tail` for some keys.
+fn look_up<'q, K: AsRef<str>>(
+    engine: Engine,
+    head: &str,
+    first: &[&'q str],
+    keys: &'q [K],
+    tail: &str,
+) -> AnyQuery<'q> {
+    let mut text = String::with_capacity(head.len() + tail.len() + 8 * keys.len());
+    let mut number = 0;
+    number_placeholders(engine, &mut text, head, &mut number);
+    match engine {
+        Engine::Sqlite => text.push_str(" IN (SELECT value FROM json_each(?)) "),
+        Engine::Postgres => {
+            let list: Vec<String> = (1..=keys.len()).map(|offset| format!("${}", number + offset)).collect();
+            write!(text, " IN ({}) ", list.join(", ")).expect("writing to a string cannot fail");
+        }
+    }
+    text.push_str(tail);
+    let query = first.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, value| query.bind(*value));
+    match engine {
+        Engine::Sqlite => {
+            let list: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
+            query.bind(serde_json::to_string(&list).expect("text can be written as JSON"))
+        }
+        Engine::Postgres => keys.iter().fold(query, |query, key| query.bind(key.as_ref())),
     }
 }
 

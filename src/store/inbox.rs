@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::analyze::{Intent, Language, Sentiment};
+use crate::analyze::{Intent, Language, Sentiment, Topic, Urgency};
 use crate::model::{
     AccountId, Action, AuthorId, BrandId, ContactId, ConversationId, ConversationState, DeliveryId, DeliveryState,
-    IntentLabel, MentionId, Network, NoteId, SentimentLabel, StreamId, UserId,
+    IntentLabel, MentionId, Network, NoteId, SentimentLabel, StreamId, UrgencyLevel, UserId,
 };
 use crate::store::accounts::Account;
 
@@ -30,6 +30,10 @@ pub struct MentionFilter {
     pub sentiment: Option<SentimentLabel>,
     /// The mention's main intent.
     pub intent: Option<IntentLabel>,
+    /// Among what it is about.
+    pub topic: Option<Topic>,
+    /// Exactly this level.
+    pub urgency: Option<UrgencyLevel>,
     /// Of its conversation, as of now: a snoozed one whose time has come is open.
     pub state: Option<ConversationState>,
     pub assignee: Option<Assignee>,
@@ -101,6 +105,9 @@ pub struct MentionRow {
     pub intents: Vec<Intent>,
     /// Folded surface forms.
     pub tokens: Vec<String>,
+    /// What it is about, in the language of the text.
+    pub topics: Vec<String>,
+    pub urgency: Urgency,
 }
 
 impl MentionRow {

@@ -35,9 +35,9 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use error::StoreError;
+use open::Opened;
 
 /// How long a writer waits for its turn, in this process and for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -58,9 +58,10 @@ pub struct Store {
 
 struct Inner {
     pool: AnyPool,
+    /// SQLite has one writer at a time: within a process they queue in order for its one connection, without polling the
+    /// file's lock, and the pages it keeps stay good from one transaction to the next.
+    writer: AnyPool,
     engine: Engine,
-    /// SQLite has one writer at a time: within a process they queue here in order, without polling the file's lock.
-    turn: Arc<Semaphore>,
     clock: Mutex<Sample>,
 }
 
@@ -74,16 +75,15 @@ struct Sample {
 pub(in crate::store) struct Tx {
     inner: Transaction<'static, Any>,
     engine: Engine,
-    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Store {
     /// Opens `sqlite:PATH` (made, readable by its owner alone, where it is missing) or `postgres://…`, checks that a
     /// commit survives power loss, and brings the schema up to date; several processes may do so at once.
     pub async fn open(url: &str) -> Result<Store, StoreError> {
-        let (pool, engine) = open::open(url).await?;
+        let Opened { pool, writer, engine } = open::open(url).await?;
         let database = sample(&pool, engine).await?;
-        let inner = Arc::new(Inner { pool, engine, turn: Arc::new(Semaphore::new(1)), clock: Mutex::new(database) });
+        let inner = Arc::new(Inner { pool, writer, engine, clock: Mutex::new(database) });
         keep_time(&inner);
         Ok(Store { inner })
     }
@@ -108,25 +108,16 @@ impl Store {
     /// Starts a transaction that may write; on SQLite it has the write lock from here on.
     pub(in crate::store) async fn begin(&self) -> Result<Tx, StoreError> {
         let engine = self.inner.engine;
-        let (statement, turn) = match engine {
-            Engine::Postgres => ("BEGIN", None),
-            Engine::Sqlite => {
-                let turn = tokio::time::timeout(PATIENCE, self.inner.turn.clone().acquire_owned()).await;
-                let Ok(Ok(turn)) = turn else {
-                    return Err(StoreError::Busy(
-                        "another write of this process takes too long; nothing was written, it is tried again".into(),
-                    ));
-                };
-                ("BEGIN IMMEDIATE", Some(turn))
-            }
+        let statement = match engine {
+            Engine::Postgres => "BEGIN",
+            Engine::Sqlite => "BEGIN IMMEDIATE",
         };
-        let inner = self.inner.pool.begin_with(statement).await?;
-        Ok(Tx { inner, engine, _turn: turn })
+        Ok(Tx { inner: self.inner.writer.begin_with(statement).await?, engine })
     }
 
     /// A transaction that only reads, for statements that a [`Tx`] puts together: it waits for no writer, and none for it.
     pub(in crate::store) async fn begin_reading(&self) -> Result<Tx, StoreError> {
-        Ok(Tx { inner: self.inner.pool.begin().await?, engine: self.inner.engine, _turn: None })
+        Ok(Tx { inner: self.inner.pool.begin().await?, engine: self.inner.engine })
     }
 
     /// For reading; whoever writes uses [`Store::begin`].
@@ -142,6 +133,7 @@ impl Store {
 
     /// Closes every connection; SQLite moves its log into the file.
     pub async fn close(&self) {
+        self.inner.writer.close().await;
         self.inner.pool.close().await;
     }
 }

@@ -14,8 +14,20 @@ use super::{Engine, PATIENCE, StoreError, search};
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
 const CONNECTIONS: u32 = 8;
+/// 8 MB for each connection that reads, filled as it reads.
+const READERS_CACHE: &str = "PRAGMA cache_size = -8000";
+/// 32 MB for the one that writes: the pages that an import changes in one transaction, so that none is written twice.
+const WRITERS_CACHE: &str = "PRAGMA cache_size = -32000";
 
-pub(super) async fn open(url: &str) -> Result<(AnyPool, Engine), StoreError> {
+/// A database, ready for use.
+pub(super) struct Opened {
+    pub pool: AnyPool,
+    /// For transactions that write: on SQLite a pool of one connection, elsewhere the same as `pool`.
+    pub writer: AnyPool,
+    pub engine: Engine,
+}
+
+pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
     sqlx::any::install_default_drivers();
     let engine = engine_of(url)?;
     let url = match engine {
@@ -39,13 +51,24 @@ pub(super) async fn open(url: &str) -> Result<(AnyPool, Engine), StoreError> {
     migrate(&mut first, engine).await?;
     first.close().await?;
 
-    let pool = AnyPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(PATIENCE)
-        .after_connect(move |connection, _| Box::pin(async move { prepare(connection, engine).await }))
-        .connect_with(options)
-        .await?;
-    Ok((pool, engine))
+    let connections = async |most: u32, cache: &'static str| {
+        let prepared = AnyPoolOptions::new().after_connect(move |connection, _| {
+            Box::pin(async move {
+                prepare(connection, engine).await?;
+                if engine == Engine::Sqlite {
+                    sqlx::query(cache).execute(&mut *connection).await?;
+                }
+                Ok(())
+            })
+        });
+        prepared.max_connections(most).acquire_timeout(PATIENCE).connect_with(options.clone()).await
+    };
+    let pool = connections(CONNECTIONS, READERS_CACHE).await?;
+    let writer = match engine {
+        Engine::Sqlite => connections(1, WRITERS_CACHE).await?,
+        Engine::Postgres => pool.clone(),
+    };
+    Ok(Opened { pool, writer, engine })
 }
 
 /// Whether the address names a file that is not there.
@@ -162,8 +185,7 @@ async fn prepare(connection: &mut AnyConnection, engine: Engine) -> Result<(), s
             // What is deleted is overwritten, not only unlinked.
             "PRAGMA secure_delete = ON",
             "PRAGMA temp_store = MEMORY",
-            // 16 MB a connection and 64 MB of log: a large import writes each page less often.
-            "PRAGMA cache_size = -16000",
+            // 64 MB of log: a large import writes each page to the file less often.
             "PRAGMA wal_autocheckpoint = 16384",
         ],
         Engine::Postgres => &[
@@ -269,15 +291,11 @@ mod tests {
     use crate::store::accounts::NewAccount;
     use crate::store::inbox::MentionFilter;
 
-    /// SQLite's own limit stands for the disk's: the error is the same. It belongs to a connection, so each gets it.
+    /// SQLite's own limit stands for the disk's: the error is the same. It belongs to a connection: the one that writes.
     async fn most_pages(store: &Store, pages: i64) {
-        let mut held = Vec::new();
-        for _ in 0..CONNECTIONS {
-            let mut connection = store.pool().acquire().await.expect("no connection is in use");
-            let pragma = format!("PRAGMA max_page_count = {pages}");
-            sqlx::query(sqlx::AssertSqlSafe(pragma)).execute(&mut *connection).await.expect("the limit can be set");
-            held.push(connection);
-        }
+        let pragma = format!("PRAGMA max_page_count = {pages}");
+        let writer = &store.inner.writer;
+        sqlx::query(sqlx::AssertSqlSafe(pragma)).execute(writer).await.expect("the limit can be set");
     }
 
     fn seen(number: usize) -> Change {

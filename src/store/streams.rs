@@ -23,6 +23,8 @@ pub struct StreamLease {
     pub account_id: AccountId,
     pub stream: Stream,
     pub cursor: Option<Cursor>,
+    /// When the stream was set up: what came in from then on is owed.
+    pub asked_at: Timestamp,
     pub epoch: i64,
     /// Failed polls in a row before this one.
     pub failures: i64,
@@ -121,7 +123,7 @@ impl Store {
             let taken = sqlx::query(
                 "UPDATE streams SET lease_holder = $1, lease_until = $2, epoch = epoch + 1
                  WHERE id = $3 AND lease_until <= $4 AND next_poll_at <= $4 AND retired_at IS NULL
-                 RETURNING id, account_id, kind, query, cursor, epoch, failures,
+                 RETURNING id, account_id, kind, query, cursor, created_at, epoch, failures,
                            (SELECT poll_seconds FROM accounts WHERE accounts.id = streams.account_id) AS poll_seconds",
             )
             .bind(worker)
@@ -362,6 +364,7 @@ fn lease_from(row: &AnyRow) -> Result<StreamLease, StoreError> {
         account_id: row.word("account_id")?,
         stream: Stream { kind, query: row.text("query")? },
         cursor: row.maybe_text("cursor")?.map(Cursor),
+        asked_at: row.time("created_at")?,
         epoch: row.number("epoch")?,
         failures: row.number("failures")?,
         poll_every: Duration::from_secs(row.number("poll_seconds")?.max(1) as u64),

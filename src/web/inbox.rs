@@ -18,11 +18,13 @@ use super::layout::{Console, Page, Place, page};
 use super::locale::Language;
 use super::parts::{
     ago, avatar, empty, intent_word, language_name, network_badge, network_name, options, sentiment_chip,
-    sentiment_word, state_chip,
+    sentiment_word, state_chip, topic_name, topic_of, urgency_chip, urgency_word,
 };
 use super::texts::Text;
+use crate::analyze::Topic;
+use crate::analyze::tokens::search_fold;
 use crate::app::App;
-use crate::model::{ConversationState, IntentLabel, MentionId, Network, SentimentLabel};
+use crate::model::{ConversationState, IntentLabel, MentionId, Network, SentimentLabel, UrgencyLevel};
 use crate::store::StoreError;
 use crate::store::accounts::Account;
 use crate::store::inbox::{Assignee, DEFAULT_PAGE, MentionFilter, MentionRow, PageMark};
@@ -30,6 +32,9 @@ use crate::store::users::UserView;
 
 /// Languages offered as a filter; any other can be asked for by its code in the address.
 const LANGUAGES: [&str; 12] = ["tr", "en", "de", "fr", "es", "ar", "ru", "az", "ja", "zh", "ko", "und"];
+
+/// Topics shown beside a mention in the list.
+const MOST_TOPICS: usize = 3;
 
 pub fn router() -> Router<Arc<App>> {
     Router::new().route("/", get(inbox))
@@ -45,6 +50,9 @@ pub struct InboxQuery {
     pub language: String,
     pub sentiment: String,
     pub intent: String,
+    /// A topic by its Turkish or English name.
+    pub topic: String,
+    pub urgency: String,
     /// `open` unless said, `snoozed`, `done` or `all`.
     pub state: String,
     /// `none`, `me` or a user's id.
@@ -80,6 +88,8 @@ impl InboxQuery {
             language: (!self.language.is_empty()).then(|| self.language.clone()),
             sentiment: maybe("sentiment", &self.sentiment)?,
             intent: maybe("intent", &self.intent)?,
+            topic: maybe("topic", &self.topic)?,
+            urgency: maybe("urgency", &self.urgency)?,
             state,
             assignee,
             author_id: maybe("author", &self.author)?,
@@ -94,7 +104,7 @@ impl InboxQuery {
     }
 
     /// Every filter that is set, with its name in the address.
-    fn pairs(&self) -> [(&'static str, &str); 13] {
+    fn pairs(&self) -> [(&'static str, &str); 15] {
         [
             ("state", &self.state),
             ("assignee", &self.assignee),
@@ -104,6 +114,8 @@ impl InboxQuery {
             ("language", &self.language),
             ("sentiment", &self.sentiment),
             ("intent", &self.intent),
+            ("topic", &self.topic),
+            ("urgency", &self.urgency),
             ("author", &self.author),
             ("contact", &self.contact),
             ("q", &self.q),
@@ -131,6 +143,14 @@ impl InboxQuery {
     fn is_narrowed(&self) -> bool {
         self.pairs().iter().any(|(name, value)| !matches!(*name, "state" | "assignee") && !value.is_empty())
     }
+}
+
+/// Every topic by its name in the reader's language, in the order of its alphabet.
+fn topic_choices(console: &Console) -> Vec<(String, String)> {
+    let mut choices: Vec<(String, String)> =
+        Topic::all().iter().map(|topic| (topic.to_string(), topic_name(console, *topic).to_owned())).collect();
+    choices.sort_by_cached_key(|(_, name)| search_fold(name));
+    choices
 }
 
 fn form_urlencoded() -> url::form_urlencoded::Serializer<'static, String> {
@@ -287,6 +307,8 @@ impl List<'_> {
                 ("language", &query.language),
                 ("sentiment", &query.sentiment),
                 ("intent", &query.intent),
+                ("topic", &query.topic),
+                ("urgency", &query.urgency),
                 ("state", state),
                 ("assignee", assignee),
                 ("author_id", &query.author),
@@ -367,6 +389,11 @@ impl List<'_> {
                                 IntentLabel::ALL.iter()
                                     .map(|label| (label.to_string(), console.t(intent_word(*label)).to_owned()))
                                     .collect()))
+                            (choose("topic", Text::FilterTopic, &query.topic, topic_choices(console)))
+                            (choose("urgency", Text::FilterUrgency, &query.urgency,
+                                [UrgencyLevel::High, UrgencyLevel::Raised].iter()
+                                    .map(|level| (level.to_string(), console.t(urgency_word(*level)).to_owned()))
+                                    .collect()))
                             (choose("language", Text::FilterLanguage, &query.language,
                                 LANGUAGES.iter().map(|code| ((*code).to_owned(), language_name(console, code))).collect()))
                             (choose("assignee", Text::FilterAssignee, &query.assignee, self.assignee_choices()))
@@ -434,6 +461,11 @@ impl List<'_> {
         add("sentiment", &query.sentiment, sentiment.unwrap_or_default().to_owned());
         let intent = query.intent.parse().map(|label| console.t(intent_word(label)));
         add("intent", &query.intent, intent.unwrap_or_default().to_owned());
+        let topic =
+            query.topic.parse().map_or_else(|_| query.topic.clone(), |topic| topic_name(console, topic).to_owned());
+        add("topic", &query.topic, topic);
+        let urgency = query.urgency.parse().map(|level| console.t(urgency_word(level)));
+        add("urgency", &query.urgency, urgency.unwrap_or_default().to_owned());
         add("language", &query.language, language_name(console, &query.language));
         let author = self.mentions.first().map(|mention| name_of(&mention.author.display_name, &mention.author.handle));
         add("author", &query.author, author.unwrap_or(console.t(Text::Author)).to_owned());
@@ -560,9 +592,11 @@ fn row(console: &Console, mention: &MentionRow) -> Markup {
                 }
                 div.tags {
                     (sentiment_chip(console, mention.sentiment.label))
+                    (urgency_chip(console, &mention.urgency))
                     @for intent in mention.intents.iter().filter(|intent| intent.label != IntentLabel::Other).take(2) {
                         span.chip { (console.t(intent_word(intent.label))) }
                     }
+                    @for topic in mention.topics.iter().take(MOST_TOPICS) { span.chip.outline { (topic_of(console, topic)) } }
                     (state_chip(console, &mention.conversation))
                     @if let Some(assignee) = &mention.conversation.assignee {
                         span.chip.outline { (icon(Icon::Person)) (assignee.name) }

@@ -6,9 +6,10 @@ use muhatap_connectors::Network;
 
 use super::icons::{Icon, icon};
 use super::layout::Console;
-use super::locale::Locale;
+use super::locale::{Language, Locale};
 use super::texts::Text;
-use crate::model::{ConversationState, DeliveryState, Health, IntentLabel, Role, SentimentLabel};
+use crate::analyze::{Topic, Urgency};
+use crate::model::{ConversationState, DeliveryState, Health, IntentLabel, Role, SentimentLabel, UrgencyLevel};
 use crate::store::inbox::ConversationHead;
 
 /// `5 dk önce`, the exact time as a tooltip; the script keeps it going.
@@ -107,6 +108,41 @@ pub fn intent_word(label: IntentLabel) -> Text {
         IntentLabel::Spam => Text::Spam,
         IntentLabel::Other => Text::OtherIntent,
     }
+}
+
+pub fn urgency_word(level: UrgencyLevel) -> Text {
+    match level {
+        UrgencyLevel::None => Text::NotUrgent,
+        UrgencyLevel::Raised => Text::Pressing,
+        UrgencyLevel::High => Text::Urgent,
+    }
+}
+
+/// What cannot wait, with the words that say so; most mentions can.
+pub fn urgency_chip(locale: &Locale, urgency: &Urgency) -> Markup {
+    let words: Vec<&str> = urgency.because.iter().map(|alarm| alarm.text.as_str()).collect();
+    let colour = match urgency.level {
+        UrgencyLevel::None => return html! {},
+        UrgencyLevel::Raised => "warning",
+        UrgencyLevel::High => "negative",
+    };
+    html! {
+        span class=(format!("chip {colour}")) title=(words.join(" · ")) {
+            (icon(Icon::Clock)) (locale.t(urgency_word(urgency.level)))
+        }
+    }
+}
+
+pub fn topic_name(locale: &Locale, topic: Topic) -> &'static str {
+    match locale.language {
+        Language::Turkish => topic.turkish,
+        Language::English => topic.english,
+    }
+}
+
+/// A stored topic in the reader's language; as it is stored where the list no longer has it.
+pub fn topic_of<'t>(locale: &Locale, stored: &'t str) -> &'t str {
+    stored.parse().map_or(stored, |topic| topic_name(locale, topic))
 }
 
 pub fn state_word(state: ConversationState) -> Text {

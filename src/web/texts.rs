@@ -153,6 +153,11 @@ texts! {
     FilterLanguage: "Dil", "Language";
     FilterSentiment: "Duygu", "Sentiment";
     FilterIntent: "Niyet", "Intent";
+    FilterTopic: "Konu", "Topic";
+    FilterUrgency: "Aciliyet", "Urgency";
+    Urgent: "Acil", "Urgent";
+    Pressing: "Bekletilmemeli", "Pressing";
+    NotUrgent: "Acil değil", "Not urgent";
     FilterState: "Durum", "State";
     FilterAssignee: "Atanan", "Assignee";
     FilterSince: "Başlangıç", "From";

@@ -8,7 +8,10 @@ use super::highlight::{highlighted, tone};
 use super::icons::{Icon, icon};
 use super::inbox::{handle, name_of};
 use super::layout::Console;
-use super::parts::{ago, avatar, clock, delivery_chip, intent_word, moment, outside, sentiment_chip, sentiment_word};
+use super::parts::{
+    ago, avatar, clock, delivery_chip, intent_word, moment, outside, sentiment_chip, sentiment_word, topic_of,
+    urgency_chip,
+};
 use super::texts::Text;
 use crate::analyze::tokens::fold_case;
 use crate::model::{Action, DeliveryState, MentionId};
@@ -75,6 +78,8 @@ fn incoming(console: &Console, mention: &MentionRow, focused: bool) -> Markup {
                                     (console.t(intent_word(intent.label)))
                                 }
                             }
+                            (urgency_chip(console, &mention.urgency))
+                            @for topic in &mention.topics { span.chip.outline { (topic_of(console, topic)) } }
                             (why(console, mention, focused))
                         }
                     },

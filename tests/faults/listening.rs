@@ -41,17 +41,6 @@ async fn nothing_is_lost_or_doubled_when_the_listener_is_killed_again_and_again(
     }
     // The database is made before the first kill, so that there are rows whose leases can be ended.
     rig.app().await.store.close().await;
-    // What was there before the listening began is read up to a bound, so the kills begin when every stream has begun.
-    let worker = rig.worker("listen");
-    let begun = async {
-        while streams_without_cursor(&rig).await != Some(0) {
-            due_now(&rig).await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(120), begun).await.unwrap_or_else(|_| panic!("{}", rig.log()));
-    worker.kill().await;
-    end_leases(&rig).await;
 
     for _ in 0..kills {
         // What came while nobody listened: sometimes more than fits a page.
@@ -149,16 +138,6 @@ async fn write_streams(rig: &Rig, statement: &'static str) {
     let mut connection = AnyConnection::connect(&rig.database_url()).await.expect("the database opens");
     sqlx::query(statement).execute(&mut connection).await.expect("the database can be written");
     connection.close().await.expect("the database closes");
-}
-
-/// `None` while there is no stream yet.
-async fn streams_without_cursor(rig: &Rig) -> Option<i64> {
-    let mut connection = AnyConnection::connect(&rig.database_url()).await.expect("the database opens");
-    let row: (i64, i64) = sqlx::query_as("SELECT COUNT(*), COUNT(*) - COUNT(cursor) FROM streams")
-        .fetch_one(&mut connection)
-        .await
-        .expect("the database can be read");
-    (row.0 > 0).then_some(row.1)
 }
 
 async fn remote_ids(rig: &Rig) -> BTreeSet<String> {

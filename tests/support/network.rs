@@ -230,7 +230,7 @@ impl Connector for FakeNetwork {
         Vec::new()
     }
 
-    async fn poll(&self, _stream: &Stream, _after: Option<&Cursor>) -> Result<Batch, ConnectorError> {
+    async fn poll(&self, _stream: &Stream, _after: Option<&Cursor>, _: Timestamp) -> Result<Batch, ConnectorError> {
         Err(ConnectorError::Settings("this network is not listened to".into()))
     }
 

@@ -165,15 +165,22 @@ impl Connector for Bluesky {
             .collect()
     }
 
-    async fn poll(&self, stream: &Stream, after: Option<&Cursor>) -> Result<Batch, ConnectorError> {
+    async fn poll(
+        &self,
+        stream: &Stream,
+        after: Option<&Cursor>,
+        asked_at: Timestamp,
+    ) -> Result<Batch, ConnectorError> {
         let viewer = self.viewer().await?;
         let position = Position::read(after);
         match stream.kind {
-            StreamKind::Mentions => backwards::poll(self, &Notifications { bluesky: self, viewer }, position).await,
-            StreamKind::Own => backwards::poll(self, &OwnPosts { bluesky: self, viewer }, position).await,
+            StreamKind::Mentions => {
+                backwards::poll(self, &Notifications { bluesky: self, viewer }, position, asked_at).await
+            }
+            StreamKind::Own => backwards::poll(self, &OwnPosts { bluesky: self, viewer }, position, asked_at).await,
             StreamKind::Search => {
                 let search = Search { bluesky: self, viewer, query: &stream.query };
-                backwards::poll(self, &search, position).await
+                backwards::poll(self, &search, position, asked_at).await
             }
             StreamKind::Messages | StreamKind::Feed => {
                 Err(ConnectorError::Settings(format!("Bluesky has no stream {:?}", stream.name())))

@@ -255,7 +255,12 @@ impl Connector for Feed {
         vec![Stream { kind: StreamKind::Feed, query: String::new() }]
     }
 
-    async fn poll(&self, stream: &Stream, after: Option<&Cursor>) -> Result<Batch, ConnectorError> {
+    async fn poll(
+        &self,
+        stream: &Stream,
+        after: Option<&Cursor>,
+        _asked_at: Timestamp,
+    ) -> Result<Batch, ConnectorError> {
         if stream.kind != StreamKind::Feed {
             return Err(ConnectorError::Settings(format!("a feed has no stream {:?}", stream.name())));
         }

@@ -294,7 +294,12 @@ impl Connector for Mastodon {
         streams
     }
 
-    async fn poll(&self, stream: &Stream, after: Option<&Cursor>) -> Result<Batch, ConnectorError> {
+    async fn poll(
+        &self,
+        stream: &Stream,
+        after: Option<&Cursor>,
+        asked_at: Timestamp,
+    ) -> Result<Batch, ConnectorError> {
         let source = match (stream.kind, stream.query.strip_prefix('#')) {
             (StreamKind::Mentions, _) => Source::Notifications,
             (StreamKind::Own, _) => Source::Own,
@@ -304,7 +309,7 @@ impl Connector for Mastodon {
                 return Err(ConnectorError::Settings(format!("Mastodon has no stream {:?}", stream.name())));
             }
         };
-        self.walk(&source, after).await
+        self.walk(&source, after, asked_at).await
     }
 
     fn publisher(&self) -> Option<&dyn Publisher> {

@@ -15,6 +15,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::warn;
@@ -181,9 +182,14 @@ impl Connector for Matrix {
         vec![Stream { kind: StreamKind::Messages, query: String::new() }]
     }
 
-    async fn poll(&self, stream: &Stream, after: Option<&Cursor>) -> Result<Batch, ConnectorError> {
+    async fn poll(
+        &self,
+        stream: &Stream,
+        after: Option<&Cursor>,
+        asked_at: Timestamp,
+    ) -> Result<Batch, ConnectorError> {
         match stream.kind {
-            StreamKind::Messages => sync::poll(self, sync::Position::read(after)).await,
+            StreamKind::Messages => sync::poll(self, sync::Position::read(after), asked_at).await,
             _ => Err(ConnectorError::Settings(format!("Matrix has no stream {:?}", stream.name()))),
         }
     }

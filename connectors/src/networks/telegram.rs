@@ -202,7 +202,12 @@ impl Connector for Telegram {
         vec![Stream { kind: StreamKind::Messages, query: String::new() }]
     }
 
-    async fn poll(&self, stream: &Stream, after: Option<&Cursor>) -> Result<Batch, ConnectorError> {
+    async fn poll(
+        &self,
+        stream: &Stream,
+        after: Option<&Cursor>,
+        _asked_at: Timestamp,
+    ) -> Result<Batch, ConnectorError> {
         if stream.kind != StreamKind::Messages {
             return Err(ConnectorError::Settings(format!("Telegram has no stream {:?}", stream.name())));
         }

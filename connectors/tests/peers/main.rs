@@ -76,7 +76,8 @@ impl<'a> Follower<'a> {
     }
 
     async fn poll(&mut self) -> Batch {
-        let batch = self.connector.poll(&self.stream, self.cursor.as_ref()).await.expect("a poll succeeds");
+        let batch =
+            self.connector.poll(&self.stream, self.cursor.as_ref(), Timestamp::MAX).await.expect("a poll succeeds");
         assert!(batch.next.0.len() <= 8 * 1024, "a cursor is at most 8 KiB");
         self.cursor = Some(batch.next.clone());
         self.changes.extend(batch.changes.iter().cloned());

@@ -14,10 +14,10 @@ use super::super::search::words;
 use super::super::{Store, StoreError, micros};
 use super::{
     AccountRef, Assignee, AuthorView, ContactRef, ConversationHead, DEFAULT_PAGE, InboxCounts, Intent, LARGEST_PAGE,
-    Language, MOST_COUNTED, MentionFilter, MentionRow, Sentiment, UserRef,
+    Language, MOST_COUNTED, MentionFilter, MentionRow, Sentiment, Urgency, UserRef,
 };
 use crate::analyze::{Reason, base_of};
-use crate::model::{ConversationState, MentionId, UserId};
+use crate::model::{ConversationState, MentionId, UrgencyLevel, UserId};
 
 /// A filter that leaves at most this many rows leads the search.
 const FEW: i64 = 3000;
@@ -29,7 +29,8 @@ const COLUMNS: &str = "m.id, m.network, m.account_id, ac.name AS account_name, m
      c.snoozed_until, c.assignee_id, u.name AS assignee_name, c.claim, m.author_id, a.handle, a.display_name, \
      a.url AS author_url, a.followers, ct.id AS contact_id, ct.name AS contact_name, m.kind, m.text, m.url, \
      m.visibility, m.rating, m.media, m.published_at, m.edited_at, m.deleted_at, m.received_at, m.language, \
-     m.language_confidence, m.sentiment, m.sentiment_score, m.sentiment_confidence, m.intents, m.reasons, m.tokens";
+     m.language_confidence, m.sentiment, m.sentiment_score, m.sentiment_confidence, m.intents, m.reasons, m.tokens, m.topics, \
+     m.urgency, m.alarms";
 const TABLES: &str = "JOIN mentions m ON m.id = page.id \
      JOIN conversations c ON c.id = m.conversation_id \
      JOIN accounts ac ON ac.id = m.account_id \
@@ -237,6 +238,16 @@ impl Store {
         equal("m.language", filter.language.clone());
         equal("m.sentiment", filter.sentiment.map(|sentiment| sentiment.to_string()));
         equal("m.intent", filter.intent.map(|intent| intent.to_string()));
+        if let Some(urgency) = filter.urgency {
+            // In these words the databases see that the index of urgent mentions will do.
+            let urgent = if urgency == UrgencyLevel::None { "" } else { "m.urgency <> 'none' AND " };
+            conditions.push(format!("{urgent}m.urgency = '{urgency}'"));
+        }
+        if let Some(topic) = filter.topic {
+            // As it stands in a list of JSON, in a text of either language.
+            let [turkish, english] = [topic.turkish, topic.english].map(|name| statement.text(format!("%\"{name}\"%")));
+            checks.push(format!("(m.topics LIKE {turkish} OR m.topics LIKE {english})"));
+        }
         if let Some(brand) = filter.brand_id {
             let at = statement.text(brand);
             conditions.push(format!("m.account_id || '' IN (SELECT id FROM accounts WHERE brand_id = {at})"));
@@ -377,6 +388,8 @@ pub(super) fn mention_from(row: &AnyRow, now: i64) -> Result<MentionRow, StoreEr
         },
         intents: row.json::<Vec<Intent>>("intents")?,
         tokens: row.json("tokens")?,
+        topics: row.json("topics")?,
+        urgency: Urgency { level: row.word("urgency")?, because: row.json("alarms")? },
     })
 }
 

@@ -10,7 +10,6 @@ use super::threads::{Node, key_of, resolve};
 use super::{NewChange, NewMention, Recorded, Source};
 use crate::model::{AuthorId, MentionId, new_ulid};
 use crate::store::contacts::{Candidate, link_by_evidence};
-use crate::store::rows::Cells;
 use crate::store::search::{Entry, Index};
 use crate::store::{StoreError, Tx, events, maybe_micros, micros};
 
@@ -263,9 +262,17 @@ async fn put_authors<'c>(
         }
         entry.1 = entry.1.min(at);
     }
+    let names: Vec<&str> = newest.keys().copied().collect();
+    // Whoever writes authors is alone on their network: who is not found now is new.
+    let table = "authors WHERE network = ? AND remote_id";
+    let mut ids = tx.find_values(("remote_id", "id"), table, &[source.network.as_str()], &names).await?;
+    for name in names {
+        if !ids.contains_key(name) {
+            ids.insert(name.to_owned(), AuthorId::new(now).to_string());
+        }
+    }
     let authors: Vec<_> = newest.into_values().collect();
-    let rows = tx
-        .insert_returning(
+    tx.insert(
             "INSERT INTO authors (id, network, remote_id, handle, display_name, url, followers, first_seen_at, last_seen_at)",
             "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
             "ON CONFLICT (network, remote_id) DO UPDATE SET
@@ -277,13 +284,12 @@ async fn put_authors<'c>(
                 first_seen_at = CASE WHEN excluded.first_seen_at < authors.first_seen_at
                                      THEN excluded.first_seen_at ELSE authors.first_seen_at END,
                 last_seen_at = CASE WHEN excluded.last_seen_at > authors.last_seen_at
-                                    THEN excluded.last_seen_at ELSE authors.last_seen_at END
-             RETURNING id, remote_id",
+                                    THEN excluded.last_seen_at ELSE authors.last_seen_at END",
             &authors,
             |query, (incoming, first, last)| {
                 let author = &incoming.author;
                 query
-                    .bind(AuthorId::new(now).to_string())
+                    .bind(ids[&author.remote_id].as_str())
                     .bind(source.network.as_str())
                     .bind(author.remote_id.as_str())
                     .bind(clean(&author.handle))
@@ -295,7 +301,7 @@ async fn put_authors<'c>(
             },
         )
         .await?;
-    rows.iter().map(|row| Ok((row.text("remote_id")?, row.text("id")?))).collect()
+    Ok(ids)
 }
 
 async fn insert_mentions(tx: &mut Tx, source: Source<'_>, rows: &[Row<'_>], now: Timestamp) -> Result<(), StoreError> {
@@ -303,9 +309,10 @@ async fn insert_mentions(tx: &mut Tx, source: Source<'_>, rows: &[Row<'_>], now:
     tx.insert(
         "INSERT INTO mentions (id, network, remote_id, account_id, conversation_id, author_id, kind, text, url, in_reply_to,
                                visibility, rating, media, published_at, edited_at, received_at, language, language_confidence,
-                               sentiment, sentiment_score, sentiment_confidence, intent, intents, reasons, tokens, search_row)",
+                               sentiment, sentiment_score, sentiment_confidence, intent, intents, reasons, tokens, topics,
+                               urgency, alarms, search_row)",
         // A missing DOUBLE PRECISION is announced to PostgreSQL as another type than a given one, so it goes as text.
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS DOUBLE PRECISION), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS DOUBLE PRECISION), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         "",
         rows,
         |query, row| {
@@ -336,6 +343,9 @@ async fn insert_mentions(tx: &mut Tx, source: Source<'_>, rows: &[Row<'_>], now:
                 .bind(json(&analysis.intents))
                 .bind(json(&analysis.sentiment.because))
                 .bind(json(&analysis.tokens))
+                .bind(json(&analysis.topics))
+                .bind(analysis.urgency.level.as_str())
+                .bind(json(&analysis.urgency.because))
                 .bind(row.search_row)
         },
     )
@@ -401,8 +411,9 @@ async fn edit<'k>(
     sqlx::query(
         "UPDATE mentions SET text = $1, url = COALESCE($2, url), rating = CAST($3 AS DOUBLE PRECISION), media = $4,
                 edited_at = $5, language = $6, language_confidence = $7, sentiment = $8, sentiment_score = $9,
-                sentiment_confidence = $10, intent = $11, intents = $12, reasons = $13, tokens = $14, author_id = $15
-         WHERE id = $16",
+                sentiment_confidence = $10, intent = $11, intents = $12, reasons = $13, tokens = $14, topics = $15,
+                urgency = $16, alarms = $17, author_id = $18
+         WHERE id = $19",
     )
     .bind(clean(&incoming.text))
     .bind(incoming.url.as_deref().map(clean))
@@ -418,6 +429,9 @@ async fn edit<'k>(
     .bind(json(&analysis.intents))
     .bind(json(&analysis.sentiment.because))
     .bind(json(&analysis.tokens))
+    .bind(json(&analysis.topics))
+    .bind(analysis.urgency.level.as_str())
+    .bind(json(&analysis.urgency.because))
     .bind(author_id)
     .bind(known.id.as_str())
     .execute(&mut **tx)
@@ -476,7 +490,8 @@ async fn erase(
         sqlx::query(
             "UPDATE mentions SET text = NULL, url = NULL, media = '[]', rating = NULL, deleted_at = $1, language = 'und',
                     language_confidence = 0, sentiment = 'neutral', sentiment_score = 0, sentiment_confidence = 0,
-                    intent = 'other', intents = '[]', reasons = '[]', tokens = '[]', search_row = NULL
+                    intent = 'other', intents = '[]', reasons = '[]', tokens = '[]', topics = '[]', urgency = 'none',
+                    alarms = '[]', search_row = NULL
              WHERE id = $2",
         )
         .bind(micros(now))

@@ -244,7 +244,6 @@ CREATE TABLE mentions (
     search_row BIGINT,                      -- its row in the search table, where rows have numbers
     UNIQUE (network, remote_id)
 );
-CREATE INDEX mentions_account ON mentions (account_id, published_at);
 CREATE INDEX mentions_published ON mentions (published_at, id, language, sentiment, intent);
 CREATE INDEX mentions_conversation ON mentions (conversation_id, published_at);
 CREATE INDEX mentions_author ON mentions (author_id, published_at);
@@ -257,7 +256,7 @@ CREATE TABLE mention_accounts (             -- which of our accounts saw it, and
     seen_at BIGINT NOT NULL,
     PRIMARY KEY (mention_id, account_id)
 );
-CREATE INDEX mention_accounts_local ON mention_accounts (account_id, local_id);
+CREATE INDEX mention_accounts_local ON mention_accounts (account_id, local_id) WHERE local_id IS NOT NULL;
 
 CREATE TABLE tombstones (                   -- a deletion that came before, or without, its message
     network TEXT NOT NULL,

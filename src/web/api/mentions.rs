@@ -17,12 +17,13 @@ use super::answers::key_of;
 use super::caller::Caller;
 use super::lists::{Cell, Page, Row, list, list_params};
 use super::read::{Body, Id, Params};
+use crate::analyze::Topic;
 use crate::app::App;
 use crate::compose::{self, Confirmed, ReplyRequest};
 use crate::live::Wake;
 use crate::model::{
     AccountId, AuthorId, BrandId, ContactId, ConversationId, ConversationState, IntentLabel, MentionId, Network,
-    SentimentLabel, UserId,
+    SentimentLabel, UrgencyLevel, UserId,
 };
 use crate::store::deliveries::DeliveryView;
 use crate::store::inbox::{Assignee, ConversationView, InboxCounts, MentionFilter, MentionRow, PageMark};
@@ -52,6 +53,11 @@ list_params! {
         /// The main intent.
         #[param(inline)]
         intent: IntentLabel,
+        /// One of what it is about, by its Turkish or its English name: `kargo`, `delivery`.
+        topic: String,
+        /// Exactly this urgent.
+        #[param(inline)]
+        urgency: UrgencyLevel,
         /// Of its conversation.
         #[param(inline)]
         state: ConversationState,
@@ -72,6 +78,7 @@ list_params! {
 impl MentionParams {
     fn filter(&self) -> Result<MentionFilter, Problem> {
         let network = self.network.as_deref().map(Network::from_str).transpose();
+        let topic = self.topic.as_deref().map(Topic::from_str).transpose();
         let assignee = match self.assignee.as_deref() {
             None => None,
             Some("none") => Some(Assignee::Nobody),
@@ -87,6 +94,8 @@ impl MentionParams {
             language: self.language.clone(),
             sentiment: self.sentiment,
             intent: self.intent,
+            topic: topic.map_err(|error| Problem::invalid("topic", error))?,
+            urgency: self.urgency,
             state: self.state,
             assignee,
             author_id: self.author_id,
@@ -119,6 +128,8 @@ impl Row for MentionRow {
         "sentiment_confidence",
         "intent",
         "reasons",
+        "topics",
+        "urgency",
         "rating",
         "state",
         "assignee",
@@ -145,6 +156,8 @@ impl Row for MentionRow {
             self.sentiment.confidence.into(),
             self.intents.first().map(|intent| intent.label.as_str()).into(),
             reasons.join("; ").into(),
+            self.topics.join("; ").into(),
+            self.urgency.level.as_str().into(),
             self.rating.into(),
             self.conversation.state.as_str().into(),
             self.conversation.assignee.as_ref().map(|assignee| assignee.name.as_str()).into(),

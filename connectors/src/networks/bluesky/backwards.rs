@@ -13,7 +13,7 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 const KNOWN: usize = 50;
 /// Pages read backwards in one poll.
 const PAGES_AT_ONCE: usize = 3;
-/// How far a new stream is read back.
+/// How far a new stream is read back, besides all that came in since.
 const FIRST_PAGES: u32 = 10;
 /// Ids kept to recognise what was given already and to notice deletions, within the 8 KiB of a cursor.
 const RECENT_BYTES: usize = 6 * 1024;
@@ -31,6 +31,14 @@ pub(super) struct Page {
     pub(super) cursor: Option<String>,
     /// The server's own time of the answer.
     pub(super) as_of: Option<Timestamp>,
+}
+
+impl Page {
+    /// Whether everything on it is older than `at`. Of a page of what lists leave out (likes, for one) its cursor tells.
+    fn is_before(&self, at: Timestamp) -> bool {
+        let newest = newest(self).or_else(|| self.cursor.as_deref().and_then(cursor_time));
+        newest.is_none_or(|newest| newest < at)
+    }
 }
 
 /// A list of the network, newest first.
@@ -124,6 +132,7 @@ pub(super) async fn poll(
     existing: &dyn Existing,
     list: &dyn List,
     mut position: Position,
+    asked_at: Timestamp,
 ) -> Result<Batch, ConnectorError> {
     let mut given = Given::default();
     let top = list.page(None).await?;
@@ -164,7 +173,8 @@ pub(super) async fn poll(
             page => page?,
         };
         let from = oldest(&page).map_or(fill.from, |oldest| oldest.min(fill.from));
-        let first_time_is_over = position.read_to.is_none() && fill.pages + 1 >= FIRST_PAGES;
+        let first_time_is_over =
+            position.read_to.is_none() && fill.pages + 1 >= FIRST_PAGES && page.is_before(asked_at);
         match page.cursor.clone() {
             Some(back) if !position.reached(&page) && !first_time_is_over => {
                 position.fill = Some(Fill { from, back, pages: fill.pages + 1, ..fill });

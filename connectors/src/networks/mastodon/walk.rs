@@ -23,7 +23,7 @@ const PAGE: usize = 40;
 /// How far back a search is read again, since servers index late: whichever comes first.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 const OVERLAP_PAGES: usize = 5;
-/// How much of what was there before is read when a stream is new.
+/// How much of what was there before is read when a stream is new, besides all that came in since.
 const FIRST_ITEMS: usize = 1000;
 const WATCHED: usize = 200;
 /// A cursor has at most 8 KiB.
@@ -188,7 +188,12 @@ struct Found {
 }
 
 impl Mastodon {
-    pub(super) async fn walk(&self, source: &Source, after: Option<&Cursor>) -> Result<Batch, ConnectorError> {
+    pub(super) async fn walk(
+        &self,
+        source: &Source,
+        after: Option<&Cursor>,
+        asked_at: Timestamp,
+    ) -> Result<Batch, ConnectorError> {
         let me = self.me().await?;
         let mut place = Place::read(after);
         let newest = place.newest.clone();
@@ -215,7 +220,9 @@ impl Mastodon {
                 (Some(known), Some(last)) => order(last) <= order(known),
                 _ => false,
             };
-            let first_time_is_enough = known_id.is_none() && read >= FIRST_ITEMS;
+            let first_time_is_enough = known_id.is_none()
+                && read >= FIRST_ITEMS
+                && page.items.iter().filter_map(|item| item.at).max().is_none_or(|newest| newest < asked_at);
             let overlapped = walking_down || reaches_back(&page.items, newest.as_ref());
             items.extend(page.items);
             finished = page.below.is_none() || met || first_time_is_enough;

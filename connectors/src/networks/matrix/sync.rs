@@ -15,7 +15,7 @@ use crate::{Batch, Change, ConnectorError, Cursor, Gap, Unparsed};
 
 /// Pages of old messages read in one poll.
 const PAGES_AT_ONCE: usize = 5;
-/// How far a room that is new to us is read back, in pages of [`PAGE`].
+/// How far a room that is new to us is read back, in pages of [`PAGE`], besides all that came in since.
 const FIRST_PAGES: u32 = 5;
 const PAGE: u32 = 100;
 /// Of each room in a sync: the first one of an account with many rooms must stay within [`MOST_SYNC`].
@@ -111,7 +111,11 @@ struct Messages {
 }
 
 /// Polls the account once.
-pub(super) async fn poll(matrix: &Matrix, mut position: Position) -> Result<Batch, ConnectorError> {
+pub(super) async fn poll(
+    matrix: &Matrix,
+    mut position: Position,
+    asked_at: Timestamp,
+) -> Result<Batch, ConnectorError> {
     matrix.join_rooms().await?;
     let mut viewer = matrix.viewer().await?;
     let mut lost = Vec::new();
@@ -147,7 +151,7 @@ pub(super) async fn poll(matrix: &Matrix, mut position: Position) -> Result<Batc
     let invited = accept_invites(matrix, &viewer, &sync.rooms.invite).await?;
 
     position.since = Some(sync.next_batch);
-    fill(matrix, &viewer, &mut position, &mut given, &mut lost).await?;
+    fill(matrix, &viewer, &mut position, asked_at, &mut given, &mut lost).await?;
     if position.back.is_empty() {
         position.complete = as_of.or(position.complete);
     }
@@ -194,6 +198,7 @@ async fn fill(
     matrix: &Matrix,
     viewer: &Viewer,
     position: &mut Position,
+    asked_at: Timestamp,
     given: &mut Given,
     lost: &mut Vec<Gap>,
 ) -> Result<(), ConnectorError> {
@@ -217,7 +222,10 @@ async fn fill(
                 let names = names(page.state.iter().chain(&page.chunk));
                 let at_end = page.chunk.is_empty();
                 given.take(matrix, &stretch.room, viewer, &names, events).await?;
-                let over = stretch.to.is_none() && stretch.pages + 1 >= FIRST_PAGES;
+                let newest = page.chunk.iter().filter_map(|event| event["origin_server_ts"].as_i64()).max();
+                let over = stretch.to.is_none()
+                    && stretch.pages + 1 >= FIRST_PAGES
+                    && newest.is_none_or(|newest| newest < asked_at.as_millisecond());
                 if let Some(end) = page.end.filter(|end| !at_end && !over && *end != stretch.from) {
                     position.back.push(Stretch { from: end, pages: stretch.pages + 1, ..stretch });
                 }
