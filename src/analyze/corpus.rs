@@ -113,7 +113,8 @@ pub fn labels(sentiment: &str, intents: &str) -> Result<(SentimentLabel, Vec<Int
     Ok((sentiment.parse()?, self::intents(intents)?))
 }
 
-fn intents(names: &str) -> Result<Vec<IntentLabel>, String> {
+/// Intents with commas between them.
+pub fn intents(names: &str) -> Result<Vec<IntentLabel>, String> {
     names.split(',').map(str::parse).collect()
 }
 

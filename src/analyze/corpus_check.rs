@@ -16,6 +16,7 @@ const LABELS: &str = "labels";
 const LANGUAGES: &str = "languages";
 const MENTION_HEADER: &str = "sentiment\tintents\tlanguage\ttext";
 const LABEL_HEADER: &str = "id\tsentiment\tintents";
+const INTENT_HEADER: &str = "id\tintents";
 
 /// A line of a file; counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,15 +173,24 @@ impl Checked {
         for file in files {
             let content = corpus::read(file)?;
             let mut seen: HashMap<&str, usize> = HashMap::new();
-            for (line, text) in self.lines(file, &content, LABEL_HEADER) {
+            // Where a public set has the sentiment, our labels are of the intents alone.
+            let header = if content.starts_with(INTENT_HEADER) { INTENT_HEADER } else { LABEL_HEADER };
+            let wanted = header.split('\t').count();
+            for (line, text) in self.lines(file, &content, header) {
                 let place = Place { file: file.clone(), line };
                 let fields: Vec<&str> = text.split('\t').collect();
-                let &[id, sentiment, intents] = fields.as_slice() else {
-                    self.wrong(place, format!("{} fields instead of 3", fields.len()));
-                    continue;
+                let (id, intents) = match fields.as_slice() {
+                    &[id, intents] if wanted == 2 => (id, corpus::intents(intents)),
+                    &[id, sentiment, intents] if wanted == 3 => {
+                        (id, corpus::labels(sentiment, intents).map(|(_, intents)| intents))
+                    }
+                    _ => {
+                        self.wrong(place, format!("{} fields instead of {wanted}", fields.len()));
+                        continue;
+                    }
                 };
-                match corpus::labels(sentiment, intents) {
-                    Ok((_, intents)) => {
+                match intents {
+                    Ok(intents) => {
                         if let Some(reason) = doubtful(&intents) {
                             self.wrong(place.clone(), reason);
                         }
