@@ -179,9 +179,9 @@ impl Checked {
             for (line, text) in self.lines(file, &content, header) {
                 let place = Place { file: file.clone(), line };
                 let fields: Vec<&str> = text.split('\t').collect();
-                let (id, intents) = match fields.as_slice() {
-                    &[id, intents] if wanted == 2 => (id, corpus::intents(intents)),
-                    &[id, sentiment, intents] if wanted == 3 => {
+                let (id, intents) = match *fields.as_slice() {
+                    [id, intents] if wanted == 2 => (id, corpus::intents(intents)),
+                    [id, sentiment, intents] if wanted == 3 => {
                         (id, corpus::labels(sentiment, intents).map(|(_, intents)| intents))
                     }
                     _ => {

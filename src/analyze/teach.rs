@@ -190,10 +190,13 @@ pub enum HeldBack {
     Set(usize),
 }
 
-/// Teaches a model without each of `held_back` and lets it answer that. Answers come with the place of their set.
-pub fn validate(sets: &[Prepared], settings: &Settings, held_back: &[HeldBack]) -> Vec<Vec<(usize, Answer)>> {
+/// Answers with the place of the set that their texts are of.
+pub type Answers = Vec<(usize, Answer)>;
+
+/// Teaches a model without each of `held_back` and lets it answer that.
+pub fn validate(sets: &[Prepared], settings: &Settings, held_back: &[HeldBack]) -> Vec<Answers> {
     let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, Vec<(usize, Answer)>)>> = Mutex::new(Vec::new());
+    let done: Mutex<Vec<(usize, Answers)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
@@ -214,7 +217,7 @@ fn take<'j, J>(next: &AtomicUsize, jobs: &'j [J]) -> Option<(usize, &'j J)> {
     Some((at, jobs.get(at)?))
 }
 
-fn without(sets: &[Prepared], settings: &Settings, held_back: HeldBack) -> Vec<(usize, Answer)> {
+fn without(sets: &[Prepared], settings: &Settings, held_back: HeldBack) -> Answers {
     // A text of another set may be nearly the same as one of the set that is left out.
     let groups: HashSet<usize> = match held_back {
         HeldBack::Fold(_) => HashSet::new(),
