@@ -32,19 +32,6 @@ pub enum Part {
     Test,
 }
 
-/// Labelled texts of one origin.
-#[derive(Debug, Clone)]
-pub struct Set {
-    pub name: &'static str,
-    pub rows: Vec<Row>,
-}
-
-impl Set {
-    pub fn part(&self, part: Part) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(move |row| row.part == part)
-    }
-}
-
 /// A file of labelled texts that cannot be read, or a line of it that says nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {

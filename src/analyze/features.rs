@@ -189,14 +189,16 @@ fn look(token: &Token<'_>, say: &mut impl FnMut(Hash, f32)) {
     }
 }
 
-const SEED: u32 = 0x811c_9dc5;
+/// The offset of 32-bit FNV-1a.
+pub(in crate::analyze) const SEED: u32 = 0x811c_9dc5;
 
-fn step(state: u32, byte: u8) -> u32 {
+/// One byte more in 32-bit FNV-1a.
+pub(in crate::analyze) fn step(state: u32, byte: u8) -> u32 {
     (state ^ u32::from(byte)).wrapping_mul(0x0100_0193)
 }
 
 /// Spreads a state over all bits, since buckets are counted by the low ones.
-fn finish(mut state: u32) -> Hash {
+pub(super) fn finish(mut state: u32) -> Hash {
     state = (state ^ (state >> 16)).wrapping_mul(0x85eb_ca6b);
     state = (state ^ (state >> 13)).wrapping_mul(0xc2b2_ae35);
     state ^ (state >> 16)

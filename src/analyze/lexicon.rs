@@ -196,11 +196,6 @@ impl<V: Copy> Lexicon<V> {
         })
     }
 
-    /// Whether the list knows the word, of four letters or more: evidence for its language.
-    pub fn knows(&self, token: &Token<'_>) -> bool {
-        token.key.len() >= 4 && self.word(token).is_some()
-    }
-
     fn phrase<'t>(
         &self,
         phrase: &Phrase<V>,

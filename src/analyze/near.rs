@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::features::{SEED, finish, step};
 use super::tokens::search_fold;
 
 /// Runs of letters that two texts are compared by.
@@ -22,7 +23,7 @@ pub fn groups(texts: &[&str]) -> Vec<usize> {
     for band in 0..BANDS {
         let mut alike: HashMap<(u32, u32), Vec<usize>> = HashMap::new();
         for (index, runs) in runs.iter().enumerate() {
-            let smallest = |seed: u32| runs.iter().map(|run| mixed(run ^ seed.wrapping_mul(0x9e37_79b1))).min();
+            let smallest = |seed: u32| runs.iter().map(|run| finish(run ^ seed.wrapping_mul(0x9e37_79b1))).min();
             if let (Some(one), Some(other)) = (smallest(2 * band + 1), smallest(2 * band + 2)) {
                 alike.entry((one, other)).or_default().push(index);
             }
@@ -53,8 +54,7 @@ fn root(parents: &mut [usize], mut index: usize) -> usize {
 fn runs(text: &str) -> Vec<u32> {
     let letters: Vec<u8> =
         search_fold(text).chars().filter(|character| character.is_alphanumeric()).collect::<String>().into_bytes();
-    let hash =
-        |run: &[u8]| run.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    let hash = |run: &[u8]| run.iter().fold(SEED, |state, byte| step(state, *byte));
     let mut runs: Vec<u32> = match letters.len() {
         0..RUN => vec![hash(&letters)],
         _ => letters.windows(RUN).map(hash).collect(),
@@ -62,12 +62,6 @@ fn runs(text: &str) -> Vec<u32> {
     runs.sort_unstable();
     runs.dedup();
     runs
-}
-
-fn mixed(mut hash: u32) -> u32 {
-    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
-    hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
-    hash ^ (hash >> 16)
 }
 
 /// The part of all runs of both that both have.

@@ -1,5 +1,6 @@
 //! Tells languages in Latin letters apart by their runs of one to four letters: a table of 8-bit weights.
 
+use crate::analyze::features::{SEED, step};
 use crate::analyze::tokens::{Token, TokenKind};
 
 /// The languages of the table (BCP 47). `hi` is Hindi in Latin letters; the last place is for what is none of them.
@@ -141,15 +142,9 @@ pub fn features(word: &Token<'_>, mut each: impl FnMut(u32)) {
     }
 }
 
-/// The offset and the prime of 32-bit FNV-1a; the other seeds keep kinds of features apart.
-const SEED: u32 = 0x811c_9dc5;
-const PRIME: u32 = 0x0100_0193;
+/// Kinds of features are kept apart by where their hashes begin.
 const SEED_OF_WORDS: u32 = SEED ^ 0x5bd1_e995;
 const SEED_OF_ACCENTS: u32 = SEED ^ 0x27d4_eb2f;
-
-fn step(state: u32, byte: u8) -> u32 {
-    (state ^ u32::from(byte)).wrapping_mul(PRIME)
-}
 
 /// Spreads a state over the high bits, which choose the row.
 fn spread(state: u32) -> u32 {
