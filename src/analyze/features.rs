@@ -15,6 +15,7 @@ pub const TOKENS_READ: usize = 400;
 const LETTERS_READ: usize = 30;
 const SHORTEST_RUN: usize = 3;
 const LONGEST_RUN: usize = 5;
+const MOST_RUNS: usize = (LETTERS_READ + 2) * (LONGEST_RUN - SHORTEST_RUN + 1);
 /// What the lists say of a mood is learnt faster than what a single word says: it holds for words that no text taught.
 const LISTED: f32 = 2.5;
 /// A mood counts at most this much, however the lists weigh it.
@@ -51,38 +52,25 @@ pub struct Reader<'l> {
     pub kinds: Kinds,
 }
 
-/// A token, what the lists know of it, and the hash of its word where it has one.
-#[derive(Debug, Clone, Copy)]
-pub struct Piece<'t> {
-    pub known: Known<'t>,
-    word: Option<Hash>,
-}
-
-impl<'t> Piece<'t> {
-    /// A mark that the lists do not know.
-    pub fn mark(token: &'t Token<'t>) -> Self {
-        Self { known: Known { token, word: None, begins_phrase: false, emoji: None }, word: None }
-    }
-
-    pub fn token(&self) -> &'t Token<'t> {
-        self.known.token
-    }
+/// The tokens of a text: what the lists know of each, and the hash of its word where it has one.
+#[derive(Debug, Clone)]
+pub struct Pieces<'t> {
+    pub known: Vec<Known<'t>>,
+    pub words: Vec<Option<Hash>>,
 }
 
 impl Reader<'_> {
     /// The tokens of a text, looked up; of a long one, those of its beginning.
-    pub fn pieces<'t>(&self, tokens: &'t [Token<'t>]) -> Vec<Piece<'t>> {
+    pub fn pieces<'t>(&self, tokens: &'t [Token<'t>]) -> Pieces<'t> {
         let tokens = &tokens[..tokens.len().min(TOKENS_READ)];
-        let known = sentiment::look_up(tokens, self.words, self.emoji);
-        let piece = |known: Known<'t>| Piece { known, word: key(known.token).map(|key| hash(b'w', key.as_bytes())) };
-        known.into_iter().map(piece).collect()
+        let word = |token: &Token<'_>| key(token).map(|key| hash(b'w', key.as_bytes()));
+        Pieces { known: sentiment::look_up(tokens, self.words, self.emoji), words: tokens.iter().map(word).collect() }
     }
 
-    /// Calls `say` with each feature that is a piece's own, and its value.
-    pub fn own(&self, piece: &Piece<'_>, mut say: impl FnMut(Hash, f32)) {
-        let Some(word) = piece.word else { return };
-        say(word, 1.0);
-        let token = piece.token();
+    /// Calls `say` with the features that are a token's own, those of one value together.
+    pub fn own(&self, token: &Token<'_>, word: Option<Hash>, mut say: impl FnMut(&[Hash], f32)) {
+        let Some(word) = word else { return };
+        say(&[word], 1.0);
         if matches!(token.kind, TokenKind::Word | TokenKind::Hashtag) {
             if self.kinds.runs {
                 runs(token.key.as_bytes(), &mut say);
@@ -93,28 +81,36 @@ impl Reader<'_> {
         }
     }
 
-    /// Calls `say` with each feature that lies between two pieces or in a phrase: its hash, its value, and the two pieces
-    /// that share it, which may be one and the same.
-    pub fn shared(&self, pieces: &[Piece<'_>], mut say: impl FnMut(Hash, f32, usize, usize)) {
-        if self.kinds.pairs {
-            let words = pieces.iter().enumerate().filter_map(|(index, piece)| Some((index, piece.word?)));
-            let mut before: Option<(usize, Hash)> = None;
-            for (index, word) in words {
-                if let Some((left, left_word)) = before {
-                    say(pair(left_word, word), 1.0, left, index);
-                }
-                before = Some((index, word));
+    /// The feature of two words beside each other, whatever marks stand between them; its value is 1.
+    pub fn pair(&self, left: Hash, right: Hash) -> Option<Hash> {
+        self.kinds.pairs.then(|| finish(left.rotate_left(5).wrapping_mul(0x9e37_79b1) ^ right))
+    }
+
+    /// Calls `say` with each pair of words beside each other and the places of both.
+    pub fn pairs(&self, words: &[Option<Hash>], mut say: impl FnMut(Hash, usize, usize)) {
+        let mut before: Option<(usize, Hash)> = None;
+        for (index, word) in words.iter().enumerate().filter_map(|(index, word)| Some((index, (*word)?))) {
+            if let Some((left, left_word)) = before
+                && let Some(pair) = self.pair(left_word, word)
+            {
+                say(pair, left, index);
             }
+            before = Some((index, word));
         }
-        if self.kinds.moods {
-            let known: Vec<Known<'_>> = pieces.iter().map(|piece| piece.known).collect();
-            for span in sentiment::spans(&known, self.words) {
-                let sign = u8::from(span.weight > 0.0);
-                let size = (4.0 * span.weight.abs()).round().min(8.0) as u8;
-                let value = span.weight.abs().min(STRONGEST_MOOD) as f32;
-                say(hash(b'm', &[sign]), LISTED * value, span.head, span.until - 1);
-                say(hash(b'm', &[sign, size]), LISTED, span.head, span.until - 1);
-            }
+    }
+
+    /// Calls `say` with each feature of what the lists know: its hash, its value, and the places of the two tokens that share
+    /// it, which may be one and the same.
+    pub fn moods(&self, known: &[Known<'_>], mut say: impl FnMut(Hash, f32, usize, usize)) {
+        if !self.kinds.moods {
+            return;
+        }
+        for span in sentiment::spans(known, self.words) {
+            let sign = u8::from(span.weight > 0.0);
+            let size = (4.0 * span.weight.abs()).round().min(8.0) as u8;
+            let value = span.weight.abs().min(STRONGEST_MOOD) as f32;
+            say(hash(b'm', &[sign]), LISTED * value, span.head, span.until - 1);
+            say(hash(b'm', &[sign, size]), LISTED, span.head, span.until - 1);
         }
     }
 
@@ -152,27 +148,29 @@ fn key<'t>(token: &'t Token<'_>) -> Option<&'t str> {
 }
 
 /// Runs of letters with the word's borders: `^iyi$`. All of a word's together weigh as much as the word.
-fn runs(word: &[u8], say: &mut impl FnMut(Hash, f32)) {
+fn runs(word: &[u8], say: &mut impl FnMut(&[Hash], f32)) {
     let mut letters = [b'^'; LETTERS_READ + 2];
     let length = word.len().min(LETTERS_READ);
     letters[1..=length].copy_from_slice(&word[..length]);
     letters[length + 1] = b'$';
     let letters = &letters[..length + 2];
-    let count: usize = (SHORTEST_RUN..=LONGEST_RUN).map(|run| (letters.len() + 1).saturating_sub(run)).sum();
-    let value = 1.0 / (count.max(1) as f32).sqrt();
+    let mut hashes = [0; MOST_RUNS];
+    let mut count = 0;
     for start in 0..letters.len() {
         let mut state = SEED;
         for (index, letter) in letters[start..].iter().take(LONGEST_RUN).enumerate() {
             state = step(state, *letter);
             if index + 1 >= SHORTEST_RUN {
-                say(finish(state), value);
+                hashes[count] = finish(state);
+                count += 1;
             }
         }
     }
+    say(&hashes[..count], 1.0 / (count.max(1) as f32).sqrt());
 }
 
 /// Capitals throughout, letters drawn out.
-fn look(token: &Token<'_>, say: &mut impl FnMut(Hash, f32)) {
+fn look(token: &Token<'_>, say: &mut impl FnMut(&[Hash], f32)) {
     let (mut letters, mut capitals, mut run, mut longest, mut last) = (0, 0, 0, 0, '\0');
     for character in token.surface.chars().take(LETTERS_READ) {
         letters += 1;
@@ -182,10 +180,10 @@ fn look(token: &Token<'_>, say: &mut impl FnMut(Hash, f32)) {
         last = character;
     }
     if letters >= 3 && capitals == letters {
-        say(hash(b'l', b"capitals"), 0.5);
+        say(&[hash(b'l', b"capitals")], 0.5);
     }
     if longest >= 3 {
-        say(hash(b'l', b"drawn out"), 1.0);
+        say(&[hash(b'l', b"drawn out")], 1.0);
     }
 }
 
@@ -206,8 +204,4 @@ pub(super) fn finish(mut state: u32) -> Hash {
 
 fn hash(kind: u8, bytes: &[u8]) -> Hash {
     finish(bytes.iter().fold(step(SEED, kind), |state, byte| step(state, *byte)))
-}
-
-fn pair(left: u32, right: u32) -> Hash {
-    finish(left.rotate_left(5).wrapping_mul(0x9e37_79b1) ^ right)
 }

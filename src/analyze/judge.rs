@@ -1,8 +1,9 @@
 //! Tells mood and intents of a text with a linear model, and names the words that made the mood, with their exact weights.
 
-use super::features::{Piece, Reader};
+use super::features::{Hash, Pieces, Reader};
 use super::linear::{INTENTS, Linear, MOODS, POLARITY, moods, softmax};
 use super::measure::{largest, named};
+use super::sentiment::Known;
 use super::tokens::{Token, TokenKind};
 use super::{Intent, Reason, Sentiment, base_of, four_decimals, score_of, two_decimals};
 use crate::model::{IntentLabel, SentimentLabel};
@@ -19,23 +20,32 @@ pub struct Judge<'a> {
     pub reader: Reader<'a>,
 }
 
-/// What a text's pieces say of its mood, in the model's units.
+/// What a text says of its mood and its intents, in the model's units.
 struct Reading<'t> {
-    pieces: Vec<Piece<'t>>,
-    /// What each piece says alone.
-    own: Vec<[f32; MOODS]>,
-    sums: [f32; MOODS],
+    pieces: Pieces<'t>,
+    /// What each token says alone of good or bad.
+    own: Vec<f32>,
+    /// What the lists say of good or bad.
+    listed: f32,
+    moods: [f32; MOODS],
     intents: [f32; INTENTS],
+}
+
+/// A word of the text, wherever it stands there.
+struct Word<'t> {
+    hash: Hash,
+    surface: &'t str,
+    weight: f32,
 }
 
 impl Judge<'_> {
     /// The mood and the intents of a composed text. `certainty` is that of its language.
     pub fn judge(&self, text: &str, tokens: &[Token<'_>], certainty: f64) -> (Sentiment, Vec<Intent>) {
         let reading = self.read(tokens);
-        let chances = moods(&self.model.moods.log_odds(&reading.sums));
+        let chances = moods(&self.model.moods.log_odds(&reading.moods));
         let said = largest(&chances);
         let because = self.reasons(text, &reading);
-        let score = score_of(weight_of(self.model.moods.log_odds(&reading.sums)[POLARITY]));
+        let score = score_of(weight_of(self.model.moods.log_odds(&reading.moods)[POLARITY]));
         let sentiment = Sentiment {
             label: SentimentLabel::ALL[said],
             score,
@@ -56,7 +66,7 @@ impl Judge<'_> {
     /// The log-odds of opinion and polarity, and those of the intents.
     pub fn odds(&self, tokens: &[Token<'_>]) -> ([f32; MOODS], [f32; INTENTS]) {
         let reading = self.read(tokens);
-        (self.model.moods.log_odds(&reading.sums), self.model.intents.log_odds(&reading.intents))
+        (self.model.moods.log_odds(&reading.moods), self.model.intents.log_odds(&reading.intents))
     }
 
     /// The score alone.
@@ -67,53 +77,63 @@ impl Judge<'_> {
     fn read<'t>(&self, tokens: &'t [Token<'t>]) -> Reading<'t> {
         let pieces = self.reader.pieces(tokens);
         let Linear { moods, intents } = self.model;
-        let mut all = [0.0; INTENTS];
-        let mut own = Vec::with_capacity(pieces.len());
-        for piece in &pieces {
+        let (mut all_moods, mut all_intents) = ([0.0; MOODS], [0.0; INTENTS]);
+        let mut own = Vec::with_capacity(pieces.words.len());
+        for (known, word) in pieces.known.iter().zip(&pieces.words) {
             let mut alone = [0.0; MOODS];
-            self.reader.own(piece, |hash, value| {
-                moods.add(hash, value, &mut alone);
-                intents.add(hash, value, &mut all);
+            self.reader.own(known.token, *word, |hashes, value| {
+                moods.add_all(hashes, value, &mut alone);
+                intents.add_all(hashes, value, &mut all_intents);
             });
-            own.push(alone);
+            own.push(alone[POLARITY]);
+            all_moods = std::array::from_fn(|head| all_moods[head] + alone[head]);
         }
-        let mut sums = own.iter().fold([0.0; MOODS], |sums, own| [sums[0] + own[0], sums[1] + own[1]]);
-        self.reader.shared(&pieces, |hash, value, _, _| {
-            moods.add(hash, value, &mut sums);
-            intents.add(hash, value, &mut all);
+        self.reader.pairs(&pieces.words, |hash, _, _| {
+            moods.add(hash, 1.0, &mut all_moods);
+            intents.add(hash, 1.0, &mut all_intents);
         });
-        self.reader.cues(tokens, |hash, value| intents.add(hash, value, &mut all));
-        Reading { pieces, own, sums, intents: all }
+        let mut listed = [0.0; MOODS];
+        self.reader.moods(&pieces.known, |hash, value, _, _| {
+            moods.add(hash, value, &mut listed);
+            intents.add(hash, value, &mut all_intents);
+        });
+        all_moods = std::array::from_fn(|head| all_moods[head] + listed[head]);
+        self.reader.cues(tokens, |hash, value| intents.add(hash, value, &mut all_intents));
+        Reading { pieces, own, listed: listed[POLARITY], moods: all_moods, intents: all_intents }
     }
 
     /// The words with their weights, the strongest first.
     fn reasons(&self, text: &str, reading: &Reading<'_>) -> Vec<Reason> {
-        let Reading { pieces, own, .. } = reading;
-        let mut weights: Vec<f32> = own.iter().map(|own| own[POLARITY]).collect();
-        self.reader.shared(pieces, |hash, value, left, right| {
-            let mut sums = [0.0; MOODS];
-            self.model.moods.add(hash, value / 2.0, &mut sums);
-            weights[left] += sums[POLARITY];
-            weights[right] += sums[POLARITY];
+        let Pieces { known, words: hashes } = &reading.pieces;
+        let mut weights = reading.own.clone();
+        self.reader.pairs(hashes, |hash, left, right| {
+            let half = self.polarity(hash, 0.5);
+            weights[left] += half;
+            weights[right] += half;
         });
-        let mut words: Vec<(&str, f32)> = Vec::new();
-        for (piece, weight) in pieces.iter().zip(weights) {
-            let token = piece.token();
+        self.reader.moods(known, |hash, value, left, right| {
+            let half = self.polarity(hash, value / 2.0);
+            weights[left] += half;
+            weights[right] += half;
+        });
+        let mut words: Vec<Word<'_>> = Vec::with_capacity(known.len());
+        for ((known, hash), weight) in known.iter().zip(hashes).zip(weights) {
+            let (token, Some(hash)) = (known.token, *hash) else { continue };
             if matches!(token.kind, TokenKind::Word | TokenKind::Hashtag | TokenKind::Emoji) {
-                match words.iter_mut().find(|(surface, _)| *surface == token.surface) {
-                    Some((_, sum)) => *sum += weight,
-                    None => words.push((token.surface, weight)),
+                match words.iter_mut().find(|word| word.hash == hash && word.surface == token.surface) {
+                    Some(word) => word.weight += weight,
+                    None => words.push(Word { hash, surface: token.surface, weight }),
                 }
             }
         }
-        let scale = self.model.moods.scales[POLARITY];
-        words.sort_by(|one, other| other.1.abs().total_cmp(&one.1.abs()));
+        words.sort_by(|one, other| other.weight.abs().total_cmp(&one.weight.abs()));
         words.truncate(REASONS);
-        let mut reasons = Vec::new();
-        for (surface, sum) in words {
-            let weight = weight_of(scale * sum);
-            if weight.abs() >= SMALLEST && self.moves(text, reading, surface, weight > 0.0) {
-                reasons.push(Reason { text: surface.to_owned(), weight });
+        let scale = self.model.moods.scales[POLARITY];
+        let mut reasons = Vec::with_capacity(words.len());
+        for word in words {
+            let weight = weight_of(scale * word.weight);
+            if weight.abs() >= SMALLEST && self.moves(text, reading, &word) {
+                reasons.push(Reason { text: word.surface.to_owned(), weight });
             }
         }
         reasons
@@ -121,33 +141,74 @@ impl Judge<'_> {
 
     /// Whether the score falls when a good word is taken out of the text, and rises when a bad one is: with nothing in its
     /// place, and with a comma.
-    fn moves(&self, text: &str, reading: &Reading<'_>, surface: &str, good: bool) -> bool {
-        let Reading { pieces, own, sums, .. } = reading;
-        let places = pieces.iter().filter(|piece| piece.token().surface == surface).count();
+    fn moves(&self, text: &str, reading: &Reading<'_>, word: &Word<'_>) -> bool {
+        let Pieces { known, words: hashes } = &reading.pieces;
+        let is_word = |place: usize| hashes[place] == Some(word.hash) && known[place].token.surface == word.surface;
+        let places: Vec<usize> = (0..known.len()).filter(|place| is_word(*place)).collect();
         // "is" is also in "this": who takes it out of the text would take out more than the word.
-        if text.matches(surface).count() != places {
+        if text.matches(word.surface).count() != places.len() {
             return false;
         }
-        let mut rest: Vec<Piece<'_>> = Vec::with_capacity(pieces.len());
-        let mut alone = 0.0;
-        for (piece, own) in pieces.iter().zip(own) {
-            if piece.token().surface == surface {
-                continue;
-            }
-            alone += own[POLARITY];
-            rest.push(*piece);
+        let alone: f32 = places.iter().map(|place| reading.own[*place]).sum();
+        let change = self.change_of_pairs(hashes, &places) - alone;
+        let falls = |change: f32| if word.weight > 0.0 { change <= 0.0 } else { change >= 0.0 };
+        if !known.iter().any(Known::says_something) {
+            return falls(change);
         }
-        let falls = |pieces: &[Piece<'_>]| {
-            let mut without = [0.0; MOODS];
-            without[POLARITY] = alone;
-            self.reader.shared(pieces, |hash, value, _, _| self.model.moods.add(hash, value, &mut without));
-            if good { without[POLARITY] <= sums[POLARITY] } else { without[POLARITY] >= sums[POLARITY] }
+        let listed = |known: &[Known<'_>]| {
+            let mut listed = 0.0;
+            self.reader.moods(known, |hash, value, _, _| listed += self.polarity(hash, value));
+            listed - reading.listed
         };
         let comma = Token { kind: TokenKind::Mark, surface: ",", start: 0, key: String::new() };
-        let comma = Piece::mark(&comma);
-        let with_comma: Vec<Piece<'_>> =
-            pieces.iter().map(|piece| if piece.token().surface == surface { comma } else { *piece }).collect();
-        falls(&rest) && falls(&with_comma)
+        let mut rest = known.clone();
+        for place in &places {
+            rest[*place] = Known::nothing_of(&comma, self.reader.words);
+        }
+        if !falls(change + listed(&rest)) {
+            return false;
+        }
+        let mut place = 0;
+        rest.retain(|_| {
+            place += 1;
+            places.binary_search(&(place - 1)).is_err()
+        });
+        falls(change + listed(&rest))
+    }
+
+    /// What pairs of words say more of good or bad when the words at `places` are not there: marks do not part a pair.
+    fn change_of_pairs(&self, hashes: &[Option<Hash>], places: &[usize]) -> f32 {
+        let word_in = |mut range: std::ops::Range<usize>| range.find(|place| hashes[*place].is_some());
+        let word_before = |place: usize| (0..place).rev().find(|place| hashes[*place].is_some());
+        let pair = |left: Option<usize>, right: Option<usize>| {
+            let pair = self.reader.pair(hashes[left?]?, hashes[right?]?)?;
+            Some(self.polarity(pair, 1.0))
+        };
+        let mut change = 0.0;
+        let mut places = places.iter().copied().peekable();
+        while let Some(first) = places.next() {
+            let before = word_before(first);
+            change -= pair(before, Some(first)).unwrap_or_default();
+            let mut last = first;
+            // Words beside each other go together.
+            let after = loop {
+                let next = word_in(last + 1..hashes.len());
+                change -= pair(Some(last), next).unwrap_or_default();
+                match next {
+                    Some(next) if places.next_if_eq(&next).is_some() => last = next,
+                    next => break next,
+                }
+            };
+            change += pair(before, after).unwrap_or_default();
+        }
+        change
+    }
+
+    /// What a feature says of good or bad, in the model's units.
+    fn polarity(&self, feature: Hash, value: f32) -> f32 {
+        let mut sums = [0.0; MOODS];
+        self.model.moods.add(feature, value, &mut sums);
+        sums[POLARITY]
     }
 }
 

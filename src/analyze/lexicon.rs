@@ -67,8 +67,9 @@ pub struct Lexicon<V> {
     words: Map<Vec<Entry<V>>>,
     /// By the first word.
     phrases: Map<Vec<Phrase<V>>>,
-    /// For each [`slot`] of first letters, the lengths of the stems that begin so: bit `n` for `n` bytes.
-    lengths: Box<[u64; SLOTS]>,
+    lengths: Lengths,
+    /// Those of the words that phrases begin with.
+    phrase_lengths: Lengths,
     english: bool,
 }
 
@@ -77,13 +78,41 @@ const LONGEST_WORD: usize = 48;
 /// Stems of this many bytes and more share a bit of their slot.
 const LONGEST_STEM: usize = 63;
 
-/// Stems are told apart by their first two letters, so that most look-ups of a word need no hash.
+/// Words are told apart by their first two letters, so that most look-ups need no hash.
 const SLOTS: usize = 27 * 27;
 
-/// The slot of a word of two bytes or more.
-fn slot(word: &[u8]) -> usize {
-    let letter = |byte: u8| if byte.is_ascii_lowercase() { usize::from(byte - b'a') } else { 26 };
-    27 * letter(word[0]) + letter(word[1])
+/// For each pair of first letters, the lengths of the words that begin so: bit `n` for `n` bytes.
+#[derive(Debug)]
+struct Lengths(Box<[u64; SLOTS]>);
+
+impl Default for Lengths {
+    fn default() -> Self {
+        Self(Box::new([0; SLOTS]))
+    }
+}
+
+impl Lengths {
+    fn slot(word: &str) -> Option<usize> {
+        let letter = |byte: u8| if byte.is_ascii_lowercase() { usize::from(byte - b'a') } else { 26 };
+        let [first, second, ..] = *word.as_bytes() else { return None };
+        Some(27 * letter(first) + letter(second))
+    }
+
+    fn add(&mut self, word: &str) {
+        if let Some(slot) = Self::slot(word) {
+            self.0[slot] |= 1 << word.len().min(LONGEST_STEM);
+        }
+    }
+
+    /// The lengths of the words that have the first letters of this one.
+    fn of(&self, word: &str) -> u64 {
+        Self::slot(word).map_or(0, |slot| self.0[slot])
+    }
+
+    /// Whether a word like this may have been added; one of a single letter may always.
+    fn may_have(&self, word: &str) -> bool {
+        word.len() < 2 || self.of(word) & (1 << word.len().min(LONGEST_STEM)) != 0
+    }
 }
 
 impl Lexicon<Mood> {
@@ -113,7 +142,8 @@ impl<V: Copy> Lexicon<V> {
         Self {
             words: Map::default(),
             phrases: Map::default(),
-            lengths: Box::new([0; SLOTS]),
+            lengths: Lengths::default(),
+            phrase_lengths: Lengths::default(),
             english: endings == Endings::English,
         }
     }
@@ -140,15 +170,14 @@ impl<V: Copy> Lexicon<V> {
             let entry = Entry { kind, value, letters: letters.clone() };
             match &first {
                 Some(first) => {
+                    self.phrase_lengths.add(first);
                     let phrases = self.phrases.entry(first.clone()).or_default();
                     // The longest first, so that it is found first.
                     let place = phrases.partition_point(|known| known.words.len() >= words.len());
                     phrases.insert(place, Phrase { words: words.clone(), last, entry });
                 }
                 None => {
-                    if last.len() >= 2 {
-                        self.lengths[slot(last.as_bytes())] |= 1 << last.len().min(LONGEST_STEM);
-                    }
+                    self.lengths.add(&last);
                     self.words.entry(last).or_default().push(entry);
                 }
             }
@@ -163,13 +192,14 @@ impl<V: Copy> Lexicon<V> {
 
     /// The longest phrase of several words that begins at `at` of the tokens `token` gives.
     pub fn phrase_at<'t>(&self, at: usize, token: impl Fn(usize) -> Option<&'t Token<'t>>) -> Option<Found<V>> {
-        let phrases = self.phrases.get(token(at)?.key.as_str())?;
+        let first = token(at).filter(|token| self.phrase_lengths.may_have(&token.key))?;
+        let phrases = self.phrases.get(first.key.as_str())?;
         phrases.iter().find_map(|phrase| self.phrase(phrase, at, &token))
     }
 
     /// Whether a phrase of several words begins with this one.
     pub fn begins_phrase(&self, token: &Token<'_>) -> bool {
-        self.phrases.contains_key(token.key.as_str())
+        self.phrase_lengths.may_have(&token.key) && self.phrases.contains_key(token.key.as_str())
     }
 
     /// What the list knows of a word alone.
@@ -231,7 +261,7 @@ impl<V: Copy> Lexicon<V> {
     fn look_up(&self, key: &str, token: &Token<'_>) -> Option<(&Entry<V>, Ending)> {
         // The longest stem that leaves lawful endings: "ilgisizlik" is not "ilgi".
         let mut end = key.len();
-        let lengths = if end >= 2 { self.lengths[slot(key.as_bytes())] } else { 0 };
+        let lengths = self.lengths.of(key);
         while end >= 2 && lengths != 0 {
             if lengths & (1 << end.min(LONGEST_STEM)) != 0 && key.is_char_boundary(end) {
                 let entries = self.words.get(&key[..end]).map_or(&[] as &[Entry<V>], Vec::as_slice);

@@ -37,12 +37,28 @@ pub struct Linear<'m> {
 #[error("not a model of this version: write it anew with muhatap train")]
 pub struct NotAModel;
 
+/// So many 8-bit numbers add up to one of 16 bits.
+const SAFELY_ADDED: usize = 256;
+
 impl<const K: usize> Layer<'_, K> {
     /// Adds `value` times a feature's weights, in units of the scales.
     pub fn add(&self, feature: Hash, value: f32, sums: &mut [f32; K]) {
-        let weights = &self.table[feature as usize & (self.table.len() - 1)];
-        for (sum, weight) in sums.iter_mut().zip(weights) {
-            *sum += value * f32::from(*weight as i8);
+        self.add_all(&[feature], value, sums);
+    }
+
+    /// Adds `value` times the weights of each feature, in units of the scales.
+    pub fn add_all(&self, features: &[Hash], value: f32, sums: &mut [f32; K]) {
+        for features in features.chunks(SAFELY_ADDED) {
+            let mut whole = [0_i16; K];
+            for feature in features {
+                let weights = &self.table[*feature as usize & (self.table.len() - 1)];
+                for (sum, weight) in whole.iter_mut().zip(weights) {
+                    *sum += i16::from(*weight as i8);
+                }
+            }
+            for (sum, whole) in sums.iter_mut().zip(whole) {
+                *sum += value * f32::from(whole);
+            }
         }
     }
 

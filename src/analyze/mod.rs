@@ -236,7 +236,7 @@ impl Analyzer {
             Some(judge) => {
                 let (mut sentiment, intents) = judge.judge(text, &tokens, language.confidence);
                 if tokens.len() <= FEW_TOKENS {
-                    self.keep_sure_reasons(text, &mut sentiment);
+                    self.keep_sure_reasons(text, &tokens, &language.code, &mut sentiment);
                 }
                 (sentiment, intents)
             }
@@ -262,14 +262,19 @@ impl Analyzer {
 
     /// A text of few words may be of another language, or of none, without one of them: then a word that speaks against the
     /// score is named only if the score still moves as its weight says.
-    fn keep_sure_reasons(&self, text: &str, sentiment: &mut Sentiment) {
+    fn keep_sure_reasons(&self, text: &str, tokens: &[Token<'_>], language: &str, sentiment: &mut Sentiment) {
         let score = sentiment.score;
+        let same_language = |reason: &Reason| {
+            let others: Vec<Token<'_>> = tokens.iter().filter(|token| token.surface != reason.text).cloned().collect();
+            let rest = text.replace(&reason.text, "");
+            self.detector.detect(&rest, language::script(&rest), &others).code == language
+        };
         let moves = |reason: &Reason| {
             ["", ","]
                 .iter()
                 .all(|instead| (score - self.score(&text.replace(&reason.text, instead))) * reason.weight >= 0.0)
         };
-        sentiment.because.retain(|reason| reason.weight * score > 0.0 || moves(reason));
+        sentiment.because.retain(|reason| reason.weight * score > 0.0 || same_language(reason) || moves(reason));
         sentiment.base = base_of(score, &sentiment.because);
     }
 

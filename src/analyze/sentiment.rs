@@ -41,6 +41,64 @@ pub struct Known<'t> {
     /// A phrase of the list may begin here.
     pub begins_phrase: bool,
     pub emoji: Option<f64>,
+    role: Role,
+}
+
+/// What a token does to those around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    None,
+    /// The sentence ends.
+    Sentence,
+    /// What came before in the sentence weighs less: "but".
+    Contrast,
+    /// A small Turkish word that may stand before a negator.
+    Small,
+    /// Turkish: `değil`, which also corrects.
+    Not,
+    /// Turkish: `yok`, `denemez`, `olmadı`.
+    Negator,
+    /// Turkish: `mi`, `musunuz`.
+    Question,
+}
+
+impl Role {
+    fn of(token: &Token<'_>, words: Words<'_>) -> Self {
+        let key = token.key.as_str();
+        match (token.kind, words) {
+            (TokenKind::Mark, _) if token.surface.contains(['.', '!', '?', '\n']) => Self::Sentence,
+            (TokenKind::Word, _) if matches!(key, "ama" | "fakat" | "ancak" | "lakin" | "but" | "however") => {
+                Self::Contrast
+            }
+            (TokenKind::Word, Words::Turkish(_)) => turkish_role(key),
+            _ => Self::None,
+        }
+    }
+}
+
+fn turkish_role(key: &str) -> Role {
+    let is_form_of = |word: &str| key.strip_prefix(word).is_some_and(|rest| suffixes::of_noun(word, rest).is_some());
+    match key {
+        "da" | "de" | "bir" | "hic" | "pek" | "sey" | "bile" | "falan" | "asla" => Role::Small,
+        "mi" | "mu" | "midir" | "mudur" | "miydi" | "muydu" | "miyiz" | "muyuz" | "miyim" | "muyum" | "misin"
+        | "musun" | "misiniz" | "musunuz" | "miymis" | "muymus" => Role::Question,
+        "diyemem" | "diyemeyiz" | "denemez" | "denilemez" | "sayilmaz" => Role::Negator,
+        _ if is_form_of("degil") => Role::Not,
+        _ if is_form_of("yok") || is_negated_light_verb(key) => Role::Negator,
+        _ => Role::None,
+    }
+}
+
+impl<'t> Known<'t> {
+    /// A token that no list knows.
+    pub fn nothing_of(token: &'t Token<'t>, words: Words<'_>) -> Self {
+        Self { token, word: None, begins_phrase: false, emoji: None, role: Role::of(token, words) }
+    }
+
+    /// Whether it can be where a span begins.
+    pub fn says_something(&self) -> bool {
+        self.word.is_some() || self.begins_phrase || self.emoji.is_some()
+    }
 }
 
 /// Looks up every token.
@@ -54,7 +112,7 @@ pub fn look_up<'t>(tokens: &'t [Token<'t>], words: Words<'_>, emoji: &EmojiWeigh
                 }
                 _ => (None, false),
             };
-            Known { token, word, begins_phrase, emoji: emoji.weight(token) }
+            Known { word, begins_phrase, emoji: emoji.weight(token), ..Known::nothing_of(token, words) }
         })
         .collect()
 }
@@ -79,7 +137,9 @@ pub fn of_emoji(text: &str, tokens: &[Token<'_>], emoji: &EmojiWeights) -> Senti
 /// The words a list knows with their weights, negation and contrast taken into account, in the order of the text.
 pub fn spans(tokens: &[Known<'_>], words: Words<'_>) -> Vec<Span> {
     let mut spans = plain_spans(tokens, words);
-    weigh_contrast(tokens, &mut spans);
+    if !spans.is_empty() {
+        weigh_contrast(tokens, &mut spans);
+    }
     spans
 }
 
@@ -87,6 +147,10 @@ fn plain_spans(tokens: &[Known<'_>], words: Words<'_>) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
+        if !tokens[at].says_something() {
+            at += 1;
+            continue;
+        }
         if let Some(weight) = tokens[at].emoji {
             spans.push(Span { from: at, head: at, until: at + 1, weight });
         }
@@ -124,7 +188,7 @@ fn turkish_span(tokens: &[Known<'_>], at: usize, free_from: usize, found: Found<
     for _ in 0..2 {
         let Some(negator) = turkish_negator(tokens, until) else { break };
         // "Kargo değil" corrects, it does not complain that there is none.
-        if plain == 0.0 && tokens[negator].token.key.starts_with("degil") {
+        if plain == 0.0 && tokens[negator].role == Role::Not {
             break;
         }
         // What is turned back is weaker than what was never turned.
@@ -132,7 +196,7 @@ fn turkish_span(tokens: &[Known<'_>], at: usize, free_from: usize, found: Found<
         turned = !turned;
         until = negator + 1;
     }
-    if let Some(particle) = token_at(tokens, until).filter(|token| is_question_particle(token)) {
+    if let Some(particle) = tokens.get(until).filter(|known| known.role == Role::Question).map(|known| known.token) {
         let asks_us = matches!(particle.key.as_str(), "misin" | "musun" | "misiniz" | "musunuz")
             && tokens[until - 1].token.key.ends_with('r');
         // "Hızlı mı?" asks, it does not praise; "iptal eder misiniz" asks for something.
@@ -154,27 +218,16 @@ fn turkish_span(tokens: &[Known<'_>], at: usize, free_from: usize, found: Found<
     Span { from, head: at, until, weight: weight * emphasis * if found.elongated { 1.2 } else { 1.0 } }
 }
 
-fn token_at<'t>(tokens: &[Known<'t>], at: usize) -> Option<&'t Token<'t>> {
-    tokens.get(at).map(|known| known.token)
-}
-
-/// The token that negates what ends before `at`, at most one small word further on.
+/// The token that negates what ends before `at`, at most two small words further on.
 fn turkish_negator(tokens: &[Known<'_>], at: usize) -> Option<usize> {
-    let small = |token: &Token<'_>| {
-        matches!(token.key.as_str(), "da" | "de" | "bir" | "hic" | "pek" | "sey" | "bile" | "falan" | "asla")
-    };
+    let role = |place: usize| tokens.get(place).map_or(Role::None, |known| known.role);
     let mut next = at;
-    while next < at + 2 && token_at(tokens, next).is_some_and(small) {
+    while next < at + 2 && role(next) == Role::Small {
         next += 1;
     }
-    let token = token_at(tokens, next).filter(|token| token.kind == TokenKind::Word)?;
-    let negates = ["degil", "yok"]
-        .iter()
-        .any(|word| token.key.strip_prefix(word).is_some_and(|rest| suffixes::of_noun(word, rest).is_some()))
-        || matches!(token.key.as_str(), "diyemem" | "diyemeyiz" | "denemez" | "denilemez" | "sayilmaz")
-        || is_negated_light_verb(&token.key);
+    let negates = matches!(role(next), Role::Not | Role::Negator);
     // "Güzel değil mi?" says that it is.
-    let tag = token_at(tokens, next + 1).is_some_and(is_question_particle);
+    let tag = role(next + 1) == Role::Question;
     (negates && !tag).then_some(next)
 }
 
@@ -185,13 +238,6 @@ fn is_negated_light_verb(key: &str) -> bool {
     LIGHT.iter().any(|stem| {
         key.strip_prefix(stem).and_then(|rest| suffixes::of_verb(stem, rest)).is_some_and(|ending| ending.negated)
     })
-}
-
-fn is_question_particle(token: &Token<'_>) -> bool {
-    let key = token.key.as_str();
-    token.kind == TokenKind::Word
-        && (matches!(key, "mi" | "mu" | "midir" | "mudur" | "miydi" | "muydu" | "miyiz" | "muyuz" | "miyim" | "muyum")
-            || matches!(key, "misin" | "musun" | "misiniz" | "musunuz" | "miymis" | "muymus"))
 }
 
 /// English negates before the word: "not good", "never works", "didn't really help".
@@ -287,15 +333,10 @@ fn emphasis_before(
 fn weigh_contrast(tokens: &[Known<'_>], spans: &mut [Span]) {
     let mut sentence = 0;
     let mut clause_of: Vec<(usize, usize)> = Vec::new();
-    for (index, token) in tokens.iter().map(|known| known.token).enumerate() {
-        match token.kind {
-            TokenKind::Mark if token.surface.contains(['.', '!', '?', '\n']) => sentence = index + 1,
-            TokenKind::Word
-                if matches!(token.key.as_str(), "ama" | "fakat" | "ancak" | "lakin" | "but" | "however")
-                    && index > sentence =>
-            {
-                clause_of.push((sentence, index));
-            }
+    for (index, known) in tokens.iter().enumerate() {
+        match known.role {
+            Role::Sentence => sentence = index + 1,
+            Role::Contrast if index > sentence => clause_of.push((sentence, index)),
             _ => {}
         }
     }

@@ -25,10 +25,11 @@ pub fn example(row: &Row, tokenizer: &Tokenizer, reader: &Reader<'_>) -> Example
     let tokens = tokenizer.tokens(&text, None);
     let (mut features, mut cues) = (Vec::new(), Vec::new());
     let pieces = reader.pieces(&tokens);
-    for piece in &pieces {
-        reader.own(piece, |hash, value| features.push((hash, value)));
+    for (known, word) in pieces.known.iter().zip(&pieces.words) {
+        reader.own(known.token, *word, |hashes, value| features.extend(hashes.iter().map(|hash| (*hash, value))));
     }
-    reader.shared(&pieces, |hash, value, _, _| features.push((hash, value)));
+    reader.pairs(&pieces.words, |hash, _, _| features.push((hash, 1.0)));
+    reader.moods(&pieces.known, |hash, value, _, _| features.push((hash, value)));
     reader.cues(&tokens, |hash, value| cues.push((hash, value)));
     Example {
         features: added_up(features),

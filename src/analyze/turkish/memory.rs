@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use super::Reading;
 
 /// How many words are remembered; each word has one place, so that memory is bounded.
-const PLACES: usize = 4096;
+const PLACES: usize = 16_384;
 
 /// Longer words, in bytes, are hardly met twice.
 const LONGEST: usize = 40;
@@ -69,7 +69,7 @@ mod tests {
         let pairs = || syllables.iter().flat_map(|one| syllables.iter().map(move |other| format!("{one}{other}")));
         // More words than places, each twice.
         let words: Vec<String> =
-            pairs().flat_map(|one| pairs().map(move |other| format!("{one}{other}"))).take(6_000).collect();
+            pairs().flat_map(|one| pairs().map(move |other| format!("{one}{other}"))).take(20_000).collect();
         for word in words.iter().chain(&words) {
             assert_eq!(stemmer.read(word), stemmer.read_anew(word), "{word}");
         }
