@@ -613,8 +613,31 @@ fn a_dictionary_is_built_and_used() {
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     assert_eq!(lines(&output)[0]["tokens"], serde_json::json!(["東京", "都", "に", "#東京", "https://x.example"]));
     let output = muhatap(folder.path(), &["dictionaries", "list", "--json"], b"");
-    let built: Vec<bool> = lines(&output).iter().map(|line| line["built"].as_bool().unwrap()).collect();
+    let built: Vec<bool> = lines(&output).iter().filter_map(|line| line["built"].as_bool()).collect();
     assert_eq!(built, [true, false, false]);
+}
+
+#[test]
+fn names_of_brands_are_never_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    write_small_ipadic(&folder.path().join("source"));
+    let output = muhatap(folder.path(), &["dictionaries", "build", "ja", "--from", "source"], b"");
+    assert!(output.status.success(), "{output:?}");
+    let tokens = |text: &str| {
+        let output = muhatap(folder.path(), &["analyze"], text.as_bytes());
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        lines(&output)[0]["tokens"].clone()
+    };
+    assert_eq!(tokens("東京都に"), serde_json::json!(["東京", "都", "に"]));
+    let names = folder.path().join("dictionaries/names.txt");
+    std::fs::write(&names, "# our shops\n東京都\n\nひかり,便\n東京都\n").unwrap();
+    assert_eq!(tokens("東京都に"), serde_json::json!(["東京都", "に"]));
+    let output = muhatap(folder.path(), &["dictionaries", "list", "--json"], b"");
+    assert_eq!(lines(&output)[3]["names"], 2);
+    std::fs::write(&names, b"\xff\xfe").unwrap();
+    let output = muhatap(folder.path(), &["analyze"], "東京都に".as_bytes());
+    assert_eq!(lines(&output)[0]["tokens"], serde_json::json!(["東京", "都", "に"]));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("names.txt"), "{output:?}");
 }
 
 #[test]

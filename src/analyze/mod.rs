@@ -43,6 +43,7 @@ use self::language::{Detector, Script};
 use self::lexicon::{EmojiWeights, Endings, Lexicon, Mood};
 use self::linear::Linear;
 use self::segment::Words;
+pub use self::segment::names;
 pub use self::stems::Stem;
 use self::tokens::{Token, TokenKind, Tokenizer};
 pub use self::topics::Topic;
@@ -130,12 +131,19 @@ pub struct DictionaryPaths {
     pub japanese: Option<PathBuf>,
     pub chinese: Option<PathBuf>,
     pub korean: Option<PathBuf>,
+    /// A file of [`names`] of brands and products, which the dictionaries do not know and which are never cut.
+    pub names: Option<PathBuf>,
 }
 
 impl DictionaryPaths {
-    /// The three folders under `dir`, whether or not they have been built.
+    /// The three folders and the file under `dir`, whether or not they are there.
     pub fn under(dir: &std::path::Path) -> Self {
-        Self { japanese: Some(dir.join("ja")), chinese: Some(dir.join("zh")), korean: Some(dir.join("ko")) }
+        Self {
+            japanese: Some(dir.join("ja")),
+            chinese: Some(dir.join("zh")),
+            korean: Some(dir.join("ko")),
+            names: Some(dir.join("names.txt")),
+        }
     }
 }
 
@@ -202,6 +210,8 @@ impl Analyzer {
     /// Never fails: a missing dictionary is warned of once, when the first text needs it.
     pub fn new(dictionaries: &DictionaryPaths) -> Self {
         let ours = "a file of our own, read by a test";
+        let words =
+            |language, folder: &Option<PathBuf>| Words::new(language, folder.clone(), dictionaries.names.clone());
         Self {
             tokenizer: Tokenizer::default(),
             detector: Detector::read(LANGUAGE_TABLE).expect(ours),
@@ -211,9 +221,9 @@ impl Analyzer {
             stemmer: Stemmer::default(),
             topics: Topics::default(),
             alarms: Alarms::built_in().expect(ours),
-            japanese: Words::new("ja", dictionaries.japanese.clone()),
-            chinese: Words::new("zh", dictionaries.chinese.clone()),
-            korean: Words::new("ko", dictionaries.korean.clone()),
+            japanese: words("ja", &dictionaries.japanese),
+            chinese: words("zh", &dictionaries.chinese),
+            korean: words("ko", &dictionaries.korean),
         }
     }
 
@@ -221,43 +231,89 @@ impl Analyzer {
     pub fn analyze(&self, text: &str) -> Analysis {
         let read = text.char_indices().nth(LONGEST_TEXT).map_or(text, |(end, _)| &text[..end]);
         let text = &*tokens::compose(read);
-        let by_script = language::script(text);
-        let words = match &by_script {
+        let script = language::script(text);
+        let tokens = self.tokens(text, &script);
+        let language = self.language(text, script, &tokens);
+        let (sentiment, intents) = self.sentiment_and_intents(text, &tokens, &language);
+        let hashtags = self.hashtag_words(&tokens, &language);
+        Analysis {
+            stems: self.stems(&tokens, &hashtags, &language),
+            // Of the text as it came, so that their places are places in it.
+            entities: self.entities(read, &language),
+            topics: self.topics(&tokens, &hashtags, &language),
+            urgency: self.alarms.of(text, &tokens, &language.code, &sentiment),
+            tokens: tokens
+                .iter()
+                .filter(|token| token.kind != TokenKind::Mark)
+                .map(|token| tokens::lower_case(token.surface, &language.code))
+                .collect(),
+            language,
+            sentiment,
+            intents,
+        }
+    }
+
+    /// The pieces of a composed text.
+    pub fn tokens<'t>(&self, text: &'t str, script: &Script) -> Vec<Token<'t>> {
+        let words = match script {
             Script::Settled(language) => self.words_of(&language.code),
             _ => None,
         };
-        let split = words.filter(|words| words.is_there()).map(|words| move |part| words.of(part).unwrap_or_default());
-        let tokens = match &split {
-            Some(split) => self.tokenizer.tokens(text, Some(split)),
+        match words.filter(|words| words.is_there()) {
+            Some(words) => self.tokenizer.tokens(text, Some(&|part| words.of(part).unwrap_or_default())),
             None => self.tokenizer.tokens(text, None),
+        }
+    }
+
+    /// The language of a composed text, its script and its tokens known.
+    pub fn language(&self, text: &str, script: Script, tokens: &[Token<'_>]) -> Language {
+        self.detector.detect(text, script, tokens)
+    }
+
+    /// What its writer feels and wants, with the words that say so; the main intent first.
+    pub fn sentiment_and_intents(
+        &self,
+        text: &str,
+        tokens: &[Token<'_>],
+        language: &Language,
+    ) -> (Sentiment, Vec<Intent>) {
+        let Some(judge) = self.judge(&language.code) else {
+            let sentiment = sentiment::of_emoji(text, tokens, &self.lists.emoji);
+            let intents = self.lists.cues.intents(text, tokens, &sentiment);
+            return (sentiment, intents);
         };
-        let language = self.detector.detect(text, by_script, &tokens);
-        let (sentiment, intents) = match self.judge(&language.code) {
-            Some(judge) => {
-                let (mut sentiment, intents) = judge.judge(text, &tokens, language.confidence);
-                if tokens.len() <= FEW_TOKENS {
-                    self.keep_sure_reasons(text, &tokens, &language.code, &mut sentiment);
-                }
-                (sentiment, intents)
-            }
-            None => {
-                let sentiment = sentiment::of_emoji(text, &tokens, &self.lists.emoji);
-                let intents = self.lists.cues.intents(text, &tokens, &sentiment);
-                (sentiment, intents)
-            }
-        };
-        let stemmer = (language.code == "tr").then_some(&self.stemmer);
-        let hashtags = hashtag_words(&tokens, stemmer);
-        let stems = stemmer.map(|stemmer| stems::of(&tokens, &hashtags, stemmer)).unwrap_or_default();
+        let (mut sentiment, intents) = judge.judge(text, tokens, language.confidence);
+        if tokens.len() <= FEW_TOKENS {
+            self.keep_sure_reasons(text, tokens, &language.code, &mut sentiment);
+        }
+        (sentiment, intents)
+    }
+
+    /// The words of each hashtag, in lower case.
+    pub fn hashtag_words(&self, tokens: &[Token<'_>], language: &Language) -> Vec<Vec<String>> {
+        let mut splitter = Splitter::new(self.stemmer(language));
+        let hashtags = tokens.iter().filter(|token| token.kind == TokenKind::Hashtag);
+        hashtags.map(|token| splitter.words(token.surface)).collect()
+    }
+
+    /// The stems of a Turkish text; none of another.
+    pub fn stems(&self, tokens: &[Token<'_>], hashtags: &[Vec<String>], language: &Language) -> Vec<Stem> {
+        self.stemmer(language).map(|stemmer| stems::of(tokens, hashtags, stemmer)).unwrap_or_default()
+    }
+
+    /// What in a text as it came can be looked up, called or counted.
+    pub fn entities(&self, text: &str, language: &Language) -> Vec<Entity> {
+        entities::find(text, self.stemmer(language))
+    }
+
+    /// What a text is about.
+    pub fn topics(&self, tokens: &[Token<'_>], hashtags: &[Vec<String>], language: &Language) -> Vec<String> {
         let hashtags: Vec<Vec<Token<'_>>> = hashtags.iter().map(|words| tokens::words(words)).collect();
-        let topics = self.topics.of(&tokens, &hashtags, &language.code);
-        let urgency = self.alarms.of(text, &tokens, &language.code, &sentiment);
-        // Of the text as it came, so that their places are places in it.
-        let entities = entities::find(read, stemmer);
-        let tokens = tokens.iter().filter(|token| token.kind != TokenKind::Mark);
-        let tokens = tokens.map(|token| tokens::lower_case(token.surface, &language.code)).collect();
-        let topics = topics.into_iter().map(str::to_owned).collect();
-        Analysis { language, sentiment, intents, tokens, stems, entities, topics, urgency }
+        self.topics.of(tokens, &hashtags, &language.code).into_iter().map(str::to_owned).collect()
+    }
+
+    fn stemmer(&self, language: &Language) -> Option<&Stemmer> {
+        (language.code == "tr").then_some(&self.stemmer)
     }
 
     /// A text of few words may be of another language, or of none, without one of them: then a word that speaks against the
@@ -306,13 +362,6 @@ impl Analyzer {
             _ => None,
         }
     }
-}
-
-/// The words of each hashtag, in lower case.
-fn hashtag_words(tokens: &[Token<'_>], stemmer: Option<&Stemmer>) -> Vec<Vec<String>> {
-    let mut splitter = Splitter::new(stemmer);
-    let hashtags = tokens.iter().filter(|token| token.kind == TokenKind::Hashtag);
-    hashtags.map(|token| splitter.words(token.surface)).collect()
 }
 
 /// No text is surer than this; the rest would be lost in the decimals.

@@ -12,10 +12,12 @@ use lindera_dictionary::dictionary::metadata::Metadata;
 use serde_json::json;
 
 use super::UsageError;
-use crate::analyze::mecab;
+use crate::analyze::{DictionaryPaths, mecab, names};
 use crate::config::Config;
 
 /// Build and list the word dictionaries of Japanese, Chinese and Korean
+///
+/// Names of brands and products that no dictionary has are written into names.txt beside the dictionaries, one a line.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  apt install mecab-ipadic && muhatap dictionaries build ja")]
 pub struct Args {
@@ -192,6 +194,13 @@ fn list(folder: &Path, json: bool) -> Result<ExitCode, anyhow::Error> {
             );
             println!("{}  {state}  {}  {from}", dictionary.code(), built.display());
         }
+    }
+    let file = DictionaryPaths::under(folder).names.context("the folder has a file of names")?;
+    let names = names(&file).with_context(|| format!("{} cannot be read: mend or remove it", file.display()))?;
+    if json {
+        println!("{}", json!({ "names": names.len(), "file": file }));
+    } else {
+        println!("names of brands and products, never cut: {} in {}", names.len(), file.display());
     }
     Ok(ExitCode::SUCCESS)
 }
