@@ -59,9 +59,12 @@ pub struct Pieces<'t> {
     pub words: Vec<Option<Hash>>,
 }
 
-impl Reader<'_> {
+impl<'l> Reader<'l> {
     /// The tokens of a text, looked up; of a long one, those of its beginning.
-    pub fn pieces<'t>(&self, tokens: &'t [Token<'t>]) -> Pieces<'t> {
+    pub fn pieces<'t>(&self, tokens: &'t [Token<'t>]) -> Pieces<'t>
+    where
+        'l: 't,
+    {
         let tokens = &tokens[..tokens.len().min(TOKENS_READ)];
         let word = |token: &Token<'_>| key(token).map(|key| hash(b'w', key.as_bytes()));
         Pieces { known: sentiment::look_up(tokens, self.words, self.emoji), words: tokens.iter().map(word).collect() }

@@ -1,9 +1,11 @@
 //! Tells mood and intents of a text with a linear model, and names the words that made the mood, with their exact weights.
 
+use std::ops::Range;
+
 use super::features::{Hash, Pieces, Reader};
 use super::linear::{INTENTS, Linear, MOODS, POLARITY, moods, softmax};
 use super::measure::{largest, named};
-use super::sentiment::Known;
+use super::sentiment::{self, Known};
 use super::tokens::{Token, TokenKind};
 use super::{Intent, Reason, Sentiment, base_of, four_decimals, score_of, two_decimals};
 use crate::model::{IntentLabel, SentimentLabel};
@@ -25,8 +27,8 @@ struct Reading<'t> {
     pieces: Pieces<'t>,
     /// What each token says alone of good or bad.
     own: Vec<f32>,
-    /// What the lists say of good or bad.
-    listed: f32,
+    /// The places of each sentence and what the lists say of good or bad in it.
+    sentences: Vec<(Range<usize>, f32)>,
     moods: [f32; MOODS],
     intents: [f32; INTENTS],
 }
@@ -38,7 +40,7 @@ struct Word<'t> {
     weight: f32,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
     /// The mood and the intents of a composed text. `certainty` is that of its language.
     pub fn judge(&self, text: &str, tokens: &[Token<'_>], certainty: f64) -> (Sentiment, Vec<Intent>) {
         let reading = self.read(tokens);
@@ -74,7 +76,10 @@ impl Judge<'_> {
         score_of(weight_of(self.odds(tokens).0[POLARITY]))
     }
 
-    fn read<'t>(&self, tokens: &'t [Token<'t>]) -> Reading<'t> {
+    fn read<'t>(&self, tokens: &'t [Token<'t>]) -> Reading<'t>
+    where
+        'a: 't,
+    {
         let pieces = self.reader.pieces(tokens);
         let Linear { moods, intents } = self.model;
         let (mut all_moods, mut all_intents) = ([0.0; MOODS], [0.0; INTENTS]);
@@ -92,14 +97,18 @@ impl Judge<'_> {
             moods.add(hash, 1.0, &mut all_moods);
             intents.add(hash, 1.0, &mut all_intents);
         });
-        let mut listed = [0.0; MOODS];
-        self.reader.moods(&pieces.known, |hash, value, _, _| {
-            moods.add(hash, value, &mut listed);
-            intents.add(hash, value, &mut all_intents);
-        });
-        all_moods = std::array::from_fn(|head| all_moods[head] + listed[head]);
+        let mut sentences = Vec::new();
+        for sentence in sentiment::sentences(&pieces.known) {
+            let mut listed = [0.0; MOODS];
+            self.reader.moods(&pieces.known[sentence.clone()], |hash, value, _, _| {
+                moods.add(hash, value, &mut listed);
+                intents.add(hash, value, &mut all_intents);
+            });
+            all_moods = std::array::from_fn(|head| all_moods[head] + listed[head]);
+            sentences.push((sentence, listed[POLARITY]));
+        }
         self.reader.cues(tokens, |hash, value| intents.add(hash, value, &mut all_intents));
-        Reading { pieces, own, listed: listed[POLARITY], moods: all_moods, intents: all_intents }
+        Reading { pieces, own, sentences, moods: all_moods, intents: all_intents }
     }
 
     /// The words with their weights, the strongest first.
@@ -152,33 +161,34 @@ impl Judge<'_> {
         let alone: f32 = places.iter().map(|place| reading.own[*place]).sum();
         let change = self.change_of_pairs(hashes, &places) - alone;
         let falls = |change: f32| if word.weight > 0.0 { change <= 0.0 } else { change >= 0.0 };
-        if !known.iter().any(Known::says_something) {
-            return falls(change);
-        }
         let listed = |known: &[Known<'_>]| {
             let mut listed = 0.0;
             self.reader.moods(known, |hash, value, _, _| listed += self.polarity(hash, value));
-            listed - reading.listed
+            listed
         };
-        let comma = Token { kind: TokenKind::Mark, surface: ",", start: 0, key: String::new() };
-        let mut rest = known.clone();
-        for place in &places {
-            rest[*place] = Known::nothing_of(&comma, self.reader.words);
+        let comma = Token { kind: TokenKind::Mark, surface: ",", start: 0, key: String::new(), drawn_out: false };
+        let (mut without, mut with_comma) = (change, change);
+        // The lists read each sentence by itself.
+        for (sentence, before) in &reading.sentences {
+            let known = &known[sentence.clone()];
+            let is_here = |place: &usize| sentence.contains(place);
+            if !places.iter().any(is_here) || !known.iter().any(Known::says_something) {
+                continue;
+            }
+            let mut rest = known.to_vec();
+            for place in places.iter().copied().filter(is_here) {
+                rest[place - sentence.start] = Known::nothing_of(&comma, self.reader.words);
+            }
+            with_comma += listed(&rest) - before;
+            rest.retain(|known| !std::ptr::eq(known.token, &comma));
+            without += listed(&rest) - before;
         }
-        if !falls(change + listed(&rest)) {
-            return false;
-        }
-        let mut place = 0;
-        rest.retain(|_| {
-            place += 1;
-            places.binary_search(&(place - 1)).is_err()
-        });
-        falls(change + listed(&rest))
+        falls(without) && falls(with_comma)
     }
 
     /// What pairs of words say more of good or bad when the words at `places` are not there: marks do not part a pair.
     fn change_of_pairs(&self, hashes: &[Option<Hash>], places: &[usize]) -> f32 {
-        let word_in = |mut range: std::ops::Range<usize>| range.find(|place| hashes[*place].is_some());
+        let word_in = |mut range: Range<usize>| range.find(|place| hashes[*place].is_some());
         let word_before = |place: usize| (0..place).rev().find(|place| hashes[*place].is_some());
         let pair = |left: Option<usize>, right: Option<usize>| {
             let pair = self.reader.pair(hashes[left?]?, hashes[right?]?)?;

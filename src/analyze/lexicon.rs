@@ -34,8 +34,9 @@ struct Entry<V> {
     letters: Option<String>,
 }
 
+/// Several words of a list, found by the first.
 #[derive(Debug, Clone, PartialEq)]
-struct Phrase<V> {
+pub struct Phrase<V> {
     /// The words between the first and the last, folded.
     words: Vec<Box<str>>,
     last: Box<str>,
@@ -187,19 +188,23 @@ impl<V: Copy> Lexicon<V> {
     /// What the list knows of the text from token `at` on: the longest phrase, or else the word.
     pub fn find(&self, tokens: &[Token<'_>], at: usize) -> Option<Found<V>> {
         let token = tokens.get(at)?;
-        self.phrase_at(at, |index| tokens.get(index)).or_else(|| self.find_word(token))
+        self.phrase_at(self.phrases(token), at, |index| tokens.get(index)).or_else(|| self.find_word(token))
     }
 
-    /// The longest phrase of several words that begins at `at` of the tokens `token` gives.
-    pub fn phrase_at<'t>(&self, at: usize, token: impl Fn(usize) -> Option<&'t Token<'t>>) -> Option<Found<V>> {
-        let first = token(at).filter(|token| self.phrase_lengths.may_have(&token.key))?;
-        let phrases = self.phrases.get(first.key.as_str())?;
+    /// The phrases of several words that begin with this one, the longest first.
+    pub fn phrases(&self, first: &Token<'_>) -> &[Phrase<V>] {
+        let may = self.phrase_lengths.may_have(&first.key);
+        may.then(|| self.phrases.get(first.key.as_str())).flatten().map_or(&[], Vec::as_slice)
+    }
+
+    /// The first of `phrases` whose other words follow `at` among the tokens that `token` gives.
+    pub fn phrase_at<'t>(
+        &self,
+        phrases: &[Phrase<V>],
+        at: usize,
+        token: impl Fn(usize) -> Option<&'t Token<'t>>,
+    ) -> Option<Found<V>> {
         phrases.iter().find_map(|phrase| self.phrase(phrase, at, &token))
-    }
-
-    /// Whether a phrase of several words begins with this one.
-    pub fn begins_phrase(&self, token: &Token<'_>) -> bool {
-        self.phrase_lengths.may_have(&token.key) && self.phrases.contains_key(token.key.as_str())
     }
 
     /// What the list knows of a word alone.
@@ -253,29 +258,28 @@ impl<V: Copy> Lexicon<V> {
         if let Some((entry, ending)) = self.look_up(&token.key, token) {
             return Some((entry, ending, false));
         }
-        let (twice, once) = shortened(&token.key)?;
+        let (twice, once) = token.drawn_out.then(|| shortened(&token.key)).flatten()?;
         let by = |key: &str| self.look_up(key, token).map(|(entry, ending)| (entry, ending, true));
         by(&twice).or_else(|| by(&once))
     }
 
     fn look_up(&self, key: &str, token: &Token<'_>) -> Option<(&Entry<V>, Ending)> {
-        // The longest stem that leaves lawful endings: "ilgisizlik" is not "ilgi".
-        let mut end = key.len();
-        let lengths = self.lengths.of(key);
-        while end >= 2 && lengths != 0 {
-            if lengths & (1 << end.min(LONGEST_STEM)) != 0 && key.is_char_boundary(end) {
-                let entries = self.words.get(&key[..end]).map_or(&[] as &[Entry<V>], Vec::as_slice);
-                for entry in entries {
-                    let written = entry
-                        .letters
-                        .as_ref()
-                        .is_none_or(|letters| lower_case(token.surface, "tr").starts_with(letters));
-                    if let Some(ending) = self.ending(entry, &key[..end], &key[end..]).filter(|_| written) {
-                        return Some((entry, ending));
-                    }
+        // The longest stem that leaves lawful endings: "ilgisizlik" is not "ilgi". Keys are shorter than LONGEST_STEM.
+        let mut lengths = self.lengths.of(key) & ((2 << key.len().min(LONGEST_WORD)) - 1);
+        while lengths != 0 {
+            let end = lengths.ilog2() as usize;
+            lengths ^= 1 << end;
+            if !key.is_char_boundary(end) {
+                continue;
+            }
+            let entries = self.words.get(&key[..end]).map_or(&[] as &[Entry<V>], Vec::as_slice);
+            for entry in entries {
+                let written =
+                    entry.letters.as_ref().is_none_or(|letters| lower_case(token.surface, "tr").starts_with(letters));
+                if let Some(ending) = self.ending(entry, &key[..end], &key[end..]).filter(|_| written) {
+                    return Some((entry, ending));
                 }
             }
-            end -= 1;
         }
         self.english.then(|| self.changed_english(key)).flatten().map(|entry| (entry, Ending::default()))
     }
@@ -340,11 +344,6 @@ fn found<V: Copy>(entry: &Entry<V>, tokens: usize, ending: Ending, elongated: bo
 
 /// "guzelll" with drawn-out letters taken back, to two and to one; `None` when no letter stands three times or twice at the end.
 fn shortened(key: &str) -> Option<(String, String)> {
-    let letters = key.as_bytes();
-    let thrice = letters.windows(3).any(|three| three[0] == three[1] && three[1] == three[2]);
-    if key.is_ascii() && !thrice && letters.last() != letters.iter().nth_back(1) {
-        return None;
-    }
     let mut twice = String::with_capacity(key.len());
     let mut once = String::with_capacity(key.len());
     let mut characters = key.chars().peekable();

@@ -1,6 +1,8 @@
 //! Scores the mood of a text from word lists, with negation and emphasis, and names the words that make the score.
 
-use super::lexicon::{EmojiWeights, Found, Lexicon, Mood};
+use std::ops::Range;
+
+use super::lexicon::{EmojiWeights, Found, Lexicon, Mood, Phrase};
 use super::suffixes;
 use super::tokens::{Token, TokenKind};
 use super::{Reason, Sentiment, score_of, two_decimals};
@@ -38,8 +40,8 @@ pub struct Span {
 pub struct Known<'t> {
     pub token: &'t Token<'t>,
     pub word: Option<Found<Mood>>,
-    /// A phrase of the list may begin here.
-    pub begins_phrase: bool,
+    /// The phrases of the list that may begin here.
+    phrases: &'t [Phrase<Mood>],
     pub emoji: Option<f64>,
     role: Role,
 }
@@ -92,27 +94,27 @@ fn turkish_role(key: &str) -> Role {
 impl<'t> Known<'t> {
     /// A token that no list knows.
     pub fn nothing_of(token: &'t Token<'t>, words: Words<'_>) -> Self {
-        Self { token, word: None, begins_phrase: false, emoji: None, role: Role::of(token, words) }
+        Self { token, word: None, phrases: &[], emoji: None, role: Role::of(token, words) }
     }
 
     /// Whether it can be where a span begins.
     pub fn says_something(&self) -> bool {
-        self.word.is_some() || self.begins_phrase || self.emoji.is_some()
+        self.word.is_some() || !self.phrases.is_empty() || self.emoji.is_some()
     }
 }
 
 /// Looks up every token.
-pub fn look_up<'t>(tokens: &'t [Token<'t>], words: Words<'_>, emoji: &EmojiWeights) -> Vec<Known<'t>> {
+pub fn look_up<'t>(tokens: &'t [Token<'t>], words: Words<'t>, emoji: &EmojiWeights) -> Vec<Known<'t>> {
     tokens
         .iter()
         .map(|token| {
-            let (word, begins_phrase) = match words {
+            let (word, phrases) = match words {
                 Words::Turkish(lexicon) | Words::English(lexicon) if token.is_word() => {
-                    (lexicon.find_word(token), lexicon.begins_phrase(token))
+                    (lexicon.find_word(token), lexicon.phrases(token))
                 }
-                _ => (None, false),
+                _ => (None, &[] as &[_]),
             };
-            Known { word, begins_phrase, emoji: emoji.weight(token), ..Known::nothing_of(token, words) }
+            Known { word, phrases, emoji: emoji.weight(token), ..Known::nothing_of(token, words) }
         })
         .collect()
 }
@@ -132,6 +134,16 @@ pub fn of_emoji(text: &str, tokens: &[Token<'_>], emoji: &EmojiWeights) -> Senti
     // Nobody read the words; an emoji is a hint.
     let confidence = two_decimals(if because.is_empty() { 0.2 } else { 0.25 + 0.25 * score.abs() });
     Sentiment { label, score, confidence, base: 0.0, because }
+}
+
+/// The places of each sentence, which no span crosses and no contrast reaches beyond.
+pub fn sentences(tokens: &[Known<'_>]) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    tokens.split_inclusive(|known| known.role == Role::Sentence).map(move |sentence| {
+        let from = start;
+        start += sentence.len();
+        from..start
+    })
 }
 
 /// The words a list knows with their weights, negation and contrast taken into account, in the order of the text.
@@ -156,10 +168,8 @@ fn plain_spans(tokens: &[Known<'_>], words: Words<'_>) -> Vec<Span> {
         }
         let free_from = spans.last().map_or(0, |span| span.until);
         let found = match words {
-            Words::Turkish(lexicon) | Words::English(lexicon) => tokens[at]
-                .begins_phrase
-                .then(|| lexicon.phrase_at(at, |index| tokens.get(index).map(|known| known.token)))
-                .flatten()
+            Words::Turkish(lexicon) | Words::English(lexicon) => lexicon
+                .phrase_at(tokens[at].phrases, at, |index| tokens.get(index).map(|known| known.token))
                 .or(tokens[at].word),
             _ => None,
         };

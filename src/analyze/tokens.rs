@@ -32,6 +32,8 @@ pub struct Token<'t> {
     pub start: usize,
     /// [`search_fold`] of the surface: the same however Turkish letters were typed.
     pub key: String,
+    /// Whether a letter stands three times in a row in the key, or twice at its end: "guzelll".
+    pub drawn_out: bool,
 }
 
 impl Token<'_> {
@@ -262,7 +264,15 @@ fn token(kind: TokenKind, text: &str, start: usize, end: usize) -> Token<'_> {
         TokenKind::Hashtag => search_fold(surface.trim_start_matches(['#', '＃'])),
         _ => search_fold(surface),
     };
-    Token { kind, surface, start, key }
+    let drawn_out = is_drawn_out(&key);
+    Token { kind, surface, start, key, drawn_out }
+}
+
+/// Of letters beyond ASCII it may say so of one that is not.
+fn is_drawn_out(key: &str) -> bool {
+    let letters = key.as_bytes();
+    let thrice = || letters.windows(3).any(|three| three[0] == three[1] && three[1] == three[2]);
+    !key.is_ascii() || letters.len() > 1 && (letters.last() == letters.iter().nth_back(1) || thrice())
 }
 
 /// The special piece that starts here, and its length in bytes.

@@ -60,6 +60,9 @@ pub enum EntityKind {
 /// The entities of a text in their order; none overlap. Hashtags without capitals are split by the words of `stemmer`.
 pub fn find(text: &str, stemmer: Option<&Stemmer>) -> Vec<Entity> {
     let mut found = Vec::new();
+    if !may_have_any(text) {
+        return found;
+    }
     let mut words = Recent::default();
     let mut reaches = Reaches::of(text);
     let mut at = 0;
@@ -94,6 +97,14 @@ pub fn find(text: &str, stemmer: Option<&Stemmer>) -> Vec<Entity> {
         at += character.len_utf8();
     }
     found
+}
+
+/// Whether a text has a sign or a digit without which there is no entity: most have none.
+fn may_have_any(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.iter().any(|byte| byte.is_ascii_digit() || matches!(byte, b'@' | b'#' | b'/'))
+        || bytes.windows(2).any(|pair| matches!(pair, [b'w' | b'W', b'.']))
+        || text.contains(['＠', '＃'])
 }
 
 /// The addresses and phone numbers of a text, handed out by where they start.

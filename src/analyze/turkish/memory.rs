@@ -1,58 +1,52 @@
-//! Readings of words met lately: a few thousand words are most of what people write.
+//! What was found of words met lately: a few thousand words are most of what people write.
 
 use std::sync::Mutex;
-
-use super::Reading;
-
-/// How many words are remembered; each word has one place, so that memory is bounded.
-const PLACES: usize = 16_384;
 
 /// Longer words, in bytes, are hardly met twice.
 const LONGEST: usize = 40;
 
 #[derive(Debug)]
-struct Remembered {
+struct Remembered<T> {
     word: Box<str>,
-    reading: Reading,
+    found: T,
 }
 
-/// Remembers readings; shared by every thread.
+/// Remembers what was found of words; shared by every thread. Each word has one place, so that memory is bounded.
 #[derive(Debug)]
-pub struct Memory {
-    places: Box<[Mutex<Option<Remembered>>]>,
+pub struct Memory<T> {
+    places: Box<[Mutex<Option<Remembered<T>>>]>,
 }
 
-impl Default for Memory {
-    fn default() -> Self {
-        Self { places: (0..PLACES).map(|_| Mutex::new(None)).collect() }
+impl<T: Clone> Memory<T> {
+    /// For as many words, or fewer.
+    pub fn of(places: usize) -> Self {
+        Self { places: (0..places.max(1)).map(|_| Mutex::new(None)).collect() }
     }
-}
 
-impl Memory {
-    /// The reading of `word`, made by `read` unless it is remembered. A place that another thread is at is passed by.
-    pub fn reading(&self, word: &str, read: impl FnOnce() -> Reading) -> Reading {
+    /// What `find` finds of `word`, unless it is remembered. A place that another thread is at is passed by.
+    pub fn recall(&self, word: &str, find: impl FnOnce() -> T) -> T {
         if word.len() > LONGEST {
-            return read();
+            return find();
         }
-        let place = &self.places[place_of(word)];
+        let place = &self.places[hash(word) % self.places.len()];
         if let Ok(Some(known)) = place.try_lock().as_deref()
             && *known.word == *word
         {
-            return known.reading.clone();
+            return known.found.clone();
         }
-        let reading = read();
+        let found = find();
         if let Ok(mut place) = place.try_lock() {
-            *place = Some(Remembered { word: word.into(), reading: reading.clone() });
+            *place = Some(Remembered { word: word.into(), found: found.clone() });
         }
-        reading
+        found
     }
 }
 
-fn place_of(word: &str) -> usize {
+fn hash(word: &str) -> usize {
     let hash = word
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    (hash >> 32) as usize % PLACES
+    (hash >> 32) as usize
 }
 
 #[cfg(test)]
@@ -69,7 +63,7 @@ mod tests {
         let pairs = || syllables.iter().flat_map(|one| syllables.iter().map(move |other| format!("{one}{other}")));
         // More words than places, each twice.
         let words: Vec<String> =
-            pairs().flat_map(|one| pairs().map(move |other| format!("{one}{other}"))).take(20_000).collect();
+            pairs().flat_map(|one| pairs().map(move |other| format!("{one}{other}"))).take(40_000).collect();
         for word in words.iter().chain(&words) {
             assert_eq!(stemmer.read(word), stemmer.read_anew(word), "{word}");
         }

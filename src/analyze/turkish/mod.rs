@@ -45,6 +45,11 @@ const LONGEST: usize = 40;
 const LONGEST_JOINED: usize = 30;
 const SHORTEST_JOINED: usize = 3;
 
+/// Words whose readings are remembered.
+const READINGS: usize = 32_768;
+/// Hashtags whose words are remembered.
+const SPLITS: usize = 1024;
+
 /// A spelling is certain when the next best is this much less likely, in nats.
 const CERTAIN: f32 = 3.0;
 
@@ -53,7 +58,8 @@ const CERTAIN: f32 = 3.0;
 pub struct Stemmer {
     lexicon: Lexicon,
     endings: Endings,
-    memory: Memory,
+    readings: Memory<Reading>,
+    splits: Memory<Option<Vec<String>>>,
 }
 
 impl Default for Stemmer {
@@ -66,7 +72,8 @@ impl Default for Stemmer {
         Self {
             lexicon: Lexicon::parse(&lists).expect("word lists of our own, read by a test"),
             endings: Endings::new(),
-            memory: Memory::default(),
+            readings: Memory::of(READINGS),
+            splits: Memory::of(SPLITS),
         }
     }
 }
@@ -74,7 +81,7 @@ impl Default for Stemmer {
 impl Stemmer {
     /// Reads one word, already in Turkish lower case.
     pub fn read(&self, word: &str) -> Reading {
-        self.memory.reading(word, || self.read_anew(word))
+        self.readings.recall(word, || self.read_anew(word))
     }
 
     fn read_anew(&self, word: &str) -> Reading {
@@ -125,6 +132,10 @@ impl Stemmer {
     /// The words a text without spaces is made of, in Turkish lower case; `None` unless there is only one likely way to cut it
     /// into two or more words that are known.
     pub fn split(&self, joined: &str) -> Option<Vec<String>> {
+        self.splits.recall(joined, || self.split_anew(joined))
+    }
+
+    fn split_anew(&self, joined: &str) -> Option<Vec<String>> {
         let characters: Vec<char> = joined.chars().collect();
         let length = characters.len();
         if !(6..=LONGEST_JOINED).contains(&length) {
