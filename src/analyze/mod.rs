@@ -373,6 +373,15 @@ fn score_of(sum: f64) -> f64 {
     four_decimals(sum.tanh()).clamp(-SUREST, SUREST)
 }
 
+/// The score of a mood that a person tells, as sure as any.
+pub fn told_score(label: SentimentLabel) -> f64 {
+    match label {
+        SentimentLabel::Negative => -SUREST,
+        SentimentLabel::Neutral => 0.0,
+        SentimentLabel::Positive => SUREST,
+    }
+}
+
 /// What a score rests on beside the words that are named.
 pub fn base_of(score: f64, because: &[Reason]) -> f64 {
     let named: f64 = because.iter().map(|reason| reason.weight).sum();
