@@ -12,7 +12,7 @@ use crate::store::inbox::{LARGEST_PAGE, MentionFilter};
 use crate::store::{Store, StoreError};
 
 /// What became of a brand's corrections in one language.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Lesson {
     pub brand: String,
     pub language: String,
@@ -21,7 +21,7 @@ pub struct Lesson {
     pub rested: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
     /// No built-in model judges this language.
     NoModel {

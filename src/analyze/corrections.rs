@@ -23,7 +23,7 @@ pub const MOST_CORRECTIONS: usize = 5_000;
 /// The most uncorrected mentions that stand against them: the newest.
 pub const MOST_UNCORRECTED: usize = 1_000;
 /// How far a weight may go, in log-odds: the standard deviation it is believed to have. 0 is no delta.
-const STRENGTHS: [f32; 4] = [0.0, 0.05, 0.1, 0.2];
+const STRENGTHS: [f32; 5] = [0.0, 0.05, 0.1, 0.2, 0.4];
 const EPOCHS: usize = 20;
 const RATE: f32 = 0.1;
 /// A gain in log loss counts from so many of its standard errors on: less may be chance.
@@ -66,6 +66,8 @@ pub struct Outcome {
     pub before: Figures,
     /// With what is learnt from the other parts of the corrections; as before where there is no delta.
     pub after: Figures,
+    /// Of moods and of intents: the standard deviation, in log-odds, that a weight is believed to have; 0 for what is not learnt.
+    pub strengths: (f32, f32),
     /// Missing where there are too few corrections, or where no strength tells those held out better.
     pub delta: Option<Delta>,
     /// Uncorrected mentions that were looked at, and how many of them the delta judges otherwise than the model.
@@ -84,12 +86,14 @@ impl Analyzer {
         let trial = Trial::run(&teacher);
         let before = trial.figures(0, 0);
         let (moods, intents) = if different < FEWEST { (0, 0) } else { trial.best() };
-        let delta = teacher.teach(STRENGTHS[moods], STRENGTHS[intents], |_| true);
+        let strengths = (STRENGTHS[moods], STRENGTHS[intents]);
+        let delta = teacher.teach(strengths.0, strengths.1, |_| true);
         let changed = anchors.iter().filter(|anchor| anchor.said(judge.model, &delta) != anchor.said_before()).count();
         Some(Outcome {
             different,
             before,
             after: trial.figures(moods, intents),
+            strengths,
             delta: ((moods, intents) != (0, 0)).then_some(delta),
             uncorrected: anchors.len(),
             changed,
@@ -439,5 +443,151 @@ impl Trial {
         let mean = gains.iter().sum::<f64>() / count.max(1.0);
         let variance = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
         gains.len() >= FEWEST && mean > SURE * (variance / count).sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::analyze::DictionaryPaths;
+
+    const WORDS: [&str; 24] = [
+        "kargo",
+        "gelmedi",
+        "harika",
+        "teşekkürler",
+        "bekliyorum",
+        "iade",
+        "fatura",
+        "neden",
+        "çok",
+        "kötü",
+        "güzel",
+        "hızlı",
+        "sipariş",
+        "uygulama",
+        "açılmıyor",
+        "fiyat",
+        "nedir",
+        "mağaza",
+        "bravo",
+        "yine",
+        "rezalet",
+        "memnunum",
+        "değil",
+        "lütfen",
+    ];
+
+    fn analyzer() -> &'static Analyzer {
+        static ANALYZER: LazyLock<Analyzer> = LazyLock::new(|| Analyzer::new(&DictionaryPaths::default()));
+        &ANALYZER
+    }
+
+    /// Corrections by a rule of the brand's own, by nobody's rule, and everything between; some contradict each other.
+    fn corrections() -> impl Strategy<Value = Vec<Corrected>> {
+        let words = proptest::collection::vec(proptest::sample::select(&WORDS[..]), 2..9);
+        let one = (words, 0..SentimentLabel::ALL.len(), 0..INTENTS, 0..10_u8, any::<bool>());
+        (proptest::collection::vec(one, 15..70), 0..=10_u8).prop_map(|(rows, noise)| {
+            let corrected = |(words, mood, intent, dice, both): (Vec<&str>, usize, usize, u8, bool)| {
+                // The brand's rule: who waits or asks for a price complains, whatever the words say otherwise.
+                let waits = words.iter().any(|word| ["bekliyorum", "fiyat", "bravo"].contains(word));
+                let by_rule =
+                    if waits { (0, IntentLabel::Complaint as usize) } else { (2, IntentLabel::Praise as usize) };
+                let (mood, intent) = if dice < noise { (mood, intent) } else { by_rule };
+                Corrected {
+                    text: words.join(" "),
+                    sentiment: Some(SentimentLabel::ALL[mood]),
+                    intents: both.then(|| vec![IntentLabel::ALL[intent]]),
+                }
+            };
+            let mut rows: Vec<Corrected> = rows.into_iter().map(corrected).collect();
+            let again = rows[..rows.len() / 5].to_vec();
+            rows.extend(again.into_iter().map(|row| Corrected { sentiment: Some(SentimentLabel::Neutral), ..row }));
+            rows
+        })
+    }
+
+    /// Each correction told, by the judge that mentions are told by, with what the other parts teach; added up as log
+    /// losses and right answers.
+    fn told_by_the_judge(corrected: &[Corrected], strengths: (f32, f32)) -> [(f64, usize); 2] {
+        let analyzer = analyzer();
+        let plain = analyzer.judge("tr", None).expect("Turkish has a model");
+        let (lessons, _) = analyzer.lessons(&plain, corrected, &[]);
+        let teacher = Teacher::new(plain.model, &lessons, &[]);
+        let mut sums = [(0.0, 0); 2];
+        for fold in 0..FOLDS {
+            let delta = teacher.teach(strengths.0, strengths.1, |lesson| fold_of(&lesson.example) != fold);
+            let judge = Judge { delta: Some(&delta), ..plain };
+            for (lesson, row) in lessons.iter().zip(corrected).filter(|(lesson, _)| fold_of(&lesson.example) == fold) {
+                let text = compose(&row.text);
+                let (odds, intents) = judge.odds(&analyzer.tokenizer.tokens(&text, None));
+                let told = Told::of(lesson, &odds, &intents);
+                for (sum, loss, right) in
+                    [(0, told.mood_loss, told.mood_right), (1, told.intent_loss, told.intent_right)]
+                {
+                    sums[sum].0 += loss.unwrap_or_default();
+                    sums[sum].1 += usize::from(right);
+                }
+            }
+        }
+        sums
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// The promise: whatever people say, and be it that they contradict each other, a delta that is kept tells
+        /// corrections it was not learnt from no worse than the built-in model, by log loss and by accuracy.
+        #[test]
+        fn a_kept_delta_never_tells_held_out_corrections_worse(corrected in corrections()) {
+            let outcome = analyzer().learn("tr", &corrected, &[]).expect("Turkish has a model");
+            prop_assert_eq!(outcome.delta.is_some(), outcome.strengths != (0.0, 0.0));
+            prop_assert!(outcome.delta.is_none() || outcome.different >= FEWEST);
+            let before = told_by_the_judge(&corrected, (0.0, 0.0));
+            let after = told_by_the_judge(&corrected, outcome.strengths);
+            for (before, after) in before.iter().zip(&after) {
+                // Sums of floats in another order differ in their last digits.
+                prop_assert!(after.0 <= before.0 + 1e-3, "log loss {} -> {}: {outcome:?}", before.0, after.0);
+                prop_assert!(after.1 >= before.1, "right {} -> {}: {outcome:?}", before.1, after.1);
+            }
+            prop_assert_eq!(&analyzer().learn("tr", &corrected, &[]), &Some(outcome), "the same again gives the same");
+        }
+    }
+
+    #[test]
+    fn a_rule_of_the_brand_is_learnt() {
+        let mut dice = Dice::new(7);
+        let corrected: Vec<Corrected> = (0..120)
+            .map(|_| {
+                let words: Vec<&str> = (0..6).map(|_| WORDS[dice.below(WORDS.len())]).collect();
+                let ironic = words.contains(&"harika");
+                let sentiment = Some(if ironic { SentimentLabel::Negative } else { SentimentLabel::Neutral });
+                Corrected { text: words.join(" "), sentiment, intents: None }
+            })
+            .collect();
+        let outcome = analyzer().learn("tr", &corrected, &[]).expect("Turkish has a model");
+        assert!(outcome.after.moods.accuracy > outcome.before.moods.accuracy + 0.1, "{outcome:?}");
+        assert!(outcome.delta.is_some_and(|delta| delta.intents.is_empty()), "nobody spoke of intents");
+    }
+
+    #[test]
+    fn a_language_without_a_model_and_too_few_corrections_teach_nothing() {
+        let corrected =
+            Corrected { text: "Wo ist es?".to_owned(), sentiment: Some(SentimentLabel::Negative), intents: None };
+        assert_eq!(analyzer().learn("de", &[corrected], &[]), None);
+        let copies: Vec<Corrected> = (0..50)
+            .map(|number| Corrected {
+                text: format!("Kargom {number} gündür gelmedi, kimse cevap vermiyor"),
+                sentiment: Some(SentimentLabel::Positive),
+                intents: None,
+            })
+            .collect();
+        let outcome = analyzer().learn("tr", &copies, &[]).expect("Turkish has a model");
+        assert!(outcome.delta.is_none() && outcome.different < FEWEST, "copies are one: {outcome:?}");
+        assert_eq!(analyzer().learn("tr", &[], &[]).and_then(|outcome| outcome.delta), None);
     }
 }

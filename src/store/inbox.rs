@@ -103,7 +103,8 @@ pub struct MentionRow {
     pub deleted_at: Option<Timestamp>,
     pub received_at: Timestamp,
     pub language: Language,
-    /// As a person corrected it, else as the analysis says.
+    /// As a person corrected it, else as the analysis says. A mood that is a person's alone has the score -0.9999, 0 or 0.9999,
+    /// and no words behind it.
     pub sentiment: Sentiment,
     /// The main one first; as a person corrected them, else as the analysis says.
     pub intents: Vec<Intent>,

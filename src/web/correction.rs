@@ -95,7 +95,7 @@ fn control(console: &Console, mention: &MentionRow) -> Markup {
                         }
                     }
                     fieldset {
-                        legend.label { (console.t(Text::OtherIntents)) }
+                        legend.label { (console.t(Text::FurtherIntents)) }
                         div.choices {
                             @for label in IntentLabel::ALL.iter().filter(|label| **label != IntentLabel::Other) {
                                 label.check {

@@ -227,13 +227,13 @@ texts! {
     Correct: "Düzelt", "Correct";
     CorrectHint: "Duygu ya da niyet yanlışsa doğrusunu seçin; süzgeçler, sayılar ve grafikler ona uyar.", "If the mood or an intent is wrong, choose the right one; filters, counts and charts follow it.";
     MainIntent: "Asıl niyet", "Main intent";
-    OtherIntents: "Yanı sıra", "Besides";
+    FurtherIntents: "Ek niyetler", "Further intents";
     OtherBeside: "“Diğer”, hiçbir niyetin uymadığı anlamına gelir: tek başına seçin ya da başka bir asıl niyet seçin.", "“Other” means that no intent fits: choose it alone, or choose another main intent.";
     Corrected: "Düzeltildi", "Corrected";
     CorrectedBy: "düzelten: {0}", "by {0}";
     AnalysisSaid: "Analiz şöyle demişti: {0}", "The analysis had said: {0}";
     CorrectionOutdated: "Düzeltme geçersiz kaldı", "Correction outdated";
-    CorrectionOutdatedMore: "Yazarı metni sonradan değiştirdi; yeni metin yeniden çözümlendi. Önceki düzeltme ({0}): {1}. Hâlâ doğruysa “Düzelt” ile yeniden kaydedin.", "Its author changed the text since, and the new text was analysed again. The earlier correction ({0}): {1}. If it still holds, save it again with “Correct”.";
+    CorrectionOutdatedMore: "Yazarı metni sonradan değiştirdi; yeni metin yeniden analiz edildi. Önceki düzeltme ({0}): {1}. Hâlâ doğruysa “Düzelt” ile yeniden kaydedin.", "Its author changed the text since, and the new text was analysed again. The earlier correction ({0}): {1}. If it still holds, save it again with “Correct”.";
     TakeBackCorrection: "Düzeltmeyi geri al", "Take the correction back";
     InternalNote: "İç not", "Internal note";
     InternalNotes: "İç notlar", "Internal notes";
