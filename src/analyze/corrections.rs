@@ -166,19 +166,14 @@ impl Lesson {
 }
 
 fn raised<'f, const K: usize>(
-    mut odds: [f32; K],
+    odds: [f32; K],
     scales: &[f32; K],
     table: &Table<K>,
     features: impl Iterator<Item = &'f (Hash, f32)>,
 ) -> [f32; K] {
-    if !table.is_empty() {
-        let mut sums = [0.0; K];
-        features.for_each(|(feature, value)| table.add_all(&[*feature], *value, &mut sums));
-        for head in 0..K {
-            odds[head] += scales[head] * sums[head];
-        }
-    }
-    odds
+    let mut sums = [0.0; K];
+    features.for_each(|(feature, value)| table.add_all(&[*feature], *value, &mut sums));
+    std::array::from_fn(|head| odds[head] + scales[head] * sums[head])
 }
 
 /// The mood and the main intent that log-odds come to.

@@ -37,8 +37,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-pub use self::entities::{Entity, EntityKind, is_iban};
 use self::delta::Learnt;
+pub use self::entities::{Entity, EntityKind, is_iban};
 use self::features::{Kinds, Reader};
 use self::hashtags::Splitter;
 use self::intents::Cues;
@@ -352,15 +352,15 @@ impl Analyzer {
             self.detector.detect(&rest, language::script(&rest), &others).code == language
         };
         let moves = |reason: &Reason| {
-            ["", ","]
-                .iter()
-                .all(|instead| (score - self.score(&text.replace(&reason.text, instead), learnt)) * reason.weight >= 0.0)
+            ["", ","].iter().all(|instead| {
+                (score - self.score(&text.replace(&reason.text, instead), learnt)) * reason.weight >= 0.0
+            })
         };
         sentiment.because.retain(|reason| reason.weight * score > 0.0 || same_language(reason) || moves(reason));
         sentiment.base = base_of(score, &sentiment.because);
     }
 
-    /// The model of a language; `None` for most.
+    /// The model of a language, with what a brand adds to it; `None` for most.
     fn judge<'a>(&'a self, language: &str, learnt: Option<&'a Learnt>) -> Option<Judge<'a>> {
         let model = match language {
             "tr" => &self.turkish,

@@ -25,7 +25,7 @@ const LONGEST_LINE: usize = 4 << 20;
 /// A line is {"id": …, "text": "…"} or plain text, whose id is the number of its line. A line that cannot be read is
 /// reported on stderr with its number; the rest goes on, and the exit status is 1.
 ///
-/// It judges with the built-in models alone: what was learnt from the corrections of a brand needs a brand, and a text here has none.
+/// It judges with the built-in models alone: what was learnt from corrections is a brand's, and a text here has none.
 ///
 /// Example: echo "Kargom 5 gündür gelmedi" | muhatap analyze
 #[derive(Debug, clap::Args)]
