@@ -2,6 +2,8 @@
 
 pub mod corpus;
 pub mod corpus_check;
+pub mod corrections;
+pub mod delta;
 mod emoji;
 mod entities;
 pub mod features;
@@ -32,8 +34,10 @@ mod urgency;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use self::delta::Learnt;
 pub use self::entities::{Entity, EntityKind, is_iban};
 use self::features::{Kinds, Reader};
 use self::hashtags::Splitter;
@@ -187,6 +191,16 @@ const TURKISH_MODEL: &[u8] = include_bytes!("models/tr.bin");
 const ENGLISH_MODEL: &[u8] = include_bytes!("models/en.bin");
 const LANGUAGE_TABLE: &[u8] = include_bytes!("models/languages.bin");
 
+/// Names the built-in model of a language: another one after every training. Nothing where that has none.
+pub fn model_name(language: &str) -> Option<String> {
+    let model = match language {
+        "tr" => TURKISH_MODEL,
+        "en" => ENGLISH_MODEL,
+        _ => return None,
+    };
+    Some(Sha256::digest(model)[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// Texts of so few tokens may be of another language once a word is taken out.
 const FEW_TOKENS: usize = 8;
 
@@ -227,14 +241,19 @@ impl Analyzer {
         }
     }
 
-    /// Bounded in time and memory for any text.
+    /// What the built-in models say. Bounded in time and memory for any text.
     pub fn analyze(&self, text: &str) -> Analysis {
+        self.analyze_for(text, None)
+    }
+
+    /// As [`Analyzer::analyze`], with what was learnt from the corrections of the text's brand.
+    pub fn analyze_for(&self, text: &str, learnt: Option<&Learnt>) -> Analysis {
         let read = text.char_indices().nth(LONGEST_TEXT).map_or(text, |(end, _)| &text[..end]);
         let text = &*tokens::compose(read);
         let script = language::script(text);
         let tokens = self.tokens(text, &script);
         let language = self.language(text, script, &tokens);
-        let (sentiment, intents) = self.sentiment_and_intents(text, &tokens, &language);
+        let (sentiment, intents) = self.sentiment_and_intents(text, &tokens, &language, learnt);
         let hashtags = self.hashtag_words(&tokens, &language);
         Analysis {
             stems: self.stems(&tokens, &hashtags, &language),
@@ -276,15 +295,16 @@ impl Analyzer {
         text: &str,
         tokens: &[Token<'_>],
         language: &Language,
+        learnt: Option<&Learnt>,
     ) -> (Sentiment, Vec<Intent>) {
-        let Some(judge) = self.judge(&language.code) else {
+        let Some(judge) = self.judge(&language.code, learnt) else {
             let sentiment = sentiment::of_emoji(text, tokens, &self.lists.emoji);
             let intents = self.lists.cues.intents(text, tokens, &sentiment);
             return (sentiment, intents);
         };
         let (mut sentiment, intents) = judge.judge(text, tokens, language.confidence);
         if tokens.len() <= FEW_TOKENS {
-            self.keep_sure_reasons(text, tokens, &language.code, &mut sentiment);
+            self.keep_sure_reasons(text, tokens, (&language.code, learnt), &mut sentiment);
         }
         (sentiment, intents)
     }
@@ -318,7 +338,13 @@ impl Analyzer {
 
     /// A text of few words may be of another language, or of none, without one of them: then a word that speaks against the
     /// score is named only if the score still moves as its weight says.
-    fn keep_sure_reasons(&self, text: &str, tokens: &[Token<'_>], language: &str, sentiment: &mut Sentiment) {
+    fn keep_sure_reasons(
+        &self,
+        text: &str,
+        tokens: &[Token<'_>],
+        (language, learnt): (&str, Option<&Learnt>),
+        sentiment: &mut Sentiment,
+    ) {
         let score = sentiment.score;
         let same_language = |reason: &Reason| {
             let others: Vec<Token<'_>> = tokens.iter().filter(|token| token.surface != reason.text).cloned().collect();
@@ -326,29 +352,30 @@ impl Analyzer {
             self.detector.detect(&rest, language::script(&rest), &others).code == language
         };
         let moves = |reason: &Reason| {
-            ["", ","]
-                .iter()
-                .all(|instead| (score - self.score(&text.replace(&reason.text, instead))) * reason.weight >= 0.0)
+            ["", ","].iter().all(|instead| {
+                (score - self.score(&text.replace(&reason.text, instead), learnt)) * reason.weight >= 0.0
+            })
         };
         sentiment.because.retain(|reason| reason.weight * score > 0.0 || same_language(reason) || moves(reason));
         sentiment.base = base_of(score, &sentiment.because);
     }
 
-    /// The model of a language; `None` for most.
-    fn judge(&self, language: &str) -> Option<Judge<'_>> {
+    /// The model of a language, with what a brand adds to it; `None` for most.
+    fn judge<'a>(&'a self, language: &str, learnt: Option<&'a Learnt>) -> Option<Judge<'a>> {
         let model = match language {
             "tr" => &self.turkish,
             "en" => &self.english,
             _ => return None,
         };
-        Some(Judge { model, reader: self.lists.reader(language) })
+        let delta = learnt.and_then(|learnt| learnt.of(language));
+        Some(Judge { model, delta, reader: self.lists.reader(language) })
     }
 
     /// The score alone of a composed text of few words.
-    fn score(&self, text: &str) -> f64 {
+    fn score(&self, text: &str, learnt: Option<&Learnt>) -> f64 {
         let tokens = self.tokenizer.tokens(text, None);
         let language = self.detector.detect(text, language::script(text), &tokens);
-        match self.judge(&language.code) {
+        match self.judge(&language.code, learnt) {
             Some(judge) => judge.score(&tokens),
             None => sentiment::of_emoji(text, &tokens, &self.lists.emoji).score,
         }
@@ -371,6 +398,15 @@ const SUREST: f64 = 0.9999;
 /// one among texts that have one.
 fn score_of(sum: f64) -> f64 {
     four_decimals(sum.tanh()).clamp(-SUREST, SUREST)
+}
+
+/// The score of a mood that a person tells, as sure as any.
+pub fn told_score(label: SentimentLabel) -> f64 {
+    match label {
+        SentimentLabel::Negative => -SUREST,
+        SentimentLabel::Neutral => 0.0,
+        SentimentLabel::Positive => SUREST,
+    }
 }
 
 /// What a score rests on beside the words that are named.

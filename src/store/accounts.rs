@@ -150,6 +150,28 @@ fn account(row: &AnyRow) -> Result<Account, StoreError> {
 }
 
 impl Store {
+    /// The brand of that name.
+    pub async fn brand_by_name(&self, name: &str) -> Result<BrandId, StoreError> {
+        let row = sqlx::query("SELECT id FROM brands WHERE name = $1").bind(name).fetch_optional(self.pool()).await?;
+        if let Some(row) = row {
+            return row.word("id");
+        }
+        let known: Vec<String> =
+            sqlx::query_scalar("SELECT name FROM brands ORDER BY name").fetch_all(self.pool()).await?;
+        Err(StoreError::NotFound(match known.is_empty() {
+            true => format!("there is no brand {name:?}; a brand begins with its first account"),
+            false => format!("there is no brand {name:?}; there are {}", known.join(", ")),
+        }))
+    }
+
+    pub async fn brand_name(&self, id: BrandId) -> Result<String, StoreError> {
+        let row = sqlx::query("SELECT name FROM brands WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(self.pool())
+            .await?;
+        row.ok_or_else(|| StoreError::NotFound(format!("there is no brand {id}")))?.text("name")
+    }
+
     /// Every account, by name.
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         let mut accounts = sqlx::query(sqlx::AssertSqlSafe(SELECT))
