@@ -11,8 +11,9 @@ pub fn look_up_key(state: &mut State, request: usize) {
 /// The network takes the message: one more post, unless it knows the key.
 pub fn land(scenario: &Scenario, state: &mut State, request: usize) {
     let delivery = state.requests[request].delivery;
-    let knows_key =
-        scenario.network.has_key() && state.shown[delivery].key_kept && state.requests[request].stage == Stage::UnderWay;
+    let knows_key = scenario.network.has_key()
+        && state.shown[delivery].key_kept
+        && state.requests[request].stage == Stage::UnderWay;
     if !knows_key {
         note_order(scenario, state, delivery);
         let shown = &mut state.shown[delivery];

@@ -1,6 +1,7 @@
 //! The outbox (`src/outbox.rs`, `src/store/sweep.rs`), what every arrow has in common, and the database's disk.
 
-use crate::state::{Doing, RowState, State, Sweep, Wait, Worker};
+use crate::scenario::{Rule, Scenario};
+use crate::state::{Account, Doing, RowState, State, Sweep, Wait, Worker};
 
 /// An arrow: a new state under a new epoch, seen by the next sweep.
 pub fn change(state: &mut State, delivery: usize, to: RowState) {
@@ -24,13 +25,23 @@ pub fn free_lane(state: &mut State, delivery: usize) {
 }
 
 /// `Store::reap`: `sending` past lease and settle time is to be verified, never queued again.
-pub fn reap(state: &mut State, delivery: usize) {
+pub fn reap(scenario: &Scenario, state: &mut State, delivery: usize) {
     change(state, delivery, RowState::Verifying);
+    if scenario.rules.has(Rule::ReapedIsUnclear) {
+        close_account(scenario, state);
+    }
     for worker in state.workers {
         let frozen = matches!(worker.doing, Doing::Marking | Doing::Marked | Doing::Checked);
         if frozen && worker.delivery == delivery {
             state.history[delivery].lost_after_mark = true;
         }
+    }
+}
+
+/// `Store::close_account`: nothing more until a harmless call is answered.
+pub fn close_account(scenario: &Scenario, state: &mut State) {
+    if scenario.rules.has(Rule::Gate) && state.sql.account == Account::Open {
+        state.sql.account = Account::Probing;
     }
 }
 

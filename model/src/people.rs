@@ -20,8 +20,13 @@ pub fn cancel(scenario: &Scenario, state: &mut State, delivery: usize) {
         state.unswept[delivery] = true;
         return;
     }
-    change(state, delivery, RowState::Cancelled);
+    cancelled(scenario, state, delivery);
     free_lane(state, delivery);
+}
+
+/// Cancelled, as the person is told once that is on the disk.
+pub fn cancelled(scenario: &Scenario, state: &mut State, delivery: usize) {
+    change(state, delivery, RowState::Cancelled);
     let waits = scenario.rules.has(Rule::DurableCommit) && state.disk.is_some();
     let history = &mut state.history[delivery];
     history.telling = waits;

@@ -2,8 +2,11 @@
 
 use stateright::{Model, Property};
 
-use crate::scenario::{Hints, Rule, Scenario};
-use crate::state::{Account, Answer, Doing, Refusal, RowState, Stage, State, WORKERS, Wait};
+use crate::scenario::{Hints, Network, Rule, Scenario};
+use crate::state::{
+    Account, Answer, Doing, KeyClock, MOST_DELIVERIES, Refusal, Request, RowState, Stage, State, Sweep, Takedown,
+    WORKERS, Wait,
+};
 use crate::{network, outbox, people, properties, time, worker};
 
 /// One step. [`crate::words`] says each in a sentence, with the function of the product it stands for.
@@ -110,7 +113,7 @@ impl Model for Scenario {
             actions.push(Action::Reconnect);
         }
         if self.hints == Hints::Modelled {
-            if state.sweep != crate::state::Sweep::Resting {
+            if state.sweep != Sweep::Resting {
                 actions.push(Action::SweepTells);
             }
             if state.left.flushes > 0 && state.hints[..self.deliveries].contains(&true) {
@@ -159,7 +162,7 @@ impl Model for Scenario {
             Action::SettlePasses(delivery) => state.row(delivery).wait = Wait::Over,
             Action::GapPasses(delivery) => state.row(delivery).gap_over = true,
             Action::RetryComes(delivery) => outbox::change(&mut state, delivery, RowState::Queued),
-            Action::KeyAges(delivery) => state.row(delivery).key = crate::state::KeyClock::Old,
+            Action::KeyAges(delivery) => state.row(delivery).key = KeyClock::Old,
             Action::Expires(delivery) => {
                 state.left.expiries -= 1;
                 state.history[delivery].expired = true;
@@ -168,7 +171,7 @@ impl Model for Scenario {
                 state.left.latenesses -= 1;
                 state.history[delivery].late = true;
             }
-            Action::Reap(delivery) => outbox::reap(&mut state, delivery),
+            Action::Reap(delivery) => outbox::reap(self, &mut state, delivery),
             Action::ReapPrepared(delivery) => outbox::reap_prepared(&mut state, delivery),
             Action::SetAside(delivery) => outbox::set_aside(&mut state, delivery),
             Action::Reopen(delivery) => outbox::change(&mut state, delivery, RowState::Queued),
@@ -178,7 +181,7 @@ impl Model for Scenario {
             Action::Load(delivery) => state.hints[delivery] = true,
             Action::Flush => {
                 state.left.flushes -= 1;
-                state.hints = [false; crate::state::MOST_DELIVERIES];
+                state.hints = [false; MOST_DELIVERIES];
             }
             Action::Commit => outbox::commit(&mut state),
             Action::PowerLoss => outbox::power_loss(&mut state),
@@ -186,7 +189,7 @@ impl Model for Scenario {
             Action::DecideSend(delivery) => people::decide_send(self, &mut state, delivery),
             Action::DecideSent(delivery) => people::decide_sent(&mut state, delivery),
             Action::Reconnect => people::reconnect(self, &mut state),
-            Action::Delete(delivery) => state.row(delivery).takedown = crate::state::Takedown::Done,
+            Action::Delete(delivery) => state.row(delivery).takedown = Takedown::Done,
         }
         state.renumber();
         Some(state)
@@ -225,7 +228,7 @@ impl Scenario {
             }
             Doing::Checked => actions.push(Action::Call(index)),
             Doing::Calling => {
-                let taken = |request: &&crate::state::Request| request.owner == Some(index);
+                let taken = |request: &&Request| request.owner == Some(index);
                 match state.requests.iter().find(taken).map(|request| request.stage) {
                     None => actions.push(Action::TimeOut(index)),
                     Some(stage) => {
@@ -260,7 +263,7 @@ impl Scenario {
 
     fn network_actions(&self, state: &State, actions: &mut Vec<Action>) {
         for (index, request) in state.requests.iter().enumerate() {
-            let asks_first = self.network == crate::scenario::Network::LooseKey;
+            let asks_first = self.network == Network::LooseKey;
             match request.stage {
                 Stage::Taken => continue,
                 Stage::UnderWay if !state.network_is_up => {}
@@ -285,7 +288,7 @@ impl Scenario {
             if !state.shown[delivery].listed {
                 actions.push(Action::List(delivery));
             }
-            if self.network == crate::scenario::Network::LooseKey && network::may_forget_key(state, delivery) {
+            if self.network == Network::LooseKey && network::may_forget_key(state, delivery) {
                 actions.push(Action::ForgetKey(delivery));
             }
         }
@@ -313,7 +316,7 @@ impl Scenario {
         if row.state == RowState::Retry {
             actions.push(Action::RetryComes(delivery));
         }
-        if row.key == crate::state::KeyClock::Fresh && self.network == crate::scenario::Network::LooseKey {
+        if row.key == KeyClock::Fresh && self.network == Network::LooseKey {
             actions.push(Action::KeyAges(delivery));
         }
         let history = &state.history[delivery];
@@ -345,11 +348,11 @@ impl Scenario {
             RowState::HeldForAccount if state.sql.account != Account::Unauthorized => {
                 actions.push(Action::Reopen(delivery));
             }
-            RowState::Sent if row.takedown == crate::state::Takedown::Wanted => actions.push(Action::Delete(delivery)),
+            RowState::Sent if row.takedown == Takedown::Wanted => actions.push(Action::Delete(delivery)),
             _ => {}
         }
         if self.hints == Hints::Modelled && self.rules.has(Rule::SqlIsTruth) {
-            if state.unswept[delivery] && state.sweep == crate::state::Sweep::Resting {
+            if state.unswept[delivery] && state.sweep == Sweep::Resting {
                 actions.push(Action::SweepReads(delivery));
             }
             if self.rules.has(Rule::Reload) && row.state.is_workable() && !state.hints[delivery] {

@@ -29,6 +29,8 @@ pub enum Rule {
     HalfTheKeysLife,
     /// After an unclear end the account sends nothing until the network answers a harmless call.
     Gate,
+    /// What the reaper finds past its lease is such an end too.
+    ReapedIsUnclear,
     /// That a repeated call was refused says nothing about the first one.
     DoubtRemains,
     /// What expired is not sent again under its key.
@@ -47,6 +49,61 @@ pub enum Rule {
     PersonSettles,
     /// The request leaves in the moment the deadline was asked. No code can promise this.
     CheckIsCall,
+}
+
+impl Rule {
+    pub const ALL: [Rule; 22] = [
+        Rule::SqlIsTruth,
+        Rule::Reload,
+        Rule::CompareAndSet,
+        Rule::LaneLock,
+        Rule::RetryKeepsTurn,
+        Rule::DurableCommit,
+        Rule::SendDeadline,
+        Rule::Settle,
+        Rule::TwoLooks,
+        Rule::AskTheNetwork,
+        Rule::HalfTheKeysLife,
+        Rule::Gate,
+        Rule::ReapedIsUnclear,
+        Rule::DoubtRemains,
+        Rule::ExpiryEndsResending,
+        Rule::LateIsAskedAgain,
+        Rule::LateProof,
+        Rule::LastWord,
+        Rule::ReopenedTogether,
+        Rule::CancelIsNoted,
+        Rule::PersonSettles,
+        Rule::CheckIsCall,
+    ];
+
+    /// In a table, after "without".
+    pub fn title(self) -> &'static str {
+        match self {
+            Rule::SqlIsTruth => "SQL as the truth: the dispatcher has the only copy",
+            Rule::Reload => "the reload: each change is looked at once",
+            Rule::CompareAndSet => "compare-and-set on state and epoch",
+            Rule::LaneLock => "the lane's lock",
+            Rule::RetryKeepsTurn => "keeping the turn of what is tried again",
+            Rule::DurableCommit => "commits that are on the disk when they return",
+            Rule::SendDeadline => "the send deadline",
+            Rule::Settle => "the settle time",
+            Rule::TwoLooks => "the second look",
+            Rule::AskTheNetwork => "asking the network: an unclear end is sent again",
+            Rule::HalfTheKeysLife => "the limit of half the key's life",
+            Rule::Gate => "the gate after an unclear end",
+            Rule::ReapedIsUnclear => "the gate after what the reaper found",
+            Rule::DoubtRemains => "doubt about the first call when a repeated one is refused",
+            Rule::ExpiryEndsResending => "an end of repeating what expired",
+            Rule::LateIsAskedAgain => "asking again for lateness before the call",
+            Rule::LateProof => "a proof that counts when it comes late",
+            Rule::LastWord => "the last word of who sends it after all",
+            Rule::ReopenedTogether => "opening an account together with what waited for it",
+            Rule::CancelIsNoted => "noting a cancellation during the call",
+            Rule::PersonSettles => "a person who waits before looking",
+            Rule::CheckIsCall => "a request that leaves when the deadline is asked",
+        }
+    }
 }
 
 /// The rules in force.

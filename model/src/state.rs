@@ -212,7 +212,10 @@ pub struct History {
 pub enum Sweep {
     Resting,
     /// It read the row, and will tell the dispatcher.
-    Read { delivery: usize, state: RowState },
+    Read {
+        delivery: usize,
+        state: RowState,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -232,6 +235,8 @@ pub struct State {
     pub history: [History; MOST_DELIVERIES],
     /// Something was posted before what stands before it on the lane.
     pub order_broken: bool,
+    /// Calls that began while the network was away, 2 for more.
+    pub calls_in_outage: u8,
     pub left: Faults,
 }
 
@@ -260,6 +265,7 @@ impl State {
             sweep: Sweep::Resting,
             history: [History::default(); MOST_DELIVERIES],
             order_broken: false,
+            calls_in_outage: 0,
             left: faults,
         }
     }

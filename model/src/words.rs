@@ -23,14 +23,22 @@ fn sentence(action: Action, before: &State) -> String {
         Action::Mark(index) => format!("{} asks for the call (Store::begin_sending)", worker(index)),
         Action::Check(index) => format!("{} asks the deadline: there is time (Sender::call)", worker(index)),
         Action::Call(index) => format!("{} calls the network (Publisher::publish)", worker(index)),
-        Action::TakeBack(index) => format!("{} finds the deadline passed and does not call (Store::not_called)", worker(index)),
+        Action::TakeBack(index) => {
+            format!("{} finds the deadline passed and does not call (Store::not_called)", worker(index))
+        }
         Action::Finish(index) => format!("{} writes down how the call ended (Store::finish)", worker(index)),
         Action::Look(index) => format!("{} looks for the message on the network (Sender::look)", worker(index)),
-        Action::SendAgain(index) => format!("{} repeats it under the same key (Sender::verify, Store::begin_sending)", worker(index)),
+        Action::SendAgain(index) => {
+            format!("{} repeats it under the same key (Sender::verify, Store::begin_sending)", worker(index))
+        }
         Action::Conclude(index) => format!("{} writes down what it saw (Sender::verify, Store::finish)", worker(index)),
-        Action::DropHint(index) => format!("{} tells the dispatcher that nothing is to be done (Shard::done)", worker(index)),
+        Action::DropHint(index) => {
+            format!("{} tells the dispatcher that nothing is to be done (Shard::done)", worker(index))
+        }
         Action::Crash(index) => format!("{} is killed", worker(index)),
-        Action::LookUpKey(request) => format!("the network does not know the key of {} and is about to post", of_request(request)),
+        Action::LookUpKey(request) => {
+            format!("the network does not know the key of {} and is about to post", of_request(request))
+        }
         Action::Land(request) => format!("the network takes {}", of_request(request)),
         Action::Refuse(request, refusal) => {
             let why = match refusal {
@@ -47,7 +55,9 @@ fn sentence(action: Action, before: &State) -> String {
         Action::ForgetKey(of) => format!("the network forgets the key of {}", delivery(of)),
         Action::OutageBegins => "the network goes away".into(),
         Action::OutageEnds => "the network is back".into(),
-        Action::LeasePasses(of) => format!("the lease of {} runs out, whether its worker is frozen or dead", delivery(of)),
+        Action::LeasePasses(of) => {
+            format!("the lease of {} runs out, whether its worker is frozen or dead", delivery(of))
+        }
         Action::SettlePasses(of) => format!("the settle time of {} passes", delivery(of)),
         Action::GapPasses(of) => format!("the time between two looks for {} passes", delivery(of)),
         Action::RetryComes(of) => format!("the time of the next try of {} comes", delivery(of)),
@@ -55,7 +65,9 @@ fn sentence(action: Action, before: &State) -> String {
         Action::Expires(of) => format!("{} expires", delivery(of)),
         Action::GetsLate(of) => format!("{} becomes later than it may be", delivery(of)),
         Action::Reap(of) => format!("the reaper finds {} past its lease (Store::reap)", delivery(of)),
-        Action::ReapPrepared(of) => format!("the reaper queues {} again, nothing was called (Store::reap)", delivery(of)),
+        Action::ReapPrepared(of) => {
+            format!("the reaper queues {} again, nothing was called (Store::reap)", delivery(of))
+        }
         Action::SetAside(of) => format!("{} is put aside (store::attempts::set_aside)", delivery(of)),
         Action::Reopen(of) => format!("the reaper opens {} again after its account (Store::reap)", delivery(of)),
         Action::Probe => "the network answers a harmless call, the account sends again (Sender::probe)".into(),
@@ -69,7 +81,9 @@ fn sentence(action: Action, before: &State) -> String {
         Action::DecideSend(of) => format!("a person decides to send {} (Store::decide)", delivery(of)),
         Action::DecideSent(of) => format!("a person found {} on the network (Store::decide)", delivery(of)),
         Action::Reconnect => "the account gets good credentials (Store::set_health)".into(),
-        Action::Delete(of) => format!("{} is deleted again, by a delivery of its own (enqueue::take_back)", delivery(of)),
+        Action::Delete(of) => {
+            format!("{} is deleted again, by a delivery of its own (enqueue::take_back)", delivery(of))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A worker: `Store::take`, `src/deliver/attempt.rs` and `src/deliver/verify.rs`, one transaction or call at a time.
 
-use crate::outbox::{change, free_lane};
+use crate::outbox::{change, close_account, free_lane};
+use crate::people::cancelled;
 use crate::scenario::{Hints, Network, Rule, Scenario};
 use crate::state::{
     Account, Answer, Doing, KeyClock, Refusal, Request, RowState, Stage, State, Takedown, Wait, Worker,
@@ -101,7 +102,7 @@ pub fn mark(scenario: &Scenario, state: &mut State, index: usize) {
     if !may {
         // Written down by the epoch it had: `PutBack`, or back to `verifying`.
         if owns(scenario, state, index, expected) {
-            put_back(state, delivery, worker.resends);
+            put_back(scenario, state, delivery, worker.resends);
         }
         return idle(scenario, state, index);
     }
@@ -127,6 +128,9 @@ pub fn mark(scenario: &Scenario, state: &mut State, index: usize) {
 pub fn call(state: &mut State, index: usize) {
     let delivery = state.workers[index].delivery;
     state.history[delivery].called = true;
+    if !state.network_is_up {
+        state.calls_in_outage = (state.calls_in_outage + 1).min(2);
+    }
     state.workers[index].doing = Doing::Calling;
     state.workers[index].late = false;
     state.requests.push(Request { delivery, owner: Some(index), stage: Stage::UnderWay });
@@ -136,11 +140,10 @@ pub fn call(state: &mut State, index: usize) {
 pub fn take_back(scenario: &Scenario, state: &mut State, index: usize) {
     let worker = state.workers[index];
     if owns(scenario, state, index, RowState::Sending) {
-        let again = state.shown[worker.delivery].posts == 0 && !state.history[worker.delivery].called;
-        if again {
+        if !state.history[worker.delivery].called {
             state.row(worker.delivery).key = KeyClock::Uncalled;
         }
-        put_back(state, worker.delivery, worker.resends);
+        put_back(scenario, state, worker.delivery, worker.resends);
     } else {
         state.history[worker.delivery].lost_after_mark = true;
     }
@@ -164,9 +167,7 @@ pub fn finish(scenario: &Scenario, state: &mut State, index: usize) {
             }
         }
         Answer::Unclear => {
-            if scenario.rules.has(Rule::Gate) && state.sql.account == Account::Open {
-                state.sql.account = Account::Probing;
-            }
+            close_account(scenario, state);
             if owned {
                 unclear(scenario, state, delivery);
             }
@@ -211,7 +212,7 @@ fn refused(scenario: &Scenario, state: &mut State, delivery: usize, refusal: Ref
     }
     match refusal {
         Refusal::NotThis => change(state, delivery, RowState::Failed),
-        _ if state.sql.rows[delivery].cancel_wanted => cancelled(state, delivery),
+        _ if state.sql.rows[delivery].cancel_wanted => cancelled(scenario, state, delivery),
         Refusal::NotNow => change(state, delivery, RowState::Retry),
         Refusal::NotYou => change(state, delivery, RowState::HeldForAccount),
     }
@@ -266,7 +267,7 @@ pub fn conclude(scenario: &Scenario, state: &mut State, index: usize) {
             change(state, delivery, RowState::Verifying);
             state.row(delivery).absent_once = true;
         } else if row.cancel_wanted {
-            cancelled(state, delivery);
+            cancelled(scenario, state, delivery);
             free_lane(state, delivery);
         } else {
             change(state, delivery, RowState::Queued);
@@ -298,20 +299,15 @@ pub fn lose(state: &mut State, index: usize) {
 }
 
 /// As if it had never been marked; or, where an earlier call may have got through, to be verified.
-fn put_back(state: &mut State, delivery: usize, resends: bool) {
+fn put_back(scenario: &Scenario, state: &mut State, delivery: usize, resends: bool) {
     if resends {
         return change(state, delivery, RowState::Verifying);
     }
     match state.sql.rows[delivery].cancel_wanted {
-        true => cancelled(state, delivery),
+        true => cancelled(scenario, state, delivery),
         false => change(state, delivery, RowState::Queued),
     }
     free_lane(state, delivery);
-}
-
-fn cancelled(state: &mut State, delivery: usize) {
-    change(state, delivery, RowState::Cancelled);
-    state.history[delivery].told_cancelled = true;
 }
 
 /// Free for other work. Where hints are modelled, it tells the dispatcher first that a finished delivery needs nobody.

@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use super::rows::Cells;
+use super::sweep::reopen;
 use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::model::{AccountId, BrandId, Health, Network};
 
@@ -299,6 +300,7 @@ impl Store {
                 .bind(micros(now))
                 .execute(&mut *tx)
                 .await?;
+            reopen(&mut tx, Some(id), now).await?;
             audit::write(&mut tx, now, who, "account_resumed", &id.to_string(), serde_json::json!({})).await?;
             events::write(&mut tx, now, "account", &id.to_string()).await?;
         }
@@ -324,6 +326,7 @@ impl Store {
             .bind(micros(now))
             .execute(&mut *tx)
             .await?;
+        reopen(&mut tx, Some(id), now).await?;
         events::write(&mut tx, now, "account", &id.to_string()).await?;
         tx.commit().await
     }
@@ -428,6 +431,7 @@ async fn update(
             .bind(id.to_string())
             .execute(&mut **tx)
             .await?;
+        reopen(tx, Some(id), now).await?;
     }
     Ok(id)
 }
@@ -491,6 +495,7 @@ async fn write_access(tx: &mut Tx, id: AccountId, new: &NewAccount, now: Timesta
         .bind(micros(now))
         .execute(&mut **tx)
         .await?;
+    reopen(tx, Some(id), now).await?;
     Ok(())
 }
 
