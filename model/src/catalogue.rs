@@ -1,6 +1,6 @@
 //! The scenarios: with every rule, where everything holds, and with one rule less, where the checker finds what it is for.
 
-use crate::properties::{CANCELLED, LAST_WORD, LATE, ONCE, ORDER, OUTAGE, PROOF, REST};
+use crate::properties::{CANCELLED, LAST_WORD, LATE, ONCE, ORDER, OUTAGE, PROOF, REST, UNKNOWN};
 use crate::scenario::{Faults, Network, Rule, Scenario};
 
 const NONE: Faults = Faults {
@@ -47,6 +47,7 @@ const LANE: Scenario = Scenario::new(
 const RECONNECTED: Scenario =
     Scenario::new("two deliveries, refused credentials", Network::ReadBack, ACCOUNT).two_deliveries();
 const POWER_LOSS: Scenario = Scenario::new("power loss, read-back", Network::ReadBack, POWER);
+const POWER_LOSS_BLIND: Scenario = Scenario::new("power loss, nothing can be asked", Network::Nothing, POWER);
 const FLUSHED: Scenario = Scenario::new("the dispatcher forgets", Network::ReadBack, FLUSH).with_hints();
 const SWEPT: Scenario = Scenario::new("the sweep races workers", Network::ReadBack, SWEEP).with_hints();
 const DECIDED: Scenario = Scenario::new("nothing can be asked, a person decides", Network::Nothing, PERSON);
@@ -68,12 +69,19 @@ pub const HOLDING: &[Scenario] = &[
         Faults { crashes: 1, timeouts: 1, ..NONE },
     )
     .two_deliveries(),
+    Scenario::new(
+        "two deliveries on a lane, nothing can be asked",
+        Network::Nothing,
+        Faults { crashes: 1, timeouts: 1, refusals: 1, ..NONE },
+    )
+    .two_deliveries(),
     RECONNECTED,
     DRAINING,
     Scenario::new("an outage, read-back", Network::ReadBack, Faults { crashes: 1, outages: 1, ..NONE })
         .two_deliveries(),
     Scenario::new("an outage, key with a life", Network::LooseKey, Faults { crashes: 1, outages: 1, ..NONE }),
     POWER_LOSS,
+    POWER_LOSS_BLIND,
     FLUSHED,
     SWEPT,
     DECIDED,
@@ -118,5 +126,6 @@ pub const LESSONS: &[Lesson] = &[
     without(Rule::LastWord, DECIDED, LAST_WORD),
     without(Rule::ReopenedTogether, RECONNECTED, ORDER),
     without(Rule::PersonSettles, DECIDED, ONCE),
+    without(Rule::TakeBackIsKept, POWER_LOSS_BLIND, UNKNOWN),
     without(Rule::CheckIsCall, READ_BACK, ONCE),
 ];

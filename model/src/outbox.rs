@@ -79,8 +79,10 @@ pub fn commit(state: &mut State) {
     state.disk = Some(state.sql);
     for worker in &mut state.workers {
         worker.uncommitted = false;
-        if worker.doing == Doing::Marking {
-            worker.doing = Doing::Marked;
+        match worker.doing {
+            Doing::Marking => worker.doing = Doing::Marked,
+            Doing::TakingBack => *worker = Worker::IDLE,
+            _ => {}
         }
     }
     for history in &mut state.history {
@@ -96,9 +98,13 @@ pub fn power_loss(state: &mut State) {
         state.sql = disk;
     }
     for index in 0..state.workers.len() {
-        let worker = state.workers[index];
-        if worker.uncommitted && !matches!(worker.doing, Doing::Calling | Doing::Ended(_)) {
-            state.workers[index] = Worker::IDLE;
+        let worker = &mut state.workers[index];
+        if worker.doing == Doing::TakingBack {
+            // Does it again.
+            worker.doing = Doing::Marked;
+            worker.uncommitted = false;
+        } else if worker.uncommitted && !matches!(worker.doing, Doing::Calling | Doing::Ended(_)) {
+            *worker = Worker::IDLE;
         }
     }
     for history in &mut state.history {

@@ -216,7 +216,7 @@ impl Scenario {
             }
             Doing::Preparing => actions.push(Action::Mark(index)),
             // Goes on with the commit.
-            Doing::Marking => {}
+            Doing::Marking | Doing::TakingBack => {}
             Doing::Marked => {
                 if worker.late && self.rules.has(Rule::SendDeadline) {
                     actions.push(Action::TakeBack(index));

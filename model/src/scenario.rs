@@ -47,12 +47,14 @@ pub enum Rule {
     CancelIsNoted,
     /// A person who decides looks at the network when the call cannot take effect any more.
     PersonSettles,
+    /// That a call was not made is kept until the database takes it.
+    TakeBackIsKept,
     /// The request leaves in the moment the deadline was asked. No code can promise this.
     CheckIsCall,
 }
 
 impl Rule {
-    pub const ALL: [Rule; 22] = [
+    pub const ALL: [Rule; 23] = [
         Rule::SqlIsTruth,
         Rule::Reload,
         Rule::CompareAndSet,
@@ -74,6 +76,7 @@ impl Rule {
         Rule::ReopenedTogether,
         Rule::CancelIsNoted,
         Rule::PersonSettles,
+        Rule::TakeBackIsKept,
         Rule::CheckIsCall,
     ];
 
@@ -101,6 +104,7 @@ impl Rule {
             Rule::ReopenedTogether => "opening an account together with what waited for it",
             Rule::CancelIsNoted => "noting a cancellation during the call",
             Rule::PersonSettles => "a person who waits before looking",
+            Rule::TakeBackIsKept => "keeping that a call was not made until the database takes it",
             Rule::CheckIsCall => "a request that leaves when the deadline is asked",
         }
     }

@@ -129,6 +129,8 @@ pub enum Doing {
     Marking,
     /// `begin_sending` returned.
     Marked,
+    /// `not_called` ran; its commit has not returned.
+    TakingBack,
     /// The deadline was asked; the request has not left.
     Checked,
     Calling,

@@ -29,7 +29,7 @@ fn sentence(action: Action, before: &State) -> String {
         Action::Finish(index) => format!("{} writes down how the call ended (Store::finish)", worker(index)),
         Action::Look(index) => format!("{} looks for the message on the network (Sender::look)", worker(index)),
         Action::SendAgain(index) => {
-            format!("{} repeats it under the same key (Sender::verify, Store::begin_sending)", worker(index))
+            format!("{} asks to repeat it under the same key (Sender::verify, Store::begin_sending)", worker(index))
         }
         Action::Conclude(index) => format!("{} writes down what it saw (Sender::verify, Store::finish)", worker(index)),
         Action::DropHint(index) => {

@@ -144,6 +144,11 @@ pub fn take_back(scenario: &Scenario, state: &mut State, index: usize) {
             state.row(worker.delivery).key = KeyClock::Uncalled;
         }
         put_back(scenario, state, worker.delivery, worker.resends);
+        written(scenario, state, index);
+        if state.workers[index].uncommitted && scenario.rules.has(Rule::TakeBackIsKept) {
+            state.workers[index].doing = Doing::TakingBack;
+            return;
+        }
     } else {
         state.history[worker.delivery].lost_after_mark = true;
     }
@@ -291,7 +296,7 @@ pub fn crash(state: &mut State, index: usize) {
 /// The worker's memory is gone; what it asked for is not.
 pub fn lose(state: &mut State, index: usize) {
     let worker = state.workers[index];
-    if matches!(worker.doing, Doing::Marking | Doing::Marked | Doing::Checked) {
+    if matches!(worker.doing, Doing::Marking | Doing::Marked | Doing::Checked | Doing::TakingBack) {
         state.history[worker.delivery].lost_after_mark = true;
     }
     crate::network::abandon(state, index);

@@ -348,7 +348,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let Some(work) = work(&mut tx, id).await? else { return Ok(true) };
+        let found = work(&mut tx, id).await?;
+        tx.commit().await?;
+        let Some(work) = found else { return Ok(true) };
         if work.state.is_end() {
             if work.state != DeliveryState::Sent {
                 tracing::error!(delivery.id = %id, state = %work.state, "it was sent, but the delivery ended otherwise: look at the network");
@@ -358,10 +360,7 @@ impl Store {
         if work.state == DeliveryState::Sending && work.epoch != epoch {
             return Ok(false);
         }
-        let outcome = Outcome::Sent { receipt: receipt.clone(), found: false };
-        let applied = apply(&mut tx, &work, &outcome, now).await?;
-        tx.commit().await?;
-        Ok(applied)
+        self.finish(&work, &Outcome::Sent { receipt: receipt.clone(), found: false }, now).await
     }
 
     /// Messages of the account that belong to other deliveries, as far as they were sent since `since`.
