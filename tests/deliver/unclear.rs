@@ -6,7 +6,7 @@ use muhatap::compose::PostRequest;
 use muhatap::model::DeliveryState;
 use muhatap::store::attempts::Outcome;
 use muhatap::store::deliveries::Decision;
-use muhatap_connectors::Certainty;
+use muhatap_connectors::{Certainty, Receipt};
 use rstest::rstest;
 
 use crate::support::Backend;
@@ -358,13 +358,13 @@ async fn a_worker_that_dies_in_an_outage_takes_one_delivery_with_it_not_the_queu
 ) {
     let bench = Bench::new(backend, Certainty::None).await;
     let (first, second) = (bench.post("bir").await, bench.post("iki tane").await);
-    bench.network.set_dark(true);
     bench.network.script([End::Hang]);
     let dying = tokio::spawn({
         let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
         async move { sender.turn(&lane, now).await }
     });
     bench.network.until_called().await;
+    bench.network.set_dark(true);
     dying.abort();
     let _ = dying.await;
     bench.later(Duration::from_secs(120));
@@ -403,5 +403,24 @@ async fn who_sends_an_unknown_one_after_all_takes_back_the_wish_to_cancel(
     muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
     bench.drain().await;
     assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_late_proof_that_names_another_deliverys_message_is_for_people_to_decide(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (first, second) = (bench.post("bir").await, bench.post("iki tane").await);
+    bench.network.script([End::Unclear]);
+    bench.drain().await;
+    let remote_id = bench.view(second).await.network_ref.expect("it is sent");
+    let receipt = Receipt { remote_id, local_id: None, url: None };
+    // The journal's entry is done with: what cannot be put in would stop everything that comes after it.
+    assert!(bench.app.store.replay_sent(first, 1, &receipt, bench.now()).await.expect("it is no error"));
+    let view = bench.view(first).await;
+    assert_eq!(view.state, DeliveryState::Unknown);
+    assert!(view.reason.is_some_and(|reason| reason.contains("another delivery")));
     bench.stop().await;
 }
