@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use super::rows::Cells;
+use super::sweep::reopen;
 use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::model::{AccountId, BrandId, Health, Network};
 
@@ -321,6 +322,7 @@ impl Store {
                 .bind(micros(now))
                 .execute(&mut *tx)
                 .await?;
+            reopen(&mut tx, Some(id), now).await?;
             audit::write(&mut tx, now, who, "account_resumed", &id.to_string(), serde_json::json!({})).await?;
             events::write(&mut tx, now, "account", &id.to_string()).await?;
         }
@@ -346,6 +348,7 @@ impl Store {
             .bind(micros(now))
             .execute(&mut *tx)
             .await?;
+        reopen(&mut tx, Some(id), now).await?;
         events::write(&mut tx, now, "account", &id.to_string()).await?;
         tx.commit().await
     }
@@ -450,6 +453,7 @@ async fn update(
             .bind(id.to_string())
             .execute(&mut **tx)
             .await?;
+        reopen(tx, Some(id), now).await?;
     }
     Ok(id)
 }
@@ -513,6 +517,7 @@ async fn write_access(tx: &mut Tx, id: AccountId, new: &NewAccount, now: Timesta
         .bind(micros(now))
         .execute(&mut **tx)
         .await?;
+    reopen(tx, Some(id), now).await?;
     Ok(())
 }
 
