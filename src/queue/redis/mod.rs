@@ -1,0 +1,459 @@
+//! The dispatcher for any number of processes: the rules of [`super::shard`] as scripts in Redis.
+//!
+//! Everything of an account lies in one shard, and everything of a shard in one slot; one Redis has one shard, a cluster
+//! four for each of its masters. Redis holds ids and times only, may be emptied at any moment, and its own clock decides:
+//! times are moved by how far it is from the database's.
+
+mod link;
+mod scripts;
+mod server;
+mod waiter;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use ::redis::{FromRedisValue, RedisError, Script, ScriptInvocation, Value, cmd};
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Mutex;
+use tracing::{debug, warn};
+
+use super::tick::{Tick, micros};
+use super::{Budget, Claim, Dispatcher, Done, Gate, Hint, Place, QueueError, Step, Want};
+use crate::model::{AccountId, Class, DeliveryId};
+use link::{Link, Live};
+use scripts::Scripts;
+pub use server::{About, Server};
+use waiter::{WAKE, Waiter};
+
+/// Without news somebody who waits looks again after this: so soon it is noticed that Redis was emptied.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Hints in one script: some milliseconds of the server's time.
+const HINTS_AT_ONCE: usize = 500;
+/// Lanes in one script.
+const CLAIMS_AT_ONCE: usize = 500;
+/// How often one step asks the shards of a cluster, until it has what is wanted.
+const ROUNDS: usize = 4;
+/// Microseconds that Redis's clock may be from the database's before times are moved: more than servers under NTP differ.
+const CLOCKS_DIFFER: i64 = 50_000;
+/// The clocks are compared by answers that came within this.
+const QUICK_ANSWER: Duration = Duration::from_millis(50);
+/// Written to see whether writing works.
+const TRIAL: &str = "{m}:trial";
+
+/// Orders deliveries in Redis.
+pub struct RedisDispatcher {
+    link: Link,
+    scripts: Scripts,
+    /// Names this dispatcher among those of all processes.
+    process: String,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Whether `clock` also is the scripts' time.
+    timed: bool,
+    steps: Mutex<Steps>,
+    /// Microseconds by which times are moved for Redis; its clock is about so far ahead of the database's.
+    ahead: AtomicI64,
+    /// The same as it was last measured.
+    measured: AtomicI64,
+    waiter: Waiter,
+}
+
+/// What one step must know of those before it.
+#[derive(Default)]
+struct Steps {
+    number: u64,
+    shards: Vec<ShardState>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct ShardState {
+    generation: u64,
+    /// The first of the steps since the last answer; 0 when the last step was answered.
+    unanswered: u64,
+    /// Done, and Redis does not know it yet.
+    untold: Vec<Done>,
+}
+
+/// What one shard answered.
+struct Stepped {
+    generation: u64,
+    next: Option<Tick>,
+    /// Accounts are still in line.
+    more: bool,
+    claims: Vec<Claim>,
+}
+
+impl RedisDispatcher {
+    /// Opens no connection. `clock` is the database's.
+    pub fn new(server: Server, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self {
+            link: Link::new(server),
+            scripts: Scripts::new(),
+            process: format!("{:016x}", rand::random::<u64>()),
+            clock: Box::new(clock),
+            timed: false,
+            steps: Mutex::default(),
+            ahead: AtomicI64::new(0),
+            measured: AtomicI64::new(0),
+            waiter: Waiter::new(),
+        }
+    }
+
+    /// For tests: `clock` is also the scripts' time, in place of Redis's own.
+    pub fn timed(server: Server, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self { timed: true, ..Self::new(server, clock) }
+    }
+
+    /// Which Redis it is.
+    pub fn server(&self) -> &Server {
+        &self.link.server
+    }
+
+    /// Whether Redis takes writes now.
+    pub(super) async fn try_to_write(&self) -> Result<(), QueueError> {
+        let live = self.link.live().await?;
+        let mut connection = live.connection.clone();
+        let written: Result<(), RedisError> =
+            cmd("SET").arg(TRIAL).arg(1).arg("PX").arg(1000).query_async(&mut connection).await;
+        match written {
+            Ok(()) => {
+                self.link.worked();
+                Ok(())
+            }
+            Err(error) => Err(self.link.failed(&live, &error).await),
+        }
+    }
+
+    /// A time of the database as Redis's.
+    fn to_redis(&self, at: Timestamp) -> Tick {
+        let ahead = SignedDuration::from_micros(self.ahead.load(Ordering::Relaxed));
+        at.checked_add(ahead).unwrap_or(at).into()
+    }
+
+    fn from_redis(&self, tick: Tick) -> Timestamp {
+        let (at, ahead) = (Timestamp::from(tick), SignedDuration::from_micros(self.ahead.load(Ordering::Relaxed)));
+        at.checked_sub(ahead).unwrap_or(at)
+    }
+
+    /// A script of one shard with its prefix and, in tests, the time.
+    fn prepare<'a>(&self, script: &'a Script, shard: usize, shards: usize) -> ScriptInvocation<'a> {
+        let mut invocation = script.prepare_invoke();
+        invocation.key(format!("{{m:{shards}:{shard}}}:"));
+        self.add_time(&mut invocation);
+        invocation
+    }
+
+    fn add_time(&self, invocation: &mut ScriptInvocation<'_>) {
+        match self.timed {
+            true => invocation.arg(Tick::from((self.clock)()).0),
+            false => invocation.arg(""),
+        };
+    }
+
+    async fn run<T: FromRedisValue>(&self, live: &Live, invocation: &ScriptInvocation<'_>) -> Result<T, QueueError> {
+        let mut connection = live.connection.clone();
+        match invocation.invoke_async(&mut connection).await {
+            Ok(answer) => {
+                self.link.worked();
+                Ok(answer)
+            }
+            Err(error) => Err(self.link.failed(live, &error).await),
+        }
+    }
+
+    /// Runs one script a shard over what belongs to it, and wakes somebody if that is news.
+    async fn tell<T>(
+        &self,
+        script: &Script,
+        things: &[T],
+        account: impl Fn(&T) -> AccountId,
+        write: impl Fn(&mut ScriptInvocation<'_>, &[&T]),
+    ) -> Result<(), QueueError> {
+        let live = self.link.live().await?;
+        let mut by_shard: BTreeMap<usize, Vec<&T>> = BTreeMap::new();
+        for thing in things {
+            by_shard.entry(shard_of(account(thing), live.shards)).or_default().push(thing);
+        }
+        let mut news = false;
+        for (shard, things) in by_shard {
+            for chunk in things.chunks(HINTS_AT_ONCE) {
+                let mut invocation = self.prepare(script, shard, live.shards);
+                write(&mut invocation, chunk);
+                news |= self.run::<i64>(&live, &invocation).await? == 1;
+            }
+        }
+        if news {
+            self.wake(&live).await;
+        }
+        Ok(())
+    }
+
+    /// Wakes one of those who wait; without it they look by themselves within a second.
+    async fn wake(&self, live: &Live) {
+        if let Err(error) = self.run::<i64>(live, self.scripts.wake.prepare_invoke().key(WAKE)).await {
+            debug!(%error, "nobody could be told of news in the queue");
+        }
+    }
+
+    /// One step of one shard.
+    async fn step_shard(
+        &self,
+        live: &Live,
+        shard: usize,
+        state: &ShardState,
+        number: u64,
+        claims: usize,
+        lease: Duration,
+    ) -> Result<Stepped, QueueError> {
+        let mut invocation = self.prepare(&self.scripts.step, shard, live.shards);
+        let generation: u64 = rand::random::<u64>() >> 11;
+        invocation.arg(generation).arg(&self.process).arg(number).arg(state.unanswered).arg(claims).arg(micros(lease));
+        for done in &state.untold {
+            invocation.arg(lane_key(done.account, &done.lane)).arg(done.nonce);
+            invocation.arg(done.rest.map_or(String::new(), |rest| self.to_redis(rest).0.to_string()));
+            invocation.arg(done.finished.len());
+            for id in &done.finished {
+                invocation.arg(&id.0.to_bytes());
+            }
+        }
+        let asked = ((self.clock)(), Instant::now());
+        type Answer = (u64, u64, i64, u64, Vec<Value>);
+        let (generation, now, next, more, claims): Answer = self.run(live, &invocation).await?;
+        self.compare_clocks(asked, Tick(now));
+        let until = self.from_redis(Tick(now).after(lease));
+        let claims = claims.chunks_exact(3).map(|claim| read_claim(claim, until)).collect::<Result<_, _>>();
+        Ok(Stepped {
+            generation,
+            next: u64::try_from(next).ok().map(Tick),
+            more: more == 1,
+            claims: claims.map_err(|error: RedisError| self.link.server.explain(&error))?,
+        })
+    }
+
+    /// Takes note of how far Redis's clock is from the database's.
+    fn compare_clocks(&self, (asked_at, asked): (Timestamp, Instant), now: Tick) {
+        let took = asked.elapsed();
+        if self.timed || took > QUICK_ANSWER {
+            return;
+        }
+        let ahead = Timestamp::from(now).as_microsecond() - (asked_at + took / 2).as_microsecond();
+        self.measured.store(ahead, Ordering::Relaxed);
+        let before = self.ahead.load(Ordering::Relaxed);
+        if (ahead - before).abs() > CLOCKS_DIFFER {
+            self.ahead.store(ahead, Ordering::Relaxed);
+            warn!(
+                queue = %self.link.server, ahead_ms = ahead / 1000,
+                "redis's clock differs from the database's: times in the queue are moved by that"
+            );
+        }
+    }
+}
+
+#[async_trait]
+impl Dispatcher for RedisDispatcher {
+    async fn add(&self, hints: &[Hint]) -> Result<(), QueueError> {
+        self.tell(
+            &self.scripts.add,
+            hints,
+            |hint| hint.account,
+            |invocation, hints| {
+                for hint in hints {
+                    invocation.arg(lane_key(hint.account, &hint.lane)).arg(&hint.id.0.to_bytes());
+                    invocation.arg(hint.class.clamp(Class::TAKEDOWN, Class::CAMPAIGN).0).arg(self.to_redis(hint.due).0);
+                    invocation.arg(micros(hint.pace.interval)).arg(hint.pace.burst);
+                }
+            },
+        )
+        .await
+    }
+
+    async fn step(&self, want: Want) -> Result<Step, QueueError> {
+        let mut steps = self.steps.lock().await;
+        let live = self.link.live().await?;
+        let shards = live.shards;
+        if steps.shards.len() != shards {
+            steps.shards = vec![ShardState::default(); shards];
+        }
+        for done in &want.done {
+            steps.shards[shard_of(done.account, shards)].untold.push(done.clone());
+        }
+        let wanted = want.claims.min(CLAIMS_AT_ONCE * shards);
+        let (mut claims, mut next, mut failed, mut emptied) = (Vec::new(), None::<Tick>, None, false);
+        let mut answered = BTreeSet::new();
+        // First all shards, then those that have more than their share of what is still wanted.
+        let first = steps.number as usize % shards;
+        let mut ask: Vec<usize> = (first..shards).chain(0..first).collect();
+        let mut more = false;
+        for _ in 0..ROUNDS {
+            let (share, rest) = ((wanted - claims.len()) / ask.len(), (wanted - claims.len()) % ask.len());
+            steps.number += 1;
+            let number = steps.number;
+            let asked = ask.iter().enumerate().map(|(place, shard)| {
+                let share = share + usize::from(place < rest);
+                self.step_shard(&live, *shard, &steps.shards[*shard], number, share, want.lease)
+            });
+            let answers = join_all(asked).await;
+            let mut have_more = Vec::new();
+            for (shard, answer) in ask.into_iter().zip(answers) {
+                let state = &mut steps.shards[shard];
+                match answer {
+                    Ok(stepped) => {
+                        answered.insert(shard);
+                        emptied |= state.generation != 0 && state.generation != stepped.generation;
+                        *state = ShardState { generation: stepped.generation, ..ShardState::default() };
+                        claims.extend(stepped.claims);
+                        next = next.into_iter().chain(stepped.next).min();
+                        have_more.extend(stepped.more.then_some(shard));
+                    }
+                    Err(error) => {
+                        if state.unanswered == 0 {
+                            state.unanswered = number;
+                        }
+                        failed = Some(error);
+                    }
+                }
+            }
+            more = !have_more.is_empty();
+            ask = have_more;
+            if !more || claims.len() >= wanted {
+                break;
+            }
+        }
+        if let Some(error) = failed {
+            if answered.is_empty() {
+                // The caller says it again; twice does no harm, but grows.
+                steps.shards.iter_mut().for_each(|state| state.untold.clear());
+                return Err(error);
+            }
+            warn!(%error, answered = answered.len(), shards, "a part of the queue does not answer");
+        }
+        // Moved times are loaded again as well.
+        let ahead = self.ahead.load(Ordering::Relaxed) as u64;
+        let generation =
+            steps.shards.iter().fold(ahead, |all, state| all.wrapping_mul(31).wrapping_add(state.generation));
+        drop(steps);
+        if emptied && self.link.server.is_cluster() {
+            self.link.look_again().await;
+        }
+        if more {
+            self.wake(&live).await;
+        }
+        let next = match more && claims.len() < wanted {
+            true => Some((self.clock)()),
+            false => next.map(|tick| self.from_redis(tick)),
+        };
+        Ok(Step { claims, next, generation })
+    }
+
+    async fn extend(&self, claims: &[Claim], lease: Duration) -> Result<Vec<String>, QueueError> {
+        let live = self.link.live().await?;
+        let mut by_shard: BTreeMap<usize, Vec<&Claim>> = BTreeMap::new();
+        for claim in claims {
+            by_shard.entry(shard_of(claim.account, live.shards)).or_default().push(claim);
+        }
+        let mut lost = Vec::new();
+        for (shard, claims) in by_shard {
+            let mut invocation = self.prepare(&self.scripts.extend, shard, live.shards);
+            invocation.arg(micros(lease));
+            for claim in claims {
+                invocation.arg(lane_key(claim.account, &claim.lane)).arg(claim.nonce);
+            }
+            let keys: Vec<String> = self.run(&live, &invocation).await?;
+            lost.extend(keys.iter().filter_map(|key| read_lane(key)).map(|(_, lane)| lane.to_owned()));
+        }
+        Ok(lost)
+    }
+
+    async fn move_(&self, places: &[Place], to: Option<Timestamp>) -> Result<(), QueueError> {
+        let to = to.map_or(String::new(), |to| self.to_redis(to).0.to_string());
+        self.tell(
+            &self.scripts.move_,
+            places,
+            |place| place.account,
+            |invocation, places| {
+                invocation.arg(&to);
+                for place in places {
+                    invocation.arg(lane_key(place.account, &place.lane)).arg(&place.id.0.to_bytes());
+                }
+            },
+        )
+        .await
+    }
+
+    async fn gate(&self, gate: &Gate, until: Option<Timestamp>) -> Result<(), QueueError> {
+        let until = until.map_or(String::new(), |until| self.to_redis(until).0.to_string());
+        let (account, lane) = match gate {
+            Gate::Lane { account, lane } => (*account, lane_key(*account, lane)),
+            Gate::Account(account) => (*account, String::new()),
+        };
+        self.tell(
+            &self.scripts.gate,
+            &[account],
+            |account| *account,
+            |invocation, _| {
+                invocation.arg(account.to_string()).arg(&lane).arg(&until);
+            },
+        )
+        .await
+    }
+
+    async fn budget(&self, budget: &Budget, class: Class, take: u32) -> Result<u32, QueueError> {
+        let live = self.link.live().await?;
+        let mut invocation = self.scripts.budget.prepare_invoke();
+        invocation.key(format!("{{m:b:{}}}", budget.app));
+        self.add_time(&mut invocation);
+        invocation.arg(budget.open_to(class)).arg(micros(budget.window)).arg(take);
+        self.run(&live, &invocation).await
+    }
+
+    async fn wait(&self, until: Option<Timestamp>) {
+        // By Redis's clock, or the step after it finds nothing due yet.
+        let measured = SignedDuration::from_micros(self.measured.load(Ordering::Relaxed));
+        let now = (self.clock)() + measured;
+        let at_most = until.map_or(LOOK_AGAIN, |until| {
+            let left = Timestamp::from(self.to_redis(until)).duration_since(now);
+            left.try_into().unwrap_or(Duration::ZERO).min(LOOK_AGAIN)
+        });
+        self.waiter.wait(&self.link.server, at_most).await;
+    }
+
+    async fn counts(&self) -> Result<BTreeMap<&'static str, usize>, QueueError> {
+        let live = self.link.live().await?;
+        let mut counts = BTreeMap::from([("hints", 0), ("leased", 0), ("waiting", 0)]);
+        for shard in 0..live.shards {
+            let (hints, leased, waiting): (usize, usize, usize) =
+                self.run(&live, &self.prepare(&self.scripts.counts, shard, live.shards)).await?;
+            for (name, count) in [("hints", hints), ("leased", leased), ("waiting", waiting)] {
+                *counts.entry(name).or_default() += count;
+            }
+        }
+        Ok(counts)
+    }
+}
+
+/// An account's id is random in its lower bits.
+fn shard_of(account: AccountId, shards: usize) -> usize {
+    (account.0.0 % shards as u128) as usize
+}
+
+/// A lane as the scripts name it: its account's id comes first and always has the same length.
+fn lane_key(account: AccountId, lane: &str) -> String {
+    format!("{account}:{lane}")
+}
+
+fn read_lane(key: &str) -> Option<(AccountId, &str)> {
+    let (account, lane) = key.split_once(':')?;
+    Some((account.parse().ok()?, lane))
+}
+
+fn read_claim(parts: &[Value], until: Timestamp) -> Result<Claim, RedisError> {
+    let unreadable = || RedisError::from((::redis::ErrorKind::Parse, "a claim cannot be read"));
+    let key = String::from_redis_value_ref(&parts[0])?;
+    let (account, lane) = read_lane(&key).ok_or_else(unreadable)?;
+    let bytes = Vec::<u8>::from_redis_value_ref(&parts[1])?;
+    let id = DeliveryId(ulid::Ulid::from_bytes(bytes.try_into().map_err(|_| unreadable())?));
+    let nonce = u64::from_redis_value_ref(&parts[2])?;
+    Ok(Claim { lane: lane.to_owned(), account, id, nonce, until })
+}

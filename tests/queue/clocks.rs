@@ -1,0 +1,1 @@
+//! Redis's own clock decides, and need not be the database's.

@@ -1,0 +1,1 @@
+//! What becomes of the queue when Redis fails.
