@@ -23,18 +23,13 @@ impl Redis {
 
     /// With more arguments for the server.
     pub async fn with(arguments: &[&str]) -> Redis {
-        let redis = Self::spawn(arguments);
-        redis.ready().await;
-        redis
-    }
-
-    /// Not waited for: with TLS alone or a password it cannot be asked without more.
-    pub fn spawn(arguments: &[&str]) -> Redis {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
         let port = super::postgres::free_port();
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let server = Mutex::new(server(&dir, port, &arguments));
-        Redis(Arc::new(Inner { port, dir, arguments, server }))
+        let redis = Redis(Arc::new(Inner { port, dir, arguments, server }));
+        redis.ready().await;
+        redis
     }
 
     pub fn port(&self) -> u16 {
@@ -70,11 +65,15 @@ impl Redis {
         command.query_async(&mut connection).await.unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 
+    /// Answers, be it that it wants a password.
     async fn ready(&self) {
         let client = redis::Client::open(self.url()).expect("the address is right");
         super::eventually("redis answers", || async {
             let Ok(mut connection) = client.get_multiplexed_async_connection().await else { return false };
-            redis::cmd("PING").query_async::<String>(&mut connection).await.is_ok()
+            match redis::cmd("PING").query_async::<String>(&mut connection).await {
+                Ok(_) => true,
+                Err(error) => error.code() == Some("NOAUTH"),
+            }
         })
         .await;
     }
@@ -115,10 +114,6 @@ impl Cluster {
             .await;
         }
         cluster
-    }
-
-    pub fn nodes(&self) -> &[Redis] {
-        &self.0
     }
 
     pub fn url(&self) -> String {

@@ -56,7 +56,7 @@ pub struct About {
 impl Server {
     /// Reads a URL: `redis` or `rediss`, with `+cluster` for a cluster, whose nodes are separated by commas.
     pub fn parse(url: &str) -> Result<Server, QueueError> {
-        let refused = |why: &str| QueueError(format!("queue.url {why}; write {FORMS}"));
+        let refused = |why: &str| QueueError(format!("the URL {why}; write {FORMS}"));
         let (scheme, rest) = url.split_once("://").ok_or_else(|| refused("has no scheme"))?;
         let (plain, cluster) = match scheme {
             "redis" | "rediss" => (scheme, false),
