@@ -7,35 +7,32 @@
 mod link;
 mod scripts;
 mod server;
+mod step;
 mod waiter;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use ::redis::{FromRedisValue, RedisError, Script, ScriptInvocation, Value, cmd};
+use ::redis::{FromRedisValue, RedisError, Script, ScriptInvocation, cmd};
 use async_trait::async_trait;
-use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 use tracing::{debug, warn};
 
 use super::tick::{Tick, micros};
-use super::{Budget, Claim, Dispatcher, Done, Gate, Hint, Place, QueueError, Step, Want};
-use crate::model::{AccountId, Class, DeliveryId};
+use super::{Budget, Claim, Dispatcher, Gate, Hint, Place, QueueError, Step, Want};
+use crate::model::{AccountId, Class};
 use link::{Link, Live};
 use scripts::Scripts;
 pub use server::{About, Server};
+use step::Steps;
 use waiter::{WAKE, Waiter};
 
 /// Without news somebody who waits looks again after this: so soon it is noticed that Redis was emptied.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Hints in one script: some milliseconds of the server's time.
 const HINTS_AT_ONCE: usize = 500;
-/// Lanes in one script.
-const CLAIMS_AT_ONCE: usize = 500;
-/// How often one step asks the shards of a cluster, until it has what is wanted.
-const ROUNDS: usize = 4;
 /// Microseconds that Redis's clock may be from the database's before times are moved: more than servers under NTP differ.
 const CLOCKS_DIFFER: i64 = 50_000;
 /// The clocks are compared by answers that came within this.
@@ -58,31 +55,6 @@ pub struct RedisDispatcher {
     /// The same as it was last measured.
     measured: AtomicI64,
     waiter: Waiter,
-}
-
-/// What one step must know of those before it.
-#[derive(Default)]
-struct Steps {
-    number: u64,
-    shards: Vec<ShardState>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct ShardState {
-    generation: u64,
-    /// The first of the steps since the last answer; 0 when the last step was answered.
-    unanswered: u64,
-    /// Done, and Redis does not know it yet.
-    untold: Vec<Done>,
-}
-
-/// What one shard answered.
-struct Stepped {
-    generation: u64,
-    next: Option<Tick>,
-    /// Accounts are still in line.
-    more: bool,
-    claims: Vec<Claim>,
 }
 
 impl RedisDispatcher {
@@ -197,41 +169,6 @@ impl RedisDispatcher {
         }
     }
 
-    /// One step of one shard.
-    async fn step_shard(
-        &self,
-        live: &Live,
-        shard: usize,
-        state: &ShardState,
-        number: u64,
-        claims: usize,
-        lease: Duration,
-    ) -> Result<Stepped, QueueError> {
-        let mut invocation = self.prepare(&self.scripts.step, shard, live.shards);
-        let generation: u64 = rand::random::<u64>() >> 11;
-        invocation.arg(generation).arg(&self.process).arg(number).arg(state.unanswered).arg(claims).arg(micros(lease));
-        for done in &state.untold {
-            invocation.arg(lane_key(done.account, &done.lane)).arg(done.nonce);
-            invocation.arg(done.rest.map_or(String::new(), |rest| self.to_redis(rest).0.to_string()));
-            invocation.arg(done.finished.len());
-            for id in &done.finished {
-                invocation.arg(&id.0.to_bytes());
-            }
-        }
-        let asked = ((self.clock)(), Instant::now());
-        type Answer = (u64, u64, i64, u64, Vec<Value>);
-        let (generation, now, next, more, claims): Answer = self.run(live, &invocation).await?;
-        self.compare_clocks(asked, Tick(now));
-        let until = self.from_redis(Tick(now).after(lease));
-        let claims = claims.chunks_exact(3).map(|claim| read_claim(claim, until)).collect::<Result<_, _>>();
-        Ok(Stepped {
-            generation,
-            next: u64::try_from(next).ok().map(Tick),
-            more: more == 1,
-            claims: claims.map_err(|error: RedisError| self.link.server.explain(&error))?,
-        })
-    }
-
     /// Takes note of how far Redis's clock is from the database's.
     fn compare_clocks(&self, (asked_at, asked): (Timestamp, Instant), now: Tick) {
         let took = asked.elapsed();
@@ -270,81 +207,7 @@ impl Dispatcher for RedisDispatcher {
     }
 
     async fn step(&self, want: Want) -> Result<Step, QueueError> {
-        let mut steps = self.steps.lock().await;
-        let live = self.link.live().await?;
-        let shards = live.shards;
-        if steps.shards.len() != shards {
-            steps.shards = vec![ShardState::default(); shards];
-        }
-        for done in &want.done {
-            steps.shards[shard_of(done.account, shards)].untold.push(done.clone());
-        }
-        let wanted = want.claims.min(CLAIMS_AT_ONCE * shards);
-        let (mut claims, mut next, mut failed, mut emptied) = (Vec::new(), None::<Tick>, None, false);
-        let mut answered = BTreeSet::new();
-        // First all shards, then those that have more than their share of what is still wanted.
-        let first = steps.number as usize % shards;
-        let mut ask: Vec<usize> = (first..shards).chain(0..first).collect();
-        let mut more = false;
-        for _ in 0..ROUNDS {
-            let (share, rest) = ((wanted - claims.len()) / ask.len(), (wanted - claims.len()) % ask.len());
-            steps.number += 1;
-            let number = steps.number;
-            let asked = ask.iter().enumerate().map(|(place, shard)| {
-                let share = share + usize::from(place < rest);
-                self.step_shard(&live, *shard, &steps.shards[*shard], number, share, want.lease)
-            });
-            let answers = join_all(asked).await;
-            let mut have_more = Vec::new();
-            for (shard, answer) in ask.into_iter().zip(answers) {
-                let state = &mut steps.shards[shard];
-                match answer {
-                    Ok(stepped) => {
-                        answered.insert(shard);
-                        emptied |= state.generation != 0 && state.generation != stepped.generation;
-                        *state = ShardState { generation: stepped.generation, ..ShardState::default() };
-                        claims.extend(stepped.claims);
-                        next = next.into_iter().chain(stepped.next).min();
-                        have_more.extend(stepped.more.then_some(shard));
-                    }
-                    Err(error) => {
-                        if state.unanswered == 0 {
-                            state.unanswered = number;
-                        }
-                        failed = Some(error);
-                    }
-                }
-            }
-            more = !have_more.is_empty();
-            ask = have_more;
-            if !more || claims.len() >= wanted {
-                break;
-            }
-        }
-        if let Some(error) = failed {
-            if answered.is_empty() {
-                // The caller says it again; twice does no harm, but grows.
-                steps.shards.iter_mut().for_each(|state| state.untold.clear());
-                return Err(error);
-            }
-            warn!(%error, answered = answered.len(), shards, "a part of the queue does not answer");
-        }
-        // Moved times are loaded again as well.
-        let ahead = self.ahead.load(Ordering::Relaxed) as u64;
-        let generation =
-            steps.shards.iter().fold(ahead, |all, state| all.wrapping_mul(31).wrapping_add(state.generation));
-        drop(steps);
-        if emptied && self.link.server.is_cluster() {
-            self.link.look_again().await;
-        }
-        if more {
-            self.wake(&live).await;
-        }
-        let next = match more && claims.len() < wanted {
-            true => Some((self.clock)()),
-            false => next.map(|tick| self.from_redis(tick)),
-        };
-        Ok(Step { claims, next, generation })
+        self.step_all(want).await
     }
 
     async fn extend(&self, claims: &[Claim], lease: Duration) -> Result<Vec<String>, QueueError> {
@@ -446,14 +309,4 @@ fn lane_key(account: AccountId, lane: &str) -> String {
 fn read_lane(key: &str) -> Option<(AccountId, &str)> {
     let (account, lane) = key.split_once(':')?;
     Some((account.parse().ok()?, lane))
-}
-
-fn read_claim(parts: &[Value], until: Timestamp) -> Result<Claim, RedisError> {
-    let unreadable = || RedisError::from((::redis::ErrorKind::Parse, "a claim cannot be read"));
-    let key = String::from_redis_value_ref(&parts[0])?;
-    let (account, lane) = read_lane(&key).ok_or_else(unreadable)?;
-    let bytes = Vec::<u8>::from_redis_value_ref(&parts[1])?;
-    let id = DeliveryId(ulid::Ulid::from_bytes(bytes.try_into().map_err(|_| unreadable())?));
-    let nonce = u64::from_redis_value_ref(&parts[2])?;
-    Ok(Claim { lane: lane.to_owned(), account, id, nonce, until })
 }

@@ -117,6 +117,8 @@ impl Server {
         let client: ClusterClient = ClusterClientBuilder::new(self.nodes.clone())
             .connection_timeout(CONNECT_TIMEOUT)
             .response_timeout(patience)
+            // A script that may have run must not run again unseen; a moved slot is found by connecting again.
+            .retries(0)
             .build()?;
         client.get_async_connection().await
     }
