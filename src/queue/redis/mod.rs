@@ -11,13 +11,12 @@ mod step;
 mod waiter;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::redis::{FromRedisValue, RedisError, Script, ScriptInvocation, cmd};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Mutex;
 use tracing::{debug, warn};
 
 use super::tick::{Tick, micros};
@@ -49,12 +48,19 @@ pub struct RedisDispatcher {
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     /// Whether `clock` also is the scripts' time.
     timed: bool,
-    steps: Mutex<Steps>,
-    /// Microseconds by which times are moved for Redis; its clock is about so far ahead of the database's.
-    ahead: AtomicI64,
-    /// The same as it was last measured.
-    measured: AtomicI64,
+    steps: tokio::sync::Mutex<Steps>,
+    /// Of each shard: the masters of a cluster have clocks of their own.
+    clocks: Mutex<Vec<Ahead>>,
     waiter: Waiter,
+}
+
+/// Microseconds by which the clock of a shard's server is ahead of the database's.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ahead {
+    /// By so much times are moved for it.
+    used: i64,
+    /// As it was last measured.
+    measured: i64,
 }
 
 impl RedisDispatcher {
@@ -66,9 +72,8 @@ impl RedisDispatcher {
             process: format!("{:016x}", rand::random::<u64>()),
             clock: Box::new(clock),
             timed: false,
-            steps: Mutex::default(),
-            ahead: AtomicI64::new(0),
-            measured: AtomicI64::new(0),
+            steps: tokio::sync::Mutex::default(),
+            clocks: Mutex::default(),
             waiter: Waiter::new(),
         }
     }
@@ -98,15 +103,22 @@ impl RedisDispatcher {
         }
     }
 
-    /// A time of the database as Redis's.
-    fn to_redis(&self, at: Timestamp) -> Tick {
-        let ahead = SignedDuration::from_micros(self.ahead.load(Ordering::Relaxed));
-        at.checked_add(ahead).unwrap_or(at).into()
+    fn clocks(&self) -> MutexGuard<'_, Vec<Ahead>> {
+        self.clocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn from_redis(&self, tick: Tick) -> Timestamp {
-        let (at, ahead) = (Timestamp::from(tick), SignedDuration::from_micros(self.ahead.load(Ordering::Relaxed)));
-        at.checked_sub(ahead).unwrap_or(at)
+    fn ahead(&self, shard: usize) -> Ahead {
+        self.clocks().get(shard).copied().unwrap_or_default()
+    }
+
+    /// A time of the database as it is for the shard's server.
+    fn to_redis(&self, shard: usize, at: Timestamp) -> Tick {
+        at.checked_add(SignedDuration::from_micros(self.ahead(shard).used)).unwrap_or(at).into()
+    }
+
+    fn from_redis(&self, shard: usize, tick: Tick) -> Timestamp {
+        let at = Timestamp::from(tick);
+        at.checked_sub(SignedDuration::from_micros(self.ahead(shard).used)).unwrap_or(at)
     }
 
     /// A script of one shard with its prefix and, in tests, the time.
@@ -141,7 +153,7 @@ impl RedisDispatcher {
         script: &Script,
         things: &[T],
         account: impl Fn(&T) -> AccountId,
-        write: impl Fn(&mut ScriptInvocation<'_>, &[&T]),
+        write: impl Fn(&mut ScriptInvocation<'_>, usize, &[&T]),
     ) -> Result<(), QueueError> {
         let live = self.link.live().await?;
         let mut by_shard: BTreeMap<usize, Vec<&T>> = BTreeMap::new();
@@ -152,7 +164,7 @@ impl RedisDispatcher {
         for (shard, things) in by_shard {
             for chunk in things.chunks(HINTS_AT_ONCE) {
                 let mut invocation = self.prepare(script, shard, live.shards);
-                write(&mut invocation, chunk);
+                write(&mut invocation, shard, chunk);
                 news |= self.run::<i64>(&live, &invocation).await? == 1;
             }
         }
@@ -169,19 +181,22 @@ impl RedisDispatcher {
         }
     }
 
-    /// Takes note of how far Redis's clock is from the database's.
-    fn compare_clocks(&self, (asked_at, asked): (Timestamp, Instant), now: Tick) {
+    /// Takes note of how far the clock of a shard's server is from the database's.
+    fn compare_clocks(&self, shard: usize, (asked_at, asked): (Timestamp, Instant), now: Tick) {
         let took = asked.elapsed();
         if self.timed || took > QUICK_ANSWER {
             return;
         }
-        let ahead = Timestamp::from(now).as_microsecond() - (asked_at + took / 2).as_microsecond();
-        self.measured.store(ahead, Ordering::Relaxed);
-        let before = self.ahead.load(Ordering::Relaxed);
-        if (ahead - before).abs() > CLOCKS_DIFFER {
-            self.ahead.store(ahead, Ordering::Relaxed);
+        let measured = Timestamp::from(now).as_microsecond() - (asked_at + took / 2).as_microsecond();
+        let mut clocks = self.clocks();
+        if clocks.len() <= shard {
+            clocks.resize(shard + 1, Ahead::default());
+        }
+        clocks[shard].measured = measured;
+        if (measured - clocks[shard].used).abs() > CLOCKS_DIFFER {
+            clocks[shard].used = measured;
             warn!(
-                queue = %self.link.server, ahead_ms = ahead / 1000,
+                queue = %self.link.server, shard, ahead_ms = measured / 1000,
                 "redis's clock differs from the database's: times in the queue are moved by that"
             );
         }
@@ -195,10 +210,12 @@ impl Dispatcher for RedisDispatcher {
             &self.scripts.add,
             hints,
             |hint| hint.account,
-            |invocation, hints| {
+            |invocation, shard, hints| {
                 for hint in hints {
                     invocation.arg(lane_key(hint.account, &hint.lane)).arg(&hint.id.0.to_bytes());
-                    invocation.arg(hint.class.clamp(Class::TAKEDOWN, Class::CAMPAIGN).0).arg(self.to_redis(hint.due).0);
+                    invocation
+                        .arg(hint.class.clamp(Class::TAKEDOWN, Class::CAMPAIGN).0)
+                        .arg(self.to_redis(shard, hint.due).0);
                     invocation.arg(micros(hint.pace.interval)).arg(hint.pace.burst);
                 }
             },
@@ -230,13 +247,12 @@ impl Dispatcher for RedisDispatcher {
     }
 
     async fn move_(&self, places: &[Place], to: Option<Timestamp>) -> Result<(), QueueError> {
-        let to = to.map_or(String::new(), |to| self.to_redis(to).0.to_string());
         self.tell(
             &self.scripts.move_,
             places,
             |place| place.account,
-            |invocation, places| {
-                invocation.arg(&to);
+            |invocation, shard, places| {
+                invocation.arg(to.map_or(String::new(), |to| self.to_redis(shard, to).0.to_string()));
                 for place in places {
                     invocation.arg(lane_key(place.account, &place.lane)).arg(&place.id.0.to_bytes());
                 }
@@ -246,7 +262,6 @@ impl Dispatcher for RedisDispatcher {
     }
 
     async fn gate(&self, gate: &Gate, until: Option<Timestamp>) -> Result<(), QueueError> {
-        let until = until.map_or(String::new(), |until| self.to_redis(until).0.to_string());
         let (account, lane) = match gate {
             Gate::Lane { account, lane } => (*account, lane_key(*account, lane)),
             Gate::Account(account) => (*account, String::new()),
@@ -255,8 +270,9 @@ impl Dispatcher for RedisDispatcher {
             &self.scripts.gate,
             &[account],
             |account| *account,
-            |invocation, _| {
-                invocation.arg(account.to_string()).arg(&lane).arg(&until);
+            |invocation, shard, _| {
+                let until = until.map_or(String::new(), |until| self.to_redis(shard, until).0.to_string());
+                invocation.arg(account.to_string()).arg(&lane).arg(until);
             },
         )
         .await
@@ -272,13 +288,11 @@ impl Dispatcher for RedisDispatcher {
     }
 
     async fn wait(&self, until: Option<Timestamp>) {
-        // By Redis's clock, or the step after it finds nothing due yet.
-        let measured = SignedDuration::from_micros(self.measured.load(Ordering::Relaxed));
-        let now = (self.clock)() + measured;
-        let at_most = until.map_or(LOOK_AGAIN, |until| {
-            let left = Timestamp::from(self.to_redis(until)).duration_since(now);
-            left.try_into().unwrap_or(Duration::ZERO).min(LOOK_AGAIN)
-        });
+        // By the slowest clock of Redis, or the step after it finds nothing due yet.
+        let slower = self.clocks().iter().map(|ahead| ahead.used - ahead.measured).max().unwrap_or(0);
+        let now = (self.clock)() - SignedDuration::from_micros(slower);
+        let at_most = until
+            .map_or(LOOK_AGAIN, |until| until.duration_since(now).try_into().unwrap_or(Duration::ZERO).min(LOOK_AGAIN));
         self.waiter.wait(&self.link.server, at_most).await;
     }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use super::link::Live;
-use super::{RedisDispatcher, lane_key, read_lane, shard_of};
+use super::{Ahead, RedisDispatcher, lane_key, read_lane, shard_of};
 use crate::model::DeliveryId;
 use crate::queue::tick::{Tick, micros};
 use crate::queue::{Claim, Done, QueueError, Step, Want};
@@ -38,7 +38,7 @@ struct ShardState {
 /// What one shard answered.
 struct Stepped {
     generation: u64,
-    next: Option<Tick>,
+    next: Option<Timestamp>,
     /// Accounts are still in line.
     more: bool,
     claims: Vec<Claim>,
@@ -48,7 +48,7 @@ struct Stepped {
 #[derive(Default)]
 struct Gathered {
     claims: Vec<Claim>,
-    next: Option<Tick>,
+    next: Option<Timestamp>,
     /// Shards where accounts are still in line.
     more: Vec<usize>,
     answered: BTreeSet<usize>,
@@ -79,10 +79,11 @@ impl Gathered {
 }
 
 impl Steps {
-    /// One number for the generations of all shards.
-    fn generation(&self, ahead: i64) -> u64 {
-        let fold = |all: u64, state: &ShardState| all.wrapping_mul(31).wrapping_add(state.generation);
-        self.shards.iter().fold(ahead as u64, fold)
+    /// One number for the generations of all shards and what their times are moved by.
+    fn generation(&self, clocks: &[Ahead]) -> u64 {
+        let moved = clocks.iter().map(|ahead| ahead.used as u64);
+        let generations = self.shards.iter().map(|state| state.generation);
+        moved.chain(generations).fold(0, |all, one| all.wrapping_mul(31).wrapping_add(one))
     }
 }
 
@@ -130,7 +131,7 @@ impl RedisDispatcher {
             warn!(%error, answered = gathered.answered.len(), shards, "a part of the queue does not answer");
         }
         // When the clocks are found to differ by something else, what is in Redis is loaded again, moved by that.
-        let generation = steps.generation(self.ahead.load(std::sync::atomic::Ordering::Relaxed));
+        let generation = steps.generation(&self.clocks());
         drop(steps);
         if gathered.emptied && self.link.server.is_cluster() {
             self.link.look_again().await;
@@ -141,7 +142,7 @@ impl RedisDispatcher {
         }
         let next = match more && gathered.claims.len() < wanted {
             true => Some((self.clock)()),
-            false => gathered.next.map(|tick| self.from_redis(tick)),
+            false => gathered.next,
         };
         Ok(Step { claims: gathered.claims, next, generation })
     }
@@ -161,7 +162,7 @@ impl RedisDispatcher {
         invocation.arg(generation).arg(&self.process).arg(number).arg(state.unanswered).arg(claims).arg(micros(lease));
         for done in &state.untold {
             invocation.arg(lane_key(done.account, &done.lane)).arg(done.nonce);
-            invocation.arg(done.rest.map_or(String::new(), |rest| self.to_redis(rest).0.to_string()));
+            invocation.arg(done.rest.map_or(String::new(), |rest| self.to_redis(shard, rest).0.to_string()));
             invocation.arg(done.finished.len());
             for id in &done.finished {
                 invocation.arg(&id.0.to_bytes());
@@ -170,12 +171,12 @@ impl RedisDispatcher {
         let asked = ((self.clock)(), Instant::now());
         type Answer = (u64, u64, i64, u64, Vec<Value>);
         let (generation, now, next, more, claims): Answer = self.run(live, &invocation).await?;
-        self.compare_clocks(asked, Tick(now));
-        let until = self.from_redis(Tick(now).after(lease));
+        self.compare_clocks(shard, asked, Tick(now));
+        let until = self.from_redis(shard, Tick(now).after(lease));
         let claims = claims.chunks_exact(3).map(|claim| read_claim(claim, until)).collect::<Result<_, _>>();
         Ok(Stepped {
             generation,
-            next: u64::try_from(next).ok().map(Tick),
+            next: u64::try_from(next).ok().map(|next| self.from_redis(shard, Tick(next))),
             more: more == 1,
             claims: claims.map_err(|error: RedisError| self.link.server.explain(&error))?,
         })
