@@ -10,9 +10,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use muhatap::model::{AccountId, Class, DeliveryId};
@@ -34,7 +34,7 @@ const DUE_WITHIN_A_SECOND: u64 = 10_000;
 const HEAD_START_MS: u64 = 9_000;
 
 /// One way of queueing; every job appends "E ID BEGAN_US NOW_US" to a file when it is done.
-pub trait Contender {
+trait Contender {
     fn name(&self) -> &'static str;
     async fn enqueue(&self, jobs: u64);
     /// Adds jobs at a rate, each with the time it was added as its begin.
@@ -61,6 +61,8 @@ async fn main() {
     let number = |name: &str, default: u64| value(name).map_or(default, |text| text.parse().expect("a number"));
     let (jobs, rounds) = (number("--jobs", 100_000), number("--rounds", 3));
     let redis = Redis::start();
+    let (seconds, micros): (u64, u64) = redis.ask("TIME").expect("redis answers");
+    STARTED.get_or_init(|| (seconds * 1_000_000 + micros, Instant::now()));
     let bullmq = match value("--peers").map(PathBuf::from) {
         None => {
             println!("BullMQ is not measured: say where it lies with -- --peers DIR");
@@ -161,7 +163,7 @@ struct Muhatap;
 
 fn dispatcher() -> RedisDispatcher {
     let server = Server::parse(&format!("redis://127.0.0.1:{PORT}")).expect("the address is right");
-    RedisDispatcher::new(server, Timestamp::now)
+    RedisDispatcher::new(server, now)
 }
 
 /// The job's number and begin are its id.
@@ -183,7 +185,7 @@ impl Contender for Muhatap {
     }
 
     async fn enqueue(&self, jobs: u64) {
-        let (queue, now) = (dispatcher(), Timestamp::now());
+        let (queue, now) = (dispatcher(), now());
         for from in (0..jobs).step_by(ADD_AT_ONCE as usize) {
             let hints: Vec<Hint> = (from..jobs.min(from + ADD_AT_ONCE)).map(|number| hint(number, 0, now)).collect();
             queue.add(&hints).await.expect("redis answers");
@@ -193,7 +195,7 @@ impl Contender for Muhatap {
     async fn pace(&self, jobs: u64, a_second: u64) {
         let queue = dispatcher();
         for number in 0..jobs {
-            queue.add(&[hint(number, now_us(), Timestamp::now())]).await.expect("redis answers");
+            queue.add(&[hint(number, now_us(), now())]).await.expect("redis answers");
             tokio::time::sleep(Duration::from_secs(1) / a_second as u32).await;
         }
     }
@@ -295,8 +297,16 @@ fn median(results: &[Results]) -> Option<Results> {
     })
 }
 
+/// By Redis's clock when the run began, and then by the monotonic clock.
+static STARTED: OnceLock<(u64, Instant)> = OnceLock::new();
+
 fn now_us() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+    let (at, taken) = STARTED.get().expect("the run began");
+    at + taken.elapsed().as_micros() as u64
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_microsecond(now_us() as i64).expect("in range")
 }
 
 /// A Redis for this run alone.

@@ -7,9 +7,9 @@ mod differential;
 mod failures;
 mod property;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use muhatap::model::{AccountId, Class, DeliveryId};
@@ -81,6 +81,17 @@ fn test_clock() -> (Arc<AtomicI64>, impl Fn() -> Timestamp + Send + Sync + 'stat
     let millis = Arc::new(AtomicI64::new(START));
     let clock = millis.clone();
     (millis, move || at(clock.load(Ordering::Relaxed)))
+}
+
+/// The time as it is, where Redis's own clock counts: as the file system has it, and then by the monotonic clock.
+fn now() -> Timestamp {
+    static START: OnceLock<(Timestamp, Instant)> = OnceLock::new();
+    let (at, taken) = START.get_or_init(|| {
+        let file = tempfile::tempfile().expect("a temporary file can be made");
+        let made = file.metadata().and_then(|about| about.modified()).expect("it says when it was made");
+        (Timestamp::try_from(made).expect("in range"), Instant::now())
+    });
+    *at + taken.elapsed()
 }
 
 fn hint(due: Timestamp, account: u128, lane: &str, class: Class, number: u128) -> Hint {

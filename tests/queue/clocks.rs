@@ -6,7 +6,7 @@ use super::*;
 #[tokio::test]
 async fn a_clock_that_is_off_makes_nothing_early_or_late(#[values(-600, 0, 600)] database_is_ahead: i64) {
     let redis = Redis::start().await;
-    let clock = move || Timestamp::now() + jiff::SignedDuration::from_secs(database_is_ahead);
+    let clock = move || now() + jiff::SignedDuration::from_secs(database_is_ahead);
     let queue = RedisDispatcher::new(Server::parse(&redis.url()).expect("the address is right"), clock);
     let step = async || {
         let want = Want { claims: 5, lease: LEASE, done: Vec::new() };

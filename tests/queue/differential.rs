@@ -1,12 +1,13 @@
 //! Both dispatchers, asked the same at the same moments, answer the same.
 
-use std::sync::OnceLock;
-
 use muhatap::queue::{Budget, Gate, Place};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use tokio::runtime::Runtime;
 
 use super::*;
+
+const CASES: u32 = 200;
 
 /// One random use. Lanes, accounts and deliveries are few, so that they meet often.
 #[derive(Debug, Clone)]
@@ -162,22 +163,12 @@ impl Pair {
     }
 }
 
-/// One server for all cases.
-fn server() -> &'static (Runtime, Redis) {
-    static SERVER: OnceLock<(Runtime, Redis)> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let runtime = Runtime::new().expect("a runtime can be made");
-        let redis = runtime.block_on(Redis::start());
-        (runtime, redis)
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
-    #[test]
-    fn redis_answers_as_the_process_does(uses in uses()) {
-        let (runtime, redis) = server();
+#[test]
+fn redis_answers_as_the_process_does() {
+    let runtime = Runtime::new().expect("a runtime can be made");
+    let redis = runtime.block_on(Redis::start());
+    let mut runner = TestRunner::new(ProptestConfig { cases: CASES, ..ProptestConfig::default() });
+    let compared = runner.run(&uses(), |uses| {
         runtime.block_on(async {
             redis.command::<()>("FLUSHALL").await;
             let mut pair = Pair::new(&redis.url());
@@ -186,6 +177,7 @@ proptest! {
                 prop_assert_eq!(memory, redis, "after {:?}", what);
             }
             Ok(())
-        })?;
-    }
+        })
+    });
+    compared.unwrap_or_else(|difference| panic!("{difference}"));
 }

@@ -18,12 +18,12 @@ fn parse(url: &str) -> Server {
 }
 
 fn dispatcher(url: &str) -> RedisDispatcher {
-    RedisDispatcher::new(parse(url), Timestamp::now)
+    RedisDispatcher::new(parse(url), now)
 }
 
 /// What goes wrong when the server is asked to add something.
 async fn complaint(url: &str) -> String {
-    let added = dispatcher(url).add(&[hint(Timestamp::now(), 1, "posts", Class::REPLY, 1)]).await;
+    let added = dispatcher(url).add(&[hint(now(), 1, "posts", Class::REPLY, 1)]).await;
     added.expect_err("it cannot be written").to_string()
 }
 
@@ -31,7 +31,7 @@ async fn complaint(url: &str) -> String {
 async fn an_emptied_redis_has_another_generation_and_old_leases_are_worth_nothing() {
     let redis = Redis::start().await;
     let queue = dispatcher(&redis.url());
-    let hints = [hint(Timestamp::now(), 1, "posts", Class::REPLY, 1)];
+    let hints = [hint(now(), 1, "posts", Class::REPLY, 1)];
     queue.add(&hints).await.expect("the queue answers");
     let before = queue.step(want(5)).await.expect("the queue answers");
     assert_eq!(ids(&before.claims), [id(1)]);
@@ -52,13 +52,13 @@ async fn an_emptied_redis_has_another_generation_and_old_leases_are_worth_nothin
 #[tokio::test]
 async fn a_dead_redis_leaves_the_process_to_itself_until_it_is_back() {
     let redis = Redis::start().await;
-    let queue = FailoverDispatcher::new(dispatcher(&redis.url()), Timestamp::now);
-    let hints = [hint(Timestamp::now(), 1, "posts", Class::REPLY, 1)];
+    let queue = FailoverDispatcher::new(dispatcher(&redis.url()), now);
+    let hints = [hint(now(), 1, "posts", Class::REPLY, 1)];
     let with_redis = queue.step(want(0)).await.expect("the queue answers").generation;
     assert_eq!(queue.trouble(), None);
     redis.kill();
     eventually("the process goes on by itself", || async {
-        queue.wait(Some(Timestamp::now() + Duration::from_millis(100))).await;
+        queue.wait(Some(now() + Duration::from_millis(100))).await;
         queue.step(want(0)).await.is_ok()
     })
     .await;
@@ -82,10 +82,10 @@ async fn what_an_answer_that_never_came_handed_out_is_handed_out_again_at_once()
     let proxy = Proxy::start(redis.port()).await;
     let queue = dispatcher(&format!("redis://127.0.0.1:{}", proxy.port));
     let other = dispatcher(&redis.url());
-    queue.add(&[hint(Timestamp::now(), 1, "posts", Class::REPLY, 1)]).await.expect("the queue answers");
+    queue.add(&[hint(now(), 1, "posts", Class::REPLY, 1)]).await.expect("the queue answers");
     // An earlier answer that did come stays valid.
     let held = queue.step(want(5)).await.expect("the queue answers").claims;
-    queue.add(&[hint(Timestamp::now(), 2, "posts", Class::REPLY, 2)]).await.expect("the queue answers");
+    queue.add(&[hint(now(), 2, "posts", Class::REPLY, 2)]).await.expect("the queue answers");
     proxy.swallow.store(true, Ordering::Relaxed);
     queue.step(want(5)).await.expect_err("the connection breaks");
     proxy.swallow.store(false, Ordering::Relaxed);
@@ -118,10 +118,10 @@ async fn a_replica_is_refused_by_name() {
     assert!(complaint(&replica.url()).await.starts_with(&expected));
     // One that becomes a replica while it is used.
     let queue = dispatcher(&master.url());
-    let hints = [hint(Timestamp::now(), 1, "posts", Class::REPLY, 1)];
+    let hints = [hint(now(), 1, "posts", Class::REPLY, 1)];
     queue.add(&hints).await.expect("the queue answers");
     master.command::<()>(&format!("REPLICAOF 127.0.0.1 {}", replica.port())).await;
-    let more = [hint(Timestamp::now(), 1, "posts", Class::REPLY, 2)];
+    let more = [hint(now(), 1, "posts", Class::REPLY, 2)];
     let refused = queue.add(&more).await.expect_err("it takes no writes").to_string();
     assert!(refused.contains("name its master in queue.url"), "{refused}");
 }
@@ -137,7 +137,7 @@ async fn a_wrong_password_is_told_and_never_repeated() {
         assert!(!said.contains("s3cret"));
     }
     let right = dispatcher(&format!("redis://:right@{address}"));
-    right.add(&[hint(Timestamp::now(), 1, "posts", Class::REPLY, 1)]).await.expect("the right one is let in");
+    right.add(&[hint(now(), 1, "posts", Class::REPLY, 1)]).await.expect("the right one is let in");
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_user_of_its_own_needs_the_rights_that_the_message_names() {
     assert!(said.contains("~{m* &muhatap:* +@all -@admin +info"), "{said}");
     redis.command::<()>("ACL SETUSER worker resetkeys resetchannels ~{m* &muhatap:* -@all +@all -@admin +info").await;
     let queue = dispatcher(&url);
-    queue.add(&[hint(Timestamp::now(), 1, "posts", Class::REPLY, 1)]).await.expect("it may");
+    queue.add(&[hint(now(), 1, "posts", Class::REPLY, 1)]).await.expect("it may");
     queue.wait(None).await;
     assert_eq!(ids(&queue.step(want(1)).await.expect("it may").claims), [id(1)]);
 }
@@ -160,7 +160,7 @@ async fn scripts_that_the_server_forgot_are_loaded_again() {
     let queue = dispatcher(&redis.url());
     for number in 0..3 {
         redis.command::<()>("SCRIPT FLUSH").await;
-        queue.add(&[hint(Timestamp::now(), number, "posts", Class::REPLY, number)]).await.expect("the queue answers");
+        queue.add(&[hint(now(), number, "posts", Class::REPLY, number)]).await.expect("the queue answers");
         assert_eq!(ids(&queue.step(want(5)).await.expect("the queue answers").claims), [id(number)]);
     }
 }

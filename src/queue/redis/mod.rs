@@ -112,11 +112,11 @@ impl RedisDispatcher {
     }
 
     /// A time of the database as it is for the shard's server.
-    fn to_redis(&self, shard: usize, at: Timestamp) -> Tick {
+    fn redis_time(&self, shard: usize, at: Timestamp) -> Tick {
         at.checked_add(SignedDuration::from_micros(self.ahead(shard).used)).unwrap_or(at).into()
     }
 
-    fn from_redis(&self, shard: usize, tick: Tick) -> Timestamp {
+    fn database_time(&self, shard: usize, tick: Tick) -> Timestamp {
         let at = Timestamp::from(tick);
         at.checked_sub(SignedDuration::from_micros(self.ahead(shard).used)).unwrap_or(at)
     }
@@ -215,7 +215,7 @@ impl Dispatcher for RedisDispatcher {
                     invocation.arg(lane_key(hint.account, &hint.lane)).arg(&hint.id.0.to_bytes());
                     invocation
                         .arg(hint.class.clamp(Class::TAKEDOWN, Class::CAMPAIGN).0)
-                        .arg(self.to_redis(shard, hint.due).0);
+                        .arg(self.redis_time(shard, hint.due).0);
                     invocation.arg(micros(hint.pace.interval)).arg(hint.pace.burst);
                 }
             },
@@ -252,7 +252,7 @@ impl Dispatcher for RedisDispatcher {
             places,
             |place| place.account,
             |invocation, shard, places| {
-                invocation.arg(to.map_or(String::new(), |to| self.to_redis(shard, to).0.to_string()));
+                invocation.arg(to.map_or(String::new(), |to| self.redis_time(shard, to).0.to_string()));
                 for place in places {
                     invocation.arg(lane_key(place.account, &place.lane)).arg(&place.id.0.to_bytes());
                 }
@@ -271,7 +271,7 @@ impl Dispatcher for RedisDispatcher {
             &[account],
             |account| *account,
             |invocation, shard, _| {
-                let until = until.map_or(String::new(), |until| self.to_redis(shard, until).0.to_string());
+                let until = until.map_or(String::new(), |until| self.redis_time(shard, until).0.to_string());
                 invocation.arg(account.to_string()).arg(&lane).arg(until);
             },
         )

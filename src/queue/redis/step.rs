@@ -162,7 +162,7 @@ impl RedisDispatcher {
         invocation.arg(generation).arg(&self.process).arg(number).arg(state.unanswered).arg(claims).arg(micros(lease));
         for done in &state.untold {
             invocation.arg(lane_key(done.account, &done.lane)).arg(done.nonce);
-            invocation.arg(done.rest.map_or(String::new(), |rest| self.to_redis(shard, rest).0.to_string()));
+            invocation.arg(done.rest.map_or(String::new(), |rest| self.redis_time(shard, rest).0.to_string()));
             invocation.arg(done.finished.len());
             for id in &done.finished {
                 invocation.arg(&id.0.to_bytes());
@@ -172,11 +172,11 @@ impl RedisDispatcher {
         type Answer = (u64, u64, i64, u64, Vec<Value>);
         let (generation, now, next, more, claims): Answer = self.run(live, &invocation).await?;
         self.compare_clocks(shard, asked, Tick(now));
-        let until = self.from_redis(shard, Tick(now).after(lease));
+        let until = self.database_time(shard, Tick(now).after(lease));
         let claims = claims.chunks_exact(3).map(|claim| read_claim(claim, until)).collect::<Result<_, _>>();
         Ok(Stepped {
             generation,
-            next: u64::try_from(next).ok().map(|next| self.from_redis(shard, Tick(next))),
+            next: u64::try_from(next).ok().map(|next| self.database_time(shard, Tick(next))),
             more: more == 1,
             claims: claims.map_err(|error: RedisError| self.link.server.explain(&error))?,
         })
