@@ -17,7 +17,7 @@ use crate::live::Live;
 use crate::model::AccountId;
 use crate::policy::Policies;
 use crate::pulse::Pulse;
-use crate::queue::{Dispatcher, MemoryDispatcher};
+use crate::queue::{self, Dispatcher, QueueError};
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::accounts::{Account, NewAccount};
 use crate::store::{Store, StoreError};
@@ -46,6 +46,8 @@ pub enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error(transparent)]
     Secrets(#[from] SecretsError),
     #[error("account {name:?}: {source}")]
     Account { name: String, source: ConnectorError },
@@ -62,7 +64,7 @@ impl App {
             connectors: Connectors::new(store.clone(), secrets.clone(), config.delivery.call_timeout),
             dispatcher: {
                 let store = store.clone();
-                Arc::new(MemoryDispatcher::new(move || store.clock()))
+                queue::open(&config.queue.url, move || store.clock())?
             },
             policies: Policies::open(config.delivery.policy_dir.as_deref())?,
             live: Live::default(),

@@ -10,6 +10,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
+use crate::queue::redis::Server;
+
 /// Every key with its default is in `config/muhatap.toml`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -267,11 +269,10 @@ impl Config {
                 "write \"sqlite:FILE\" or \"postgres://user@host/database\"",
             ));
         }
-        if !["local", "redis", "rediss"].contains(&scheme(&self.queue.url).as_str()) {
-            return Err(ConfigError::invalid(
-                format!("{file}, queue.url"),
-                "write \"local:\" or \"redis://host:6379\" (rediss:// for TLS)",
-            ));
+        if scheme(&self.queue.url) != "local"
+            && let Err(error) = Server::parse(&self.queue.url)
+        {
+            return Err(ConfigError::invalid(format!("{file}, queue.url"), format!("{error}, or local:")));
         }
         let mut names = std::collections::BTreeSet::new();
         for account in &self.accounts {

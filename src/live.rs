@@ -14,6 +14,8 @@ use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use crate::queue::QueueError;
+use crate::queue::redis::Server;
 use crate::store::Store;
 pub use crate::store::events::Event;
 
@@ -22,6 +24,9 @@ const EVENTS_KEPT: usize = 1024;
 /// Wake-ups not yet told to other processes; more are dropped, since one wakes for all.
 const WAKES_KEPT: usize = 64;
 const CHANNEL: &str = "muhatap:wake";
+/// Before Redis is tried again, ever later.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How soon events of other processes are noticed without Redis.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A transaction's events become visible when it ends, later than their time: so far back is read again.
@@ -141,46 +146,50 @@ impl Live {
 
     /// Tells other processes of wake-ups through Redis, and hears of theirs, until `shutdown`. Redis away only means
     /// that the others notice later.
-    pub async fn share(&self, redis_url: &str, shutdown: CancellationToken) -> Result<(), redis::RedisError> {
-        let client = redis::Client::open(redis_url)?;
+    pub async fn share(&self, server: &Server, shutdown: CancellationToken) {
         let taken = self.0.to_others.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        let Some(mut to_others) = taken else { return Ok(()) };
-        let mut pause = Duration::from_millis(100);
-        while !shutdown.is_cancelled() {
+        let Some(mut to_others) = taken else { return };
+        let mut pause = FIRST_PAUSE;
+        // A cluster hands messages on to all its nodes, so any of them will do.
+        for node in 0.. {
             let outcome = tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
-                outcome = self.share_once(&client, &mut to_others) => outcome,
+                () = shutdown.cancelled() => return,
+                outcome = self.share_once(server, node, &mut pause, &mut to_others) => outcome,
             };
             if let Err(error) = outcome {
                 warn!(error = %error, "redis is away: other processes notice changes within half a second only");
             }
             tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(10)),
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
             }
         }
-        Ok(())
     }
 
     async fn share_once(
         &self,
-        client: &redis::Client,
+        server: &Server,
+        node: usize,
+        pause: &mut Duration,
         to_others: &mut mpsc::Receiver<Wake>,
-    ) -> Result<(), redis::RedisError> {
-        let mut sender = client.get_multiplexed_async_connection().await?;
-        let mut subscription = client.get_async_pubsub().await?;
-        subscription.subscribe(CHANNEL).await?;
+    ) -> Result<(), QueueError> {
+        let explain = |error| server.explain(&error);
+        let client = server.any_node(node)?;
+        let mut sender = client.get_multiplexed_async_connection().await.map_err(explain)?;
+        let mut subscription = client.get_async_pubsub().await.map_err(explain)?;
+        subscription.subscribe(CHANNEL).await.map_err(explain)?;
         debug!("sharing wake-ups through redis");
+        *pause = FIRST_PAUSE;
         let mut heard = subscription.on_message();
         loop {
             tokio::select! {
                 wake = to_others.recv() => {
                     let Some(wake) = wake else { return Ok(()) };
-                    redis::cmd("PUBLISH").arg(CHANNEL).arg(wake.as_str()).query_async::<i64>(&mut sender).await?;
+                    redis::cmd("PUBLISH").arg(CHANNEL).arg(wake.as_str()).query_async::<i64>(&mut sender).await.map_err(explain)?;
                 }
                 message = heard.next() => {
                     let Some(message) = message else {
-                        return Err(redis::RedisError::from((redis::ErrorKind::Io, "the subscription ended")));
+                        return Err(QueueError(format!("{server}: the subscription ended")));
                     };
                     let word = message.get_payload::<String>().unwrap_or_default();
                     if let Some(wake) = Wake::ALL.into_iter().find(|wake| wake.as_str() == word) {

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 use crate::app::App;
 use crate::deliver::{Sender, probe_due};
 use crate::live::Wake;
-use crate::queue::{Hint, QueueError};
+use crate::queue::{Hint, Place, QueueError};
 use crate::store::StoreError;
 use crate::store::sweep::Swept;
 
@@ -88,8 +88,13 @@ pub async fn sweep(app: &App, since: Timestamp, now: Timestamp) -> Result<usize,
         let (add, drop): (Vec<_>, Vec<_>) =
             page.iter().partition(|swept| swept.is_workable() && swept.next_at <= now + WINDOW);
         app.dispatcher.add(&hints(app, &add)).await?;
-        for swept in drop.iter().filter(|swept| !swept.is_in_hand()) {
-            app.dispatcher.move_(swept.id, None).await?;
+        let drop: Vec<Place> = drop
+            .iter()
+            .filter(|swept| !swept.is_in_hand())
+            .map(|swept| Place { account: swept.account_id, lane: swept.lane.clone(), id: swept.id })
+            .collect();
+        if !drop.is_empty() {
+            app.dispatcher.move_(&drop, None).await?;
         }
         count += page.len();
         if page.len() < PAGE as usize {
@@ -148,7 +153,6 @@ fn hints(app: &App, swept: &[&Swept]) -> Vec<Hint> {
             lane: swept.lane.clone(),
             class: swept.class,
             due: swept.next_at,
-            seq: swept.seq,
             pace: app.policies.pace(swept.network),
         })
         .collect()

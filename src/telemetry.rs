@@ -24,6 +24,10 @@ pub const POLL_DURATION: &str = "muhatap_poll_duration_seconds";
 pub const POLL_FAILURES: &str = "muhatap_poll_failures_total";
 /// Deliveries that are due and not yet out.
 pub const OUTBOX_DUE: &str = "muhatap_outbox_due";
+/// 1 while Redis is away and this process orders its deliveries by itself.
+pub const QUEUE_AWAY: &str = "muhatap_queue_away";
+/// Questions to the queue that it did not answer as it should.
+pub const QUEUE_FAILURES: &str = "muhatap_queue_failures_total";
 /// Alerts raised, by `kind`.
 pub const ALERTS: &str = "muhatap_alerts_total";
 /// Texts cut without a dictionary for their language, by `language`.
@@ -65,6 +69,8 @@ fn start_counting() -> PrometheusHandle {
     describe_histogram!(POLL_DURATION, Unit::Seconds, "one poll of a stream");
     describe_counter!(POLL_FAILURES, Unit::Count, "polls that failed");
     describe_gauge!(OUTBOX_DUE, Unit::Count, "deliveries that are due and not yet out");
+    describe_gauge!(QUEUE_AWAY, Unit::Count, "1 while redis is away and this process orders its deliveries by itself");
+    describe_counter!(QUEUE_FAILURES, Unit::Count, "questions to the queue that it did not answer as it should");
     describe_counter!(ALERTS, Unit::Count, "alerts raised");
     describe_counter!(DICTIONARY_MISSING, Unit::Count, "texts cut without a dictionary for their language");
     handle

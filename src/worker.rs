@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::app::{App, AppError};
+use crate::queue::redis::Server;
 use crate::{alerts, deliver, listen, outbox, snooze, web};
 
 /// How long the loops may take to end what is in hand.
@@ -89,9 +90,10 @@ pub async fn run(app: Arc<App>, roles: &[Role], console: Option<TcpListener>) ->
     }
     // In every process: a lease decides which one tells.
     loops.spawn(keep(app.clone(), "alerts", |app| endless(alerts::run(app))));
-    if app.config.queue.url.starts_with("redis") {
-        loops.spawn(keep(app.clone(), "redis", |app: Arc<App>| async move {
-            app.live.share(&app.config.queue.url, app.shutdown.clone()).await
+    if let Ok(server) = Server::parse(&app.config.queue.url) {
+        loops.spawn(keep(app.clone(), "redis", move |app: Arc<App>| {
+            let server = server.clone();
+            endless(async move { app.live.share(&server, app.shutdown.clone()).await })
         }));
     }
     if let Some(listener) = console {

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
+use crate::support::postgres::free_port;
+use crate::support::redis::Redis;
+
 const ACCOUNT: &str = r#"
 [[accounts]]
 name = "destek"
@@ -221,4 +224,61 @@ async fn sigterm_ends_a_worker_in_the_middle_of_a_poll_within_ten_seconds() {
     // What it held is given back: another worker goes on at once, and the database is whole.
     let listed = place.run(&["deliveries"]);
     assert_eq!(listed.code, Some(0), "{}", listed.err);
+}
+
+/// A self-signed certificate for 127.0.0.1 and its key.
+fn certificate(place: &Place) {
+    let made = Command::new("openssl")
+        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test".split(' '))
+        .args("-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE".split(' '))
+        .args(["-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(place.path())
+        .output()
+        .expect("openssl can be started; install it with: apt-get install openssl");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_config_online_asks_redis_whether_it_will_do() {
+    let redis = Redis::with(&["--requirepass", "gizli"]).await;
+    let check = |url: &str| Place::with(&format!("[queue]\nurl = \"{url}\"\n")).run(&["check-config", "--online"]);
+    let address = format!("127.0.0.1:{}", redis.port());
+    let right = check(&format!("redis://:gizli@{address}"));
+    assert_eq!(right.code, Some(0), "{}", right.err);
+    assert!(right.out.contains("queue: redis ") && !right.out.contains("gizli"), "{}", right.out);
+    for (url, says) in [
+        (format!("redis://:gizli2@{address}"), "refuses the user name or the password"),
+        (format!("redis+cluster://:gizli@{address}"), "is not a cluster"),
+        ("redis://:gizli@127.0.0.1:9".to_owned(), "cannot be reached"),
+        ("redis://:gizli@a,b".to_owned(), "names several hosts"),
+    ] {
+        let wrong = check(&url);
+        assert_eq!(wrong.code, Some(2), "{url}: {}", wrong.err);
+        assert!(wrong.err.contains(says), "{url}: {}", wrong.err);
+        assert!(!wrong.out.contains("gizli") && !wrong.err.contains("gizli"), "{}{}", wrong.out, wrong.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_over_tls_is_believed_by_its_certificate_alone() {
+    let tls_port = free_port();
+    let place = Place::with(&format!("[queue]\nurl = \"rediss://127.0.0.1:{tls_port}\"\n"));
+    certificate(&place);
+    let file = |name: &str| place.path().join(name).display().to_string();
+    let port = tls_port.to_string();
+    let (cert, key) = (file("cert.pem"), file("key.pem"));
+    let tls = ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+    let _redis = Redis::with(&tls).await;
+    let online = |trusted: &str| {
+        let mut command = place.command(&["check-config", "--online"]);
+        Ran::from(command.env("SSL_CERT_FILE", trusted).output().expect("the program starts"))
+    };
+    let believed = online(&cert);
+    assert_eq!(believed.code, Some(0), "{}", believed.err);
+    assert!(believed.out.contains("queue: redis "), "{}", believed.out);
+    let other = Place::with("");
+    certificate(&other);
+    let doubted = online(&other.path().join("cert.pem").display().to_string());
+    assert_eq!(doubted.code, Some(2), "{}", doubted.out);
+    assert!(doubted.err.contains("ertificate"), "{}", doubted.err);
 }

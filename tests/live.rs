@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use muhatap::live::{Live, Wake};
 use muhatap::model::Health;
+use muhatap::queue::redis::Server;
 use muhatap::store::accounts::NewAccount;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +12,10 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{Backend, eventually, fresh_store, redis::Redis, set_up};
 
 const LONG: Duration = Duration::from_secs(60);
+
+fn server(redis: &Redis) -> Server {
+    Server::parse(&redis.url()).expect("the address is right")
+}
 
 /// Whether a wake-up of one is heard by the other well before it would look by itself.
 async fn hears(from: &Live, to: &Live) -> bool {
@@ -23,11 +28,11 @@ async fn hears(from: &Live, to: &Live) -> bool {
 #[tokio::test]
 async fn processes_wake_each_other_through_redis_also_after_it_was_killed() {
     set_up();
-    let mut redis = Redis::start().await;
+    let redis = Redis::start().await;
     let (one, other, end) = (Live::default(), Live::default(), CancellationToken::new());
     for live in [&one, &other] {
-        let (live, url, end) = (live.clone(), redis.url(), end.clone());
-        tokio::spawn(async move { live.share(&url, end).await });
+        let (live, server, end) = (live.clone(), server(&redis), end.clone());
+        tokio::spawn(async move { live.share(&server, end).await });
     }
     eventually("a wake-up is heard by the other process", || hears(&one, &other)).await;
     redis.restart().await;
@@ -38,19 +43,19 @@ async fn processes_wake_each_other_through_redis_also_after_it_was_killed() {
 #[tokio::test]
 async fn without_redis_a_wake_up_is_heard_in_its_own_process_and_nothing_fails() {
     set_up();
-    let mut redis = Redis::start().await;
+    let redis = Redis::start().await;
     redis.kill();
     let (live, end) = (Live::default(), CancellationToken::new());
     let sharing = tokio::spawn({
-        let (live, url, end) = (live.clone(), redis.url(), end.clone());
-        async move { live.share(&url, end).await }
+        let (live, server, end) = (live.clone(), server(&redis), end.clone());
+        async move { live.share(&server, end).await }
     });
     let started = Instant::now();
     live.wake(Wake::Streams);
     live.wait(Wake::Streams, LONG).await;
     assert!(started.elapsed() < LONG);
     end.cancel();
-    sharing.await.unwrap().unwrap();
+    sharing.await.unwrap();
 }
 
 #[rstest]

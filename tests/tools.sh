@@ -10,6 +10,7 @@ need() { # a package, then a test that it is there
 }
 need postgresql sh -c 'ls /usr/lib/postgresql/*/bin/initdb || command -v initdb'
 need redis-server command -v redis-server
+need openssl command -v openssl
 need chromium sh -c 'command -v chromium || command -v google-chrome'
 need chromium-driver command -v chromedriver
 need sqlite3 command -v sqlite3

@@ -7,6 +7,7 @@ use muhatap_connectors::{MemorySession, connect};
 
 use crate::accounts::who_is;
 use crate::config::{AccountConfig, Config};
+use crate::queue::redis::Server;
 
 /// Checks the configuration: every key, every secret's place, every account's settings.
 ///
@@ -14,7 +15,7 @@ use crate::config::{AccountConfig, Config};
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
-    /// Also asks each network who the credentials belong to
+    /// Also asks each network who the credentials belong to, and Redis whether it will do
     #[arg(long)]
     online: bool,
 }
@@ -23,10 +24,23 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
     let source = config.source.as_ref().map_or("built-in defaults".to_owned(), |path| path.display().to_string());
     println!("{source}: every key is known and readable");
     println!("database {}, queue {}", without_password(&config.database.url), without_password(&config.queue.url));
+    let mut failed = 0;
+    if args.online && !config.queue.url.starts_with("local:") {
+        match Server::parse(&config.queue.url)?.probe().await {
+            Ok(about) => {
+                let masters = if about.masters > 1 { format!(", {} masters", about.masters) } else { String::new() };
+                println!("queue: redis {}{masters}", about.version);
+                about.advice.iter().for_each(|advice| println!("queue: {advice}"));
+            }
+            Err(error) => {
+                failed += 1;
+                eprintln!("queue: {error}");
+            }
+        }
+    }
     if config.accounts.is_empty() {
         println!("no account yet: add [[accounts]] to the file; config/muhatap.toml has an example of each network");
     }
-    let mut failed = 0;
     for account in &config.accounts {
         match check(account, args.online).await {
             Ok(found) => println!("account {:?} on {}: {found}", account.name, account.network.0.as_str()),
@@ -64,13 +78,32 @@ async fn check(account: &AccountConfig, online: bool) -> Result<String, String> 
     Ok(format!("is {}; {listens}", profile.handle))
 }
 
-/// A URL as it may be shown.
+/// A URL as it may be shown: what stands between the user's name and the host is left out.
 fn without_password(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => {
-            let _ = parsed.set_password(Some("…"));
-            parsed.to_string()
+    let shown = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
+        let at = authority.rfind('@')?;
+        let (user, _) = authority[..at].split_once(':')?;
+        Some(format!("{scheme}://{user}:…{}", &rest[at..]))
+    };
+    shown().unwrap_or_else(|| url.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn no_password_is_shown() {
+        for (url, shown) in [
+            ("redis+cluster://me:s3cret@one:1,two:2", "redis+cluster://me:…@one:1,two:2"),
+            ("postgres://me:s3:cr@t@host/muhatap?x=1", "postgres://me:…@host/muhatap?x=1"),
+            ("rediss://:s3cret@host", "rediss://:…@host"),
+            ("redis://host:6379", "redis://host:6379"),
+            ("sqlite:muhatap.db", "sqlite:muhatap.db"),
+        ] {
+            assert_eq!(without_password(url), shown);
         }
-        _ => url.to_owned(),
     }
 }

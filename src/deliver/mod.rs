@@ -34,6 +34,8 @@ const LANE_LEASE: Duration = Duration::from_secs(60);
 const WORK_LEASE: Duration = Duration::from_secs(30);
 /// When the database does not answer, the lane is looked at again after this.
 const DATABASE_AWAY: Duration = Duration::from_secs(1);
+/// When the queue does not answer, it is asked again after this.
+const QUEUE_AWAY: Duration = Duration::from_millis(200);
 /// What is in hand at the end of the process may take this long.
 const LAST_CALLS: Duration = Duration::from_secs(8);
 
@@ -77,17 +79,13 @@ pub async fn run(app: Arc<App>) {
         }
     };
     let mut running: JoinSet<(Claim, Ended)> = JoinSet::new();
-    let mut leases: HashMap<String, u64> = HashMap::new();
+    let mut held: HashMap<String, Claim> = HashMap::new();
     let mut done: Vec<Done> = Vec::new();
     let mut generation = None;
     let mut renew = tokio::time::interval(LANE_LEASE / 3);
     while !app.shutdown.is_cancelled() {
-        let want = Want {
-            worker: app.worker.clone(),
-            claims: AT_ONCE.saturating_sub(running.len()),
-            lease: LANE_LEASE,
-            done: std::mem::take(&mut done),
-        };
+        let want =
+            Want { claims: AT_ONCE.saturating_sub(running.len()), lease: LANE_LEASE, done: std::mem::take(&mut done) };
         let acknowledged = want.done.clone();
         let next = match app.dispatcher.step(want).await {
             Ok(step) => {
@@ -100,7 +98,7 @@ pub async fn run(app: Arc<App>) {
                     tokio::time::sleep(DATABASE_AWAY).await;
                 }
                 for claim in step.claims {
-                    leases.insert(claim.lane.clone(), claim.nonce);
+                    held.insert(claim.lane.clone(), claim.clone());
                     running.spawn(sender.clone().work(claim));
                 }
                 step.next
@@ -108,7 +106,7 @@ pub async fn run(app: Arc<App>) {
             Err(error) => {
                 warn!(%error, "the queue does not answer, it is asked again");
                 done = acknowledged;
-                Some(app.store.clock() + DATABASE_AWAY)
+                Some(app.store.clock() + QUEUE_AWAY)
             }
         };
         let full = running.len() >= AT_ONCE;
@@ -116,7 +114,7 @@ pub async fn run(app: Arc<App>) {
             () = app.shutdown.cancelled() => {}
             Some(ended) = running.join_next() => match ended {
                 Ok((claim, ended)) => {
-                    leases.remove(&claim.lane);
+                    held.remove(&claim.lane);
                     done.push(close(&app, claim, ended).await);
                 }
                 // Its lane opens again when its lease runs out.
@@ -124,16 +122,26 @@ pub async fn run(app: Arc<App>) {
             },
             () = app.dispatcher.wait(next), if !full => {}
             _ = renew.tick() => {
-                let held: Vec<_> = leases.iter().map(|(lane, nonce)| (lane.clone(), *nonce)).collect();
+                let held: Vec<Claim> = held.values().cloned().collect();
                 if let Err(error) = app.dispatcher.extend(&held, LANE_LEASE).await {
                     warn!(%error, "leases of lanes could not be prolonged");
                 }
             }
         }
     }
-    let last = async { while running.join_next().await.is_some() {} };
+    let last = async {
+        while let Some(ended) = running.join_next().await {
+            if let Ok((claim, ended)) = ended {
+                done.push(close(&app, claim, ended).await);
+            }
+        }
+    };
     if tokio::time::timeout(LAST_CALLS, last).await.is_err() {
         warn!(count = running.len(), "calls were still out at the end; the network is asked about them");
+    }
+    // Other processes go on with these lanes now, not when their leases run out.
+    if let Err(error) = app.dispatcher.step(Want { claims: 0, lease: LANE_LEASE, done }).await {
+        warn!(%error, "the queue could not be told what is done; its leases run out by themselves");
     }
 }
 
@@ -143,7 +151,7 @@ async fn close(app: &App, claim: Claim, ended: Ended) -> Done {
     {
         warn!(%error, "an account could not be closed in the queue; the database closes it as well");
     }
-    Done { lane: claim.lane, nonce: claim.nonce, finished: ended.finished, rest: ended.rest }
+    Done { account: claim.account, lane: claim.lane, nonce: claim.nonce, finished: ended.finished, rest: ended.rest }
 }
 
 /// Sends one delivery at a time; the same in every mode.

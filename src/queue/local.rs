@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::shard::Shard;
-use super::{Budget, Dispatcher, Gate, Hint, QueueError, Step, Want};
-use crate::model::{Class, DeliveryId};
+use super::{Budget, Claim, Dispatcher, Gate, Hint, Place, QueueError, Step, Want};
+use crate::model::Class;
 
 /// Without a known next moment the waiter looks again after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -25,6 +25,11 @@ impl MemoryDispatcher {
     /// `clock` is the database's ([`crate::store::Store::clock`]).
     pub fn new(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self { shard: Mutex::new(Shard::new(rand::random())), changed: Notify::new(), clock: Box::new(clock) }
+    }
+
+    /// Lets whoever waits look again.
+    pub(super) fn wake(&self) {
+        self.changed.notify_one();
     }
 
     fn shard(&self) -> MutexGuard<'_, Shard> {
@@ -49,12 +54,12 @@ impl Dispatcher for MemoryDispatcher {
         Ok(self.shard().step(self.now(), &want))
     }
 
-    async fn extend(&self, leases: &[(String, u64)], lease: Duration) -> Result<Vec<String>, QueueError> {
-        Ok(self.shard().extend(self.now(), leases, lease))
+    async fn extend(&self, claims: &[Claim], lease: Duration) -> Result<Vec<String>, QueueError> {
+        Ok(self.shard().extend(self.now(), claims, lease))
     }
 
-    async fn move_(&self, id: DeliveryId, to: Option<Timestamp>) -> Result<(), QueueError> {
-        self.shard().move_(self.now(), id, to);
+    async fn move_(&self, places: &[Place], to: Option<Timestamp>) -> Result<(), QueueError> {
+        self.shard().move_(self.now(), places, to);
         self.changed.notify_one();
         Ok(())
     }

@@ -3,11 +3,18 @@
 //! A dispatcher orders *hints*: ids of deliveries with their lane, class and due time. It is disposable: the truth is in
 //! SQL, a lost hint is added again by the sweep, and one that is handed out twice dies at the delivery's
 //! compare-and-set. Nothing here carries a text.
+//!
+//! There are two: [`MemoryDispatcher`] in one process, and [`RedisDispatcher`] for any number of them. Both give the same
+//! answers to the same questions. [`open`] chooses by `queue.url`.
 
+mod failover;
 pub mod local;
+pub mod redis;
 pub mod shard;
+mod tick;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +22,9 @@ use jiff::Timestamp;
 
 use crate::model::{AccountId, Class, DeliveryId};
 
+pub use failover::FailoverDispatcher;
 pub use local::MemoryDispatcher;
+pub use redis::RedisDispatcher;
 
 /// A delivery as the dispatcher sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,13 +32,20 @@ pub struct Hint {
     pub id: DeliveryId,
     pub account: AccountId,
     pub lane: String,
+    /// From takedown to campaign; what lies outside counts as the nearest of them.
     pub class: Class,
-    /// Not handed out before.
+    /// Not handed out before. Moments count in whole microseconds, from 2020 to 2091.
     pub due: Timestamp,
-    /// Order among those of one lane, class and due time.
-    pub seq: i64,
     /// How fast the account may send.
     pub pace: Pace,
+}
+
+/// Where a hint is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub account: AccountId,
+    pub lane: String,
+    pub id: DeliveryId,
 }
 
 /// A limit in the generic cell rate algorithm: one call each `interval`, `burst` of them at once after a rest.
@@ -50,7 +66,7 @@ pub struct Claim {
     pub lane: String,
     pub account: AccountId,
     pub id: DeliveryId,
-    /// Tells this lease from an earlier one of the same lane.
+    /// Tells this lease from an earlier one of the same lane; a later lease has a larger one.
     pub nonce: u64,
     pub until: Timestamp,
 }
@@ -58,18 +74,18 @@ pub struct Claim {
 /// How a claim ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
+    pub account: AccountId,
     pub lane: String,
     pub nonce: u64,
-    /// Deliveries that need nobody's attention any more.
+    /// Deliveries of the lane that need nobody's attention any more.
     pub finished: Vec<DeliveryId>,
-    /// The lane rests until then.
+    /// The lane rests until then, or until its gate opens if that is later.
     pub rest: Option<Timestamp>,
 }
 
 /// What a worker asks for in one round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Want {
-    pub worker: String,
     /// At most this many lanes.
     pub claims: usize,
     /// How long each may be held.
@@ -94,27 +110,32 @@ pub enum Gate {
     Account(AccountId),
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the queue does not answer: {0}")]
+/// Why the queue cannot be used now, and what to do about it. Names no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct QueueError(pub String);
 
 /// Orders deliveries over lanes, classes, accounts and workers.
 #[async_trait]
 pub trait Dispatcher: Send + Sync {
-    /// Adds hints, at most 500 at once. One already there takes the new class and due time.
+    /// Adds hints. One already there takes the new class and due time.
     async fn add(&self, hints: &[Hint]) -> Result<(), QueueError>;
 
-    /// Takes back what is done, wakes what is due, reaps leases that ran out, and hands out lanes: lower class first,
-    /// inside a class the account that waited longest.
+    /// Takes back what is done, wakes what is due, reaps leases that ran out, and hands out lanes: the more urgent class
+    /// first, inside a class the account that waited longest, inside an account the lane that waited longest; of a lane
+    /// its first due hint by class, due time and id.
+    ///
+    /// Whoever becomes ready, becomes so in another class, or was just handed something waits from then on. When much
+    /// is due at once, one step wakes only a part of it, and `next` is not in the future.
     async fn step(&self, want: Want) -> Result<Step, QueueError>;
 
     /// Prolongs leases; the answer lists the lanes that are no longer this worker's.
-    async fn extend(&self, leases: &[(String, u64)], lease: Duration) -> Result<Vec<String>, QueueError>;
+    async fn extend(&self, claims: &[Claim], lease: Duration) -> Result<Vec<String>, QueueError>;
 
-    /// Moves a hint to another time, or takes it out.
-    async fn move_(&self, id: DeliveryId, to: Option<Timestamp>) -> Result<(), QueueError>;
+    /// Moves hints to another time, or takes them out. Those that are not there are passed over.
+    async fn move_(&self, places: &[Place], to: Option<Timestamp>) -> Result<(), QueueError>;
 
-    /// Closes a lane or an account until then; `None` opens it.
+    /// Closes a lane or an account until then; `None` opens it. Who is at work in it is not disturbed.
     async fn gate(&self, gate: &Gate, until: Option<Timestamp>) -> Result<(), QueueError>;
 
     /// Takes up to `take` calls from an app-wide budget that `Budget` describes, and says how many it got. A campaign
@@ -124,8 +145,13 @@ pub trait Dispatcher: Send + Sync {
     /// Waits for a change that may give a new claim, at most until then.
     async fn wait(&self, until: Option<Timestamp>);
 
-    /// What is in it now, for metrics.
+    /// What is in it now, for metrics: `hints`, lanes `leased` to workers, accounts `waiting` in line.
     async fn counts(&self) -> Result<BTreeMap<&'static str, usize>, QueueError>;
+
+    /// What keeps it from working as configured, in words that anybody may read.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
 
 /// How many calls all accounts of one registered app may make in a window.
@@ -134,4 +160,24 @@ pub struct Budget {
     pub app: String,
     pub calls: u32,
     pub window: Duration,
+}
+
+impl Budget {
+    /// How many calls of a window this class may use: what people wait for must not find it used up by campaigns.
+    pub fn open_to(&self, class: Class) -> u32 {
+        if class >= Class::CAMPAIGN { self.calls - self.calls / 5 } else { self.calls }
+    }
+}
+
+/// The dispatcher that `queue.url` names. Starts nothing and asks nobody. `clock` is the database's
+/// ([`crate::store::Store::clock`]).
+pub fn open(
+    url: &str,
+    clock: impl Fn() -> Timestamp + Clone + Send + Sync + 'static,
+) -> Result<Arc<dyn Dispatcher>, QueueError> {
+    if url.starts_with("local:") {
+        return Ok(Arc::new(MemoryDispatcher::new(clock)));
+    }
+    let redis = RedisDispatcher::new(redis::Server::parse(url)?, clock.clone());
+    Ok(Arc::new(FailoverDispatcher::new(redis, clock)))
 }

@@ -1,12 +1,19 @@
 //! What the in-process dispatcher knows, as plain data: every operation is a pure function of it and a given `now`.
+//!
+//! The scripts in `redis/scripts` do the same, operation by operation, on one shard in Redis; a differential test
+//! compares every answer.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Budget, Claim, Done, Gate, Hint, Pace, Step, Want};
+use super::tick::{Tick, micros};
+use super::{Budget, Claim, Done, Gate, Hint, Pace, Place, Step, Want};
 use crate::model::{AccountId, Class, DeliveryId};
+
+/// Timers looked at in one step; the next step goes on at once.
+const TIMERS_A_STEP: usize = 256;
 
 /// Hints in lanes, lanes in accounts, accounts in line.
 ///
@@ -15,73 +22,128 @@ use crate::model::{AccountId, Class, DeliveryId};
 #[derive(Debug, Default)]
 pub struct Shard {
     generation: u64,
-    items: HashMap<DeliveryId, Item>,
-    lanes: HashMap<String, Lane>,
+    lanes: HashMap<Name, Lane>,
     accounts: HashMap<AccountId, Account>,
     line: BTreeSet<(Class, u64, AccountId)>,
-    /// Looked at when their time comes, and dropped then if they no longer hold.
-    timers: BTreeSet<(Timestamp, Timer)>,
+    /// At most one of each lane and account: the next moment at which time alone changes it.
+    timers: BTreeSet<(Tick, Timer)>,
     budgets: HashMap<String, Window>,
+    /// Accounts to be ranked before anything is handed out, in the order in which something happened to them.
+    touched: Touched<AccountId>,
     turn: u64,
     nonce: u64,
+    hints: usize,
 }
 
-#[derive(Debug)]
-struct Item {
-    lane: String,
-    class: Class,
-    due: Timestamp,
-    seq: i64,
-}
+/// A lane's account and its own name.
+type Name = (AccountId, String);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Lane {
-    account: AccountId,
-    due: BTreeSet<(Class, Timestamp, i64, DeliveryId)>,
-    /// Hints of this lane, the due ones included.
-    items: usize,
-    lease: Option<Lease>,
-    rests_until: Option<Timestamp>,
+    hints: BTreeSet<(Class, Tick, DeliveryId)>,
+    keys: HashMap<DeliveryId, (Class, Tick)>,
+    /// The nonce of its lease; the lane's timer is the lease's end.
+    lease: Option<u64>,
+    rests_until: Option<Tick>,
+    timer: Option<Tick>,
     /// Its place among its account's ready lanes.
     place: Option<(Class, u64)>,
-}
-
-#[derive(Debug)]
-struct Lease {
-    nonce: u64,
-    until: Timestamp,
 }
 
 #[derive(Debug)]
 struct Account {
     pace: Pace,
     /// When the next call would arrive if all came at the account's pace (generic cell rate algorithm).
-    arrival: Timestamp,
-    gated_until: Option<Timestamp>,
+    arrival: Tick,
+    gated_until: Option<Tick>,
     ready: BTreeSet<(Class, u64, String)>,
+    timer: Option<Tick>,
     place: Option<(Class, u64)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    Item(DeliveryId),
-    Lane(String),
-    Lease(String, u64),
     Account(AccountId),
+    Lane(Name),
 }
 
 #[derive(Debug)]
 struct Window {
-    ends: Timestamp,
+    ends: Tick,
     taken: u32,
 }
 
+/// Distinct things in the order in which they first came.
+#[derive(Debug)]
+struct Touched<T> {
+    order: Vec<T>,
+    known: HashSet<T>,
+}
+
+impl<T> Default for Touched<T> {
+    fn default() -> Self {
+        Self { order: Vec::new(), known: HashSet::new() }
+    }
+}
+
+impl<T: Clone + Eq + std::hash::Hash> Touched<T> {
+    fn add(&mut self, thing: T) {
+        if self.known.insert(thing.clone()) {
+            self.order.push(thing);
+        }
+    }
+}
+
 impl Account {
+    fn new() -> Self {
+        Self {
+            pace: Pace::FREE,
+            arrival: Tick::FIRST,
+            gated_until: None,
+            ready: BTreeSet::new(),
+            timer: None,
+            place: None,
+        }
+    }
+
     /// When it may send next, for reasons of its own.
-    fn opens(&self) -> Timestamp {
-        let allowance = self.pace.interval * self.pace.burst.saturating_sub(1);
-        let paced = self.arrival.checked_sub(allowance).unwrap_or(self.arrival);
-        self.gated_until.map_or(paced, |gated| gated.max(paced))
+    fn opens(&self) -> Tick {
+        let allowance = micros(self.pace.interval).saturating_mul(u64::from(self.pace.burst.saturating_sub(1)));
+        self.arrival.before(allowance).max(self.gated_until.unwrap_or(Tick::FIRST))
+    }
+}
+
+impl Lane {
+    /// Its first due hint by class, due time and id, and the next moment at which another one comes before it.
+    fn head(&self, now: Tick) -> (Option<(Class, DeliveryId)>, Option<Tick>) {
+        let mut wake: Option<Tick> = None;
+        for class in (Class::TAKEDOWN.0..=Class::CAMPAIGN.0).map(Class) {
+            let from = (class, Tick::FIRST, DeliveryId(ulid::Ulid::nil()));
+            let Some((_, due, id)) = self.hints.range(from..).next().filter(|(found, ..)| *found == class) else {
+                continue;
+            };
+            if *due <= now {
+                return (Some((class, *id)), wake);
+            }
+            wake = Some(wake.map_or(*due, |wake| wake.min(*due)));
+        }
+        (None, wake)
+    }
+
+    /// Adds or changes a hint. Answers whether it is new.
+    fn put(&mut self, id: DeliveryId, class: Class, due: Tick) -> bool {
+        let before = self.keys.insert(id, (class, due));
+        if let Some((class, due)) = before {
+            self.hints.remove(&(class, due, id));
+        }
+        self.hints.insert((class, due, id));
+        before.is_none()
+    }
+
+    /// Answers whether it was there.
+    fn remove(&mut self, id: DeliveryId) -> bool {
+        let Some((class, due)) = self.keys.remove(&id) else { return false };
+        self.hints.remove(&(class, due, id))
     }
 }
 
@@ -91,272 +153,257 @@ impl Shard {
     }
 
     pub fn add(&mut self, now: Timestamp, hints: &[Hint]) {
+        let now = Tick::from(now);
+        let mut lanes = Touched::default();
         for hint in hints {
-            let account = self.accounts.entry(hint.account).or_insert_with(|| Account {
-                pace: hint.pace,
-                arrival: Timestamp::MIN,
-                gated_until: None,
-                ready: BTreeSet::new(),
-                place: None,
-            });
-            account.pace = hint.pace;
-            if let Some(item) = self.items.get(&hint.id) {
-                if (item.class, item.due, item.seq) == (hint.class, hint.due, hint.seq) && item.lane == hint.lane {
-                    continue;
-                }
-                self.remove(now, hint.id);
+            let account = self.accounts.entry(hint.account).or_insert_with(Account::new);
+            if account.pace != hint.pace {
+                account.pace = hint.pace;
+                self.touched.add(hint.account);
             }
-            let lane = self.lanes.entry(hint.lane.clone()).or_insert_with(|| Lane {
-                account: hint.account,
-                due: BTreeSet::new(),
-                items: 0,
-                lease: None,
-                rests_until: None,
-                place: None,
-            });
-            lane.items += 1;
-            let item = Item { lane: hint.lane.clone(), class: hint.class, due: hint.due, seq: hint.seq };
-            self.items.insert(hint.id, item);
-            self.arrange(now, hint.id);
+            let name = (hint.account, hint.lane.clone());
+            let lane = self.lanes.entry(name.clone()).or_default();
+            let (class, due) = (hint.class.clamp(Class::TAKEDOWN, Class::CAMPAIGN), Tick::from(hint.due));
+            if lane.keys.get(&hint.id) == Some(&(class, due)) {
+                continue;
+            }
+            if lane.put(hint.id, class, due) {
+                self.hints += 1;
+            }
+            lanes.add(name);
         }
+        self.rank_lanes(now, &lanes);
+        self.rank_touched(now);
     }
 
     pub fn step(&mut self, now: Timestamp, want: &Want) -> Step {
+        let now = Tick::from(now);
         for done in &want.done {
             self.done(now, done);
         }
         self.fire(now);
+        self.rank_touched(now);
         let mut claims = Vec::new();
         while claims.len() < want.claims {
             let Some(claim) = self.claim(now, want.lease) else { break };
             claims.push(claim);
         }
-        Step { claims, next: self.timers.first().map(|(at, _)| *at), generation: self.generation }
+        let next = self.timers.first().map(|(at, _)| Timestamp::from(*at));
+        Step { claims, next, generation: self.generation }
     }
 
-    pub fn extend(&mut self, now: Timestamp, leases: &[(String, u64)], lease: Duration) -> Vec<String> {
+    pub fn extend(&mut self, now: Timestamp, claims: &[Claim], lease: Duration) -> Vec<String> {
+        let until = Tick::from(now).after(lease);
         let mut lost = Vec::new();
-        for (name, nonce) in leases {
-            let held = self.lanes.get_mut(name).and_then(|lane| lane.lease.as_mut());
-            match held.filter(|held| held.nonce == *nonce) {
-                Some(held) => {
-                    held.until = now + lease;
-                    self.timers.insert((held.until, Timer::Lease(name.clone(), *nonce)));
-                }
-                None => lost.push(name.clone()),
+        for claim in claims {
+            let name = (claim.account, claim.lane.clone());
+            match self.lanes.get(&name).and_then(|lane| lane.lease) {
+                Some(nonce) if nonce == claim.nonce => self.set_lane_timer(&name, Some(until)),
+                _ => lost.push(claim.lane.clone()),
             }
         }
         lost
     }
 
-    pub fn move_(&mut self, now: Timestamp, id: DeliveryId, to: Option<Timestamp>) {
-        match to {
-            None => self.remove(now, id),
-            Some(due) => {
-                let Some(item) = self.items.get(&id) else { return };
-                let key = (item.class, item.due, item.seq, id);
-                let name = item.lane.clone();
-                if let Some(lane) = self.lanes.get_mut(&name) {
-                    lane.due.remove(&key);
+    pub fn move_(&mut self, now: Timestamp, places: &[Place], to: Option<Timestamp>) {
+        let now = Tick::from(now);
+        let mut lanes = Touched::default();
+        for place in places {
+            let name = (place.account, place.lane.clone());
+            let Some(lane) = self.lanes.get_mut(&name) else { continue };
+            let Some((class, _)) = lane.keys.get(&place.id).copied() else { continue };
+            match to {
+                Some(due) => _ = lane.put(place.id, class, due.into()),
+                None => {
+                    lane.remove(place.id);
+                    self.hints -= 1;
                 }
-                if let Some(item) = self.items.get_mut(&id) {
-                    item.due = due;
-                }
-                self.rank_lane(now, &name);
-                self.arrange(now, id);
             }
+            lanes.add(name);
         }
+        self.rank_lanes(now, &lanes);
+        self.rank_touched(now);
     }
 
     pub fn gate(&mut self, now: Timestamp, gate: &Gate, until: Option<Timestamp>) {
-        let until = until.filter(|until| *until > now);
+        let now = Tick::from(now);
+        let until = until.map(Tick::from).filter(|until| *until > now);
         match gate {
-            Gate::Lane { lane: name, .. } => {
-                if let Some(lane) = self.lanes.get_mut(name) {
-                    lane.rests_until = until;
-                    self.timers.extend(until.map(|until| (until, Timer::Lane(name.clone()))));
-                    self.rank_lane(now, name);
-                }
+            Gate::Lane { account, lane } => {
+                let name = (*account, lane.clone());
+                self.lanes.entry(name.clone()).or_default().rests_until = until;
+                self.rank_lane(now, &name);
             }
             Gate::Account(id) => {
-                if let Some(account) = self.accounts.get_mut(id) {
-                    account.gated_until = until;
-                    self.rank_account(now, *id);
-                }
+                self.accounts.entry(*id).or_insert_with(Account::new).gated_until = until;
+                self.touched.add(*id);
             }
         }
+        self.rank_touched(now);
     }
 
     pub fn budget(&mut self, now: Timestamp, budget: &Budget, class: Class, take: u32) -> u32 {
-        let ends = now + budget.window;
+        let now = Tick::from(now);
+        let ends = now.after(budget.window);
         let window = self.budgets.entry(budget.app.clone()).or_insert(Window { ends, taken: 0 });
         if window.ends <= now {
             *window = Window { ends, taken: 0 };
         }
-        // What people wait for must not find the budget used up by campaigns.
-        let limit = if class >= Class::CAMPAIGN { budget.calls - budget.calls / 5 } else { budget.calls };
-        let taken = take.min(limit.saturating_sub(window.taken));
+        let taken = take.min(budget.open_to(class).saturating_sub(window.taken));
         window.taken += taken;
         taken
     }
 
     pub fn counts(&self) -> BTreeMap<&'static str, usize> {
         let leased = self.lanes.values().filter(|lane| lane.lease.is_some()).count();
-        let due = self.lanes.values().map(|lane| lane.due.len()).sum();
-        BTreeMap::from([("hints", self.items.len()), ("due", due), ("lanes", self.lanes.len()), ("leased", leased)])
+        BTreeMap::from([("hints", self.hints), ("leased", leased), ("waiting", self.line.len())])
     }
 
-    fn done(&mut self, now: Timestamp, done: &Done) {
-        let Some(lane) = self.lanes.get_mut(&done.lane) else { return };
+    /// Whether it holds no lane any more.
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    fn done(&mut self, now: Tick, done: &Done) {
+        let name = (done.account, done.lane.clone());
+        let Some(lane) = self.lanes.get_mut(&name) else { return };
         // Reaped meanwhile, and perhaps another worker's by now.
-        if lane.lease.as_ref().is_none_or(|lease| lease.nonce != done.nonce) {
+        if lane.lease != Some(done.nonce) {
             return;
         }
         lane.lease = None;
-        lane.rests_until = done.rest.filter(|until| *until > now);
-        self.timers.extend(lane.rests_until.map(|until| (until, Timer::Lane(done.lane.clone()))));
+        lane.rests_until = lane.rests_until.max(done.rest.map(Tick::from));
         for id in &done.finished {
-            self.remove(now, *id);
+            if lane.remove(*id) {
+                self.hints -= 1;
+            }
         }
-        self.rank_lane(now, &done.lane);
-        self.drop_empty(&done.lane);
+        self.rank_lane(now, &name);
     }
 
-    fn fire(&mut self, now: Timestamp) {
-        while let Some((at, _)) = self.timers.first()
-            && *at <= now
-        {
-            let Some((at, timer)) = self.timers.pop_first() else { return };
+    fn fire(&mut self, now: Tick) {
+        for _ in 0..TIMERS_A_STEP {
+            if self.timers.first().is_none_or(|(at, _)| *at > now) {
+                return;
+            }
+            let Some((_, timer)) = self.timers.pop_first() else { return };
             match timer {
-                Timer::Item(id) => self.arrange(now, id),
-                Timer::Lane(name) => {
-                    if let Some(lane) = self.lanes.get_mut(&name)
-                        && lane.rests_until == Some(at)
-                    {
-                        lane.rests_until = None;
-                        self.rank_lane(now, &name);
-                        self.drop_empty(&name);
+                Timer::Account(id) => {
+                    if let Some(account) = self.accounts.get_mut(&id) {
+                        account.timer = None;
+                        self.touched.add(id);
                     }
                 }
-                Timer::Lease(name, nonce) => {
-                    if let Some(lane) = self.lanes.get_mut(&name)
-                        && lane.lease.as_ref().is_some_and(|lease| lease.nonce == nonce && lease.until <= now)
-                    {
+                Timer::Lane(name) => {
+                    if let Some(lane) = self.lanes.get_mut(&name) {
+                        lane.timer = None;
+                        // A leased lane's timer is the end of its lease.
                         lane.lease = None;
                         self.rank_lane(now, &name);
-                        self.drop_empty(&name);
                     }
                 }
-                Timer::Account(id) => self.rank_account(now, id),
             }
         }
     }
 
-    fn claim(&mut self, now: Timestamp, lease: Duration) -> Option<Claim> {
+    fn claim(&mut self, now: Tick, lease: Duration) -> Option<Claim> {
         let (_, _, id) = *self.line.first()?;
         let account = self.accounts.get_mut(&id)?;
-        let (_, _, name) = account.ready.first()?.clone();
-        account.arrival = account.arrival.max(now) + account.pace.interval;
-        self.nonce += 1;
+        let (_, _, lane_name) = account.ready.first()?.clone();
+        account.arrival = account.arrival.max(now).after(account.pace.interval);
+        let name = (id, lane_name);
         let lane = self.lanes.get_mut(&name)?;
-        let (_, _, _, delivery) = *lane.due.first()?;
-        let until = now + lease;
-        lane.lease = Some(Lease { nonce: self.nonce, until });
-        let claim = Claim { lane: name.clone(), account: id, id: delivery, nonce: self.nonce, until };
-        self.timers.insert((until, Timer::Lease(name.clone(), self.nonce)));
-        // Its account goes to the end of its line.
-        if let Some((class, turn)) = self.accounts.get_mut(&id).and_then(|account| account.place.take()) {
-            self.line.remove(&(class, turn, id));
-        }
-        self.rank_lane(now, &name);
-        Some(claim)
+        let (_, delivery) = lane.head(now).0?;
+        // From the clock, so that it also grows over a loss of everything that was known.
+        self.nonce = (self.nonce + 1).max(now.0);
+        lane.lease = Some(self.nonce);
+        let until = now.after(lease);
+        self.set_lane_timer(&name, Some(until));
+        self.set_lane_place(&name, None);
+        // Its account goes to the end of the line.
+        self.set_account_place(id, None);
+        self.rank_account(now, id);
+        Some(Claim { lane: name.1, account: id, id: delivery, nonce: self.nonce, until: until.into() })
     }
 
-    /// Puts a hint where it belongs: among its lane's due ones, or to sleep.
-    fn arrange(&mut self, now: Timestamp, id: DeliveryId) {
-        let Some(item) = self.items.get(&id) else { return };
-        if item.due > now {
-            self.timers.insert((item.due, Timer::Item(id)));
-            return;
+    fn rank_lanes(&mut self, now: Tick, lanes: &Touched<Name>) {
+        for name in &lanes.order {
+            self.rank_lane(now, name);
         }
-        let (name, key) = (item.lane.clone(), (item.class, item.due, item.seq, id));
-        if let Some(lane) = self.lanes.get_mut(&name) {
-            lane.due.insert(key);
-        }
-        self.rank_lane(now, &name);
     }
 
-    fn remove(&mut self, now: Timestamp, id: DeliveryId) {
-        let Some(item) = self.items.remove(&id) else { return };
-        self.timers.remove(&(item.due, Timer::Item(id)));
-        if let Some(lane) = self.lanes.get_mut(&item.lane) {
-            lane.due.remove(&(item.class, item.due, item.seq, id));
-            lane.items -= 1;
-        }
-        self.rank_lane(now, &item.lane);
-        self.drop_empty(&item.lane);
-    }
-
-    /// Gives a lane its place among its account's ready ones; one that keeps its class keeps its turn.
-    fn rank_lane(&mut self, now: Timestamp, name: &str) {
-        let Some(lane) = self.lanes.get_mut(name) else { return };
-        let Some(account) = self.accounts.get_mut(&lane.account) else { return };
-        let ready = lane.lease.is_none() && lane.rests_until.is_none();
-        let class = lane.due.first().filter(|_| ready).map(|(class, ..)| *class);
-        let place = match (class, lane.place) {
-            (Some(class), Some((before, turn))) if class == before => Some((class, turn)),
-            (Some(class), _) => {
-                self.turn += 1;
-                Some((class, self.turn))
-            }
-            (None, _) => None,
+    /// Gives a lane its place among its account's ready ones and its timer; one that keeps its class keeps its turn. A
+    /// leased lane waits for the end of its lease.
+    fn rank_lane(&mut self, now: Tick, name: &Name) {
+        let Some(lane) = self.lanes.get_mut(name).filter(|lane| lane.lease.is_none()) else { return };
+        lane.rests_until = lane.rests_until.filter(|until| *until > now);
+        let (head, wake) = match lane.rests_until {
+            Some(until) => (None, Some(until)),
+            None => lane.head(now),
         };
-        if place != lane.place {
-            if let Some((class, turn)) = lane.place {
-                account.ready.remove(&(class, turn, name.to_owned()));
-            }
-            if let Some((class, turn)) = place {
-                account.ready.insert((class, turn, name.to_owned()));
-            }
-            lane.place = place;
+        let (before, forgotten) = (lane.place, lane.hints.is_empty() && lane.rests_until.is_none());
+        let place = self.place(head.map(|(class, _)| class), before);
+        self.set_lane_timer(name, wake);
+        self.set_lane_place(name, place);
+        if forgotten {
+            self.lanes.remove(name);
         }
-        let account = lane.account;
-        self.rank_account(now, account);
+        self.touched.add(name.0);
+    }
+
+    fn rank_touched(&mut self, now: Tick) {
+        for id in std::mem::take(&mut self.touched).order {
+            self.rank_account(now, id);
+        }
     }
 
     /// Puts an account in line, or sets the timer for when it may be.
-    fn rank_account(&mut self, now: Timestamp, id: AccountId) {
+    fn rank_account(&mut self, now: Tick, id: AccountId) {
         let Some(account) = self.accounts.get_mut(&id) else { return };
         account.gated_until = account.gated_until.filter(|until| *until > now);
         let opens = account.opens();
         let class = account.ready.first().map(|(class, ..)| *class);
-        if class.is_some() && opens > now {
-            self.timers.insert((opens, Timer::Account(id)));
+        let timer = Some(opens).filter(|opens| class.is_some() && *opens > now);
+        if let Some(at) = std::mem::replace(&mut account.timer, timer) {
+            self.timers.remove(&(at, Timer::Account(id)));
         }
-        let place = match (class.filter(|_| opens <= now), account.place) {
-            (Some(class), Some((before, turn))) if class == before => Some((class, turn)),
-            (Some(class), _) => {
-                self.turn += 1;
-                Some((class, self.turn))
-            }
-            (None, _) => None,
-        };
-        if place != account.place {
-            if let Some((class, turn)) = account.place {
-                self.line.remove(&(class, turn, id));
-            }
-            if let Some((class, turn)) = place {
-                self.line.insert((class, turn, id));
-            }
-            account.place = place;
-        }
+        self.timers.extend(timer.map(|at| (at, Timer::Account(id))));
+        let before = account.place;
+        let place = self.place(class.filter(|_| timer.is_none()), before);
+        self.set_account_place(id, place);
     }
 
-    /// Forgets a lane that holds nothing.
-    fn drop_empty(&mut self, name: &str) {
-        let holds_nothing = |lane: &Lane| lane.items == 0 && lane.lease.is_none() && lane.rests_until.is_none();
-        if self.lanes.get(name).is_some_and(holds_nothing) {
-            self.lanes.remove(name);
+    /// A place for somebody of this class: the old one, or a new turn.
+    fn place(&mut self, class: Option<Class>, before: Option<(Class, u64)>) -> Option<(Class, u64)> {
+        let class = class?;
+        before.filter(|(before, _)| *before == class).or_else(|| {
+            self.turn += 1;
+            Some((class, self.turn))
+        })
+    }
+
+    fn set_account_place(&mut self, id: AccountId, place: Option<(Class, u64)>) {
+        let Some(account) = self.accounts.get_mut(&id) else { return };
+        if let Some((class, turn)) = std::mem::replace(&mut account.place, place) {
+            self.line.remove(&(class, turn, id));
         }
+        self.line.extend(place.map(|(class, turn)| (class, turn, id)));
+    }
+
+    fn set_lane_place(&mut self, name: &Name, place: Option<(Class, u64)>) {
+        let Some(lane) = self.lanes.get_mut(name) else { return };
+        let account = self.accounts.entry(name.0).or_insert_with(Account::new);
+        if let Some((class, turn)) = std::mem::replace(&mut lane.place, place) {
+            account.ready.remove(&(class, turn, name.1.clone()));
+        }
+        account.ready.extend(place.map(|(class, turn)| (class, turn, name.1.clone())));
+    }
+
+    fn set_lane_timer(&mut self, name: &Name, timer: Option<Tick>) {
+        let Some(lane) = self.lanes.get_mut(name) else { return };
+        if let Some(at) = std::mem::replace(&mut lane.timer, timer) {
+            self.timers.remove(&(at, Timer::Lane(name.clone())));
+        }
+        self.timers.extend(timer.map(|at| (at, Timer::Lane(name.clone()))));
     }
 }

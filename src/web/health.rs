@@ -43,7 +43,7 @@ struct Check {
     reason: Option<String>,
 }
 
-/// 200 when the database answers and every loop runs, 503 with the reasons otherwise, also while shutting down.
+/// 200 when the database answers and every loop runs (Redis may be away), 503 with the reasons otherwise, also while shutting down.
 async fn ready(State(app): State<Arc<App>>) -> Response {
     let database = match tokio::time::timeout(PATIENCE, app.store.ping()).await {
         Ok(Ok(())) => None,
@@ -55,6 +55,10 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
         Err(_) => Some(format!("the database did not answer within {} s", PATIENCE.as_secs())),
     };
     let mut checks = vec![Check { name: "database".to_owned(), ok: database.is_none(), reason: database }];
+    if let Some(reason) = app.dispatcher.trouble() {
+        // The process does its work without Redis: no reason to take it out of use.
+        checks.push(Check { name: "queue".to_owned(), ok: true, reason: Some(reason) });
+    }
     for state in app.pulse.loops() {
         checks.push(Check { name: state.name.to_owned(), ok: state.trouble.is_none(), reason: state.trouble });
     }

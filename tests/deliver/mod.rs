@@ -3,6 +3,7 @@
 mod calls;
 mod compose;
 mod people;
+mod redis;
 mod running;
 mod unclear;
 mod workers;

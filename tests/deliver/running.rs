@@ -16,14 +16,14 @@ use crate::support::network::{End, FakeNetwork, Keys};
 use crate::support::sending::Bench;
 use crate::support::{Backend, eventually, messages};
 
-fn start(app: &Arc<App>) -> JoinSet<()> {
+pub(super) fn start(app: &Arc<App>) -> JoinSet<()> {
     let mut loops = JoinSet::new();
     loops.spawn(deliver::run(app.clone()));
     loops.spawn(outbox::run(app.clone()));
     loops
 }
 
-async fn end(app: &App, mut loops: JoinSet<()>) {
+pub(super) async fn end(app: &App, mut loops: JoinSet<()>) {
     app.shutdown.cancel();
     let ended = async { while loops.join_next().await.is_some() {} };
     tokio::time::timeout(Duration::from_secs(10), ended).await.expect("the loops end within ten seconds");

@@ -2,7 +2,7 @@
 
 pub mod messages;
 pub mod network;
-mod postgres;
+pub mod postgres;
 pub mod redis;
 pub mod running;
 pub mod sending;

@@ -1,0 +1,151 @@
+//! What a long random use of a shard never breaks, by the plainest account of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use muhatap::queue::Place;
+use muhatap::queue::shard::Shard;
+use proptest::prelude::*;
+
+use super::*;
+
+/// One random use.
+#[derive(Debug, Clone)]
+enum Use {
+    Add { number: u128, lane: u8, class: i64, due_in: i64 },
+    Step { claims: usize },
+    Done { which: usize, finished: bool, rest: Option<i64> },
+    Later { millis: i64 },
+    Move { number: u128, due_in: Option<i64> },
+}
+
+fn uses() -> impl Strategy<Value = Vec<Use>> {
+    let one = prop_oneof![
+        4 => (0..60u128, 0..8u8, 0..4i64, -500..4000i64)
+            .prop_map(|(number, lane, class, due_in)| Use::Add { number, lane, class, due_in }),
+        4 => (0..4usize).prop_map(|claims| Use::Step { claims }),
+        3 => (0..8usize, any::<bool>(), proptest::option::of(1..2000i64))
+            .prop_map(|(which, finished, rest)| Use::Done { which, finished, rest }),
+        3 => (1..3000i64).prop_map(|millis| Use::Later { millis }),
+        1 => (0..60u128, proptest::option::of(0..3000i64)).prop_map(|(number, due_in)| Use::Move { number, due_in }),
+    ];
+    proptest::collection::vec(one, 1..200)
+}
+
+/// What the dispatcher should know, in the plainest form.
+#[derive(Default)]
+struct Plain {
+    hints: BTreeMap<DeliveryId, Hint>,
+    held: BTreeMap<String, Claim>,
+    resting: BTreeMap<String, Timestamp>,
+}
+
+impl Plain {
+    fn pass(&mut self, now: Timestamp) {
+        self.held.retain(|_, claim| claim.until > now);
+        self.resting.retain(|_, until| *until > now);
+    }
+
+    /// The first due hint of every lane that may be handed out.
+    fn heads(&self, now: Timestamp) -> BTreeMap<String, (Class, Timestamp, DeliveryId)> {
+        let mut heads = BTreeMap::new();
+        for hint in self.hints.values().filter(|hint| hint.due <= now) {
+            if self.held.contains_key(&hint.lane) || self.resting.contains_key(&hint.lane) {
+                continue;
+            }
+            let key = (hint.class, hint.due, hint.id);
+            let head = heads.entry(hint.lane.clone()).or_insert(key);
+            *head = (*head).min(key);
+        }
+        heads
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_holder_a_lane_in_order_by_class_and_nothing_lost(uses in uses()) {
+        let mut shard = Shard::new(7);
+        let mut plain = Plain::default();
+        let mut now = at(1_800_000_000_000);
+        for what in uses {
+            match what {
+                Use::Add { number, lane, class, due_in } => {
+                    let account = AccountId(Ulid(u128::from(lane) / 3));
+                    // A delivery never changes its lane.
+                    let lane = plain.hints.get(&id(number)).map_or(format!("{account}/{lane}"), |hint| hint.lane.clone());
+                    let account = plain.hints.get(&id(number)).map_or(account, |hint| hint.account);
+                    let due = at(now.as_millisecond() + due_in);
+                    let hint = Hint { id: id(number), account, lane, class: Class(class), due, pace: Pace::FREE };
+                    shard.add(now, std::slice::from_ref(&hint));
+                    plain.hints.insert(hint.id, hint);
+                }
+                Use::Step { claims } => {
+                    let want = Want { claims, lease: SECOND * 5, done: Vec::new() };
+                    let step = shard.step(now, &want);
+                    plain.pass(now);
+                    prop_assert!(step.next.is_none_or(|next| next > now));
+                    for claim in &step.claims {
+                        let heads = plain.heads(now);
+                        let head = heads.get(&claim.lane);
+                        prop_assert!(head.is_some(), "a lane that is held, rests or has nothing due was handed out");
+                        prop_assert_eq!(head.map(|head| head.2), Some(claim.id), "the lane's first one");
+                        let urgent = heads.values().map(|head| head.0).min();
+                        prop_assert_eq!(head.map(|head| head.0), urgent, "the most urgent class");
+                        plain.held.insert(claim.lane.clone(), claim.clone());
+                    }
+                    prop_assert!(step.claims.len() == claims || plain.heads(now).is_empty(), "nothing is kept back");
+                }
+                Use::Done { which, finished, rest } => {
+                    plain.pass(now);
+                    let Some(claim) = plain.held.values().nth(which).cloned() else { continue };
+                    let rest = rest.map(|millis| at(now.as_millisecond() + millis));
+                    let done = Done {
+                        account: claim.account,
+                        lane: claim.lane.clone(),
+                        nonce: claim.nonce,
+                        finished: if finished { vec![claim.id] } else { Vec::new() },
+                        rest,
+                    };
+                    shard.step(now, &Want { claims: 0, lease: SECOND * 5, done: vec![done] });
+                    plain.held.remove(&claim.lane);
+                    if finished {
+                        plain.hints.remove(&claim.id);
+                    }
+                    if let Some(rest) = rest {
+                        plain.resting.insert(claim.lane, rest);
+                    }
+                }
+                Use::Later { millis } => now = at(now.as_millisecond() + millis),
+                Use::Move { number, due_in } => {
+                    let due = due_in.map(|millis| at(now.as_millisecond() + millis));
+                    if let Some(hint) = plain.hints.get(&id(number)) {
+                        let place = Place { account: hint.account, lane: hint.lane.clone(), id: hint.id };
+                        shard.move_(now, &[place], due);
+                    }
+                    match (due, plain.hints.get_mut(&id(number))) {
+                        (Some(due), Some(hint)) => hint.due = due,
+                        (None, _) => _ = plain.hints.remove(&id(number)),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        // In the end everything that was added and not finished is handed out.
+        let mut left: BTreeSet<DeliveryId> = plain.hints.keys().copied().collect();
+        now = at(now.as_millisecond() + 3_600_000);
+        let mut done = Vec::new();
+        loop {
+            let step = shard.step(now, &Want { claims: 3, lease: SECOND * 5, done });
+            if step.claims.is_empty() {
+                break;
+            }
+            for claim in &step.claims {
+                prop_assert!(left.remove(&claim.id), "handed out twice");
+            }
+            done = step.claims.iter().map(sent).collect();
+        }
+        prop_assert!(left.is_empty(), "lost: {left:?}");
+        prop_assert!(shard.is_empty(), "nothing is kept for nothing");
+    }
+}
