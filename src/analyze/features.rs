@@ -76,7 +76,7 @@ impl<'l> Reader<'l> {
         say(&[word], 1.0);
         if matches!(token.kind, TokenKind::Word | TokenKind::Hashtag) {
             if self.kinds.runs {
-                runs(token.key.as_bytes(), &mut say);
+                runs(&token.key, &mut say);
             }
             if self.kinds.look {
                 look(token, &mut say);
@@ -151,10 +151,14 @@ fn key<'t>(token: &'t Token<'_>) -> Option<&'t str> {
 }
 
 /// Runs of letters with the word's borders: `^iyi$`. All of a word's together weigh as much as the word.
-fn runs(word: &[u8], say: &mut impl FnMut(&[Hash], f32)) {
+fn runs(word: &str, say: &mut impl FnMut(&[Hash], f32)) {
     let mut letters = [b'^'; LETTERS_READ + 2];
-    let length = word.len().min(LETTERS_READ);
-    letters[1..=length].copy_from_slice(&word[..length]);
+    let mut length = 0;
+    for character in word.chars().take(LETTERS_READ) {
+        length += 1;
+        // Its lowest byte tells a letter from the others of its alphabet, and a letter of ASCII is that byte.
+        letters[length] = character as u8;
+    }
     letters[length + 1] = b'$';
     let letters = &letters[..length + 2];
     let mut hashes = [0; MOST_RUNS];

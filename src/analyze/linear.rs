@@ -25,7 +25,8 @@ pub struct Layer<'m, const K: usize> {
     table: &'m [[u8; K]],
 }
 
-/// A model as it is embedded. What it says is calibrated.
+/// A model as it is embedded. What it says is calibrated. Where only sentiment was taught, [`Layer::is_taught`] tells that
+/// the intents were not.
 #[derive(Debug)]
 pub struct Linear<'m> {
     pub moods: Layer<'m, MOODS>,
@@ -41,6 +42,11 @@ pub struct NotAModel;
 const SAFELY_ADDED: usize = 256;
 
 impl<const K: usize> Layer<'_, K> {
+    /// Whether anything was learnt: a layer that nobody taught is written with a single row.
+    pub fn is_taught(&self) -> bool {
+        self.table.len() > 1
+    }
+
     /// Adds `value` times a feature's weights, in units of the scales.
     pub fn add(&self, feature: Hash, value: f32, sums: &mut [f32; K]) {
         self.add_all(&[feature], value, sums);

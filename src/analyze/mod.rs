@@ -1,5 +1,6 @@
 //! Understands a text: language, tokens, sentiment and intents, with the words that drove them. CPU only, no I/O.
 
+pub mod card;
 pub mod corpus;
 pub mod corpus_check;
 mod emoji;
@@ -172,11 +173,12 @@ impl Default for Lists {
 }
 
 impl Lists {
-    /// What the features of a text in `language` (Turkish or else English) are read with.
+    /// What the features of a text in `language` are read with.
     pub fn reader(&self, language: &str) -> Reader<'_> {
         let words = match language {
             "tr" => sentiment::Words::Turkish(&self.turkish),
-            _ => sentiment::Words::English(&self.english),
+            "en" => sentiment::Words::English(&self.english),
+            _ => sentiment::Words::None,
         };
         Reader { words, emoji: &self.emoji, cues: &self.cues, kinds: Kinds::ALL }
     }
@@ -186,6 +188,15 @@ impl Lists {
 const TURKISH_MODEL: &[u8] = include_bytes!("models/tr.bin");
 const ENGLISH_MODEL: &[u8] = include_bytes!("models/en.bin");
 const LANGUAGE_TABLE: &[u8] = include_bytes!("models/languages.bin");
+/// Those that tell sentiment alone.
+const MOOD_MODELS: [(&str, &[u8]); sources::MOODS_ALONE.len()] = [
+    ("de", include_bytes!("models/de.bin")),
+    ("fr", include_bytes!("models/fr.bin")),
+    ("es", include_bytes!("models/es.bin")),
+    ("it", include_bytes!("models/it.bin")),
+    ("pt", include_bytes!("models/pt.bin")),
+    ("ar", include_bytes!("models/ar.bin")),
+];
 
 /// Texts of so few tokens may be of another language once a word is taken out.
 const FEW_TOKENS: usize = 8;
@@ -198,6 +209,8 @@ pub struct Analyzer {
     lists: Lists,
     turkish: Linear<'static>,
     english: Linear<'static>,
+    /// With the codes of their languages.
+    moods_alone: Vec<(&'static str, Linear<'static>)>,
     stemmer: Stemmer,
     topics: Topics,
     alarms: Alarms,
@@ -218,6 +231,7 @@ impl Analyzer {
             lists: Lists::default(),
             turkish: Linear::read(TURKISH_MODEL).expect(ours),
             english: Linear::read(ENGLISH_MODEL).expect(ours),
+            moods_alone: MOOD_MODELS.map(|(code, file)| (code, Linear::read(file).expect(ours))).into(),
             stemmer: Stemmer::default(),
             topics: Topics::default(),
             alarms: Alarms::built_in().expect(ours),
@@ -286,6 +300,10 @@ impl Analyzer {
         if tokens.len() <= FEW_TOKENS {
             self.keep_sure_reasons(text, tokens, &language.code, &mut sentiment);
         }
+        if judge.model.intents.is_taught() {
+            return (sentiment, intents);
+        }
+        let intents = self.lists.cues.intents(text, tokens, &sentiment);
         (sentiment, intents)
     }
 
@@ -339,8 +357,11 @@ impl Analyzer {
         let model = match language {
             "tr" => &self.turkish,
             "en" => &self.english,
-            _ => return None,
+            _ => self.moods_alone.iter().find(|(code, _)| *code == language).map(|(_, model)| model)?,
         };
+        if !model.moods.is_taught() {
+            return None;
+        }
         Some(Judge { model, reader: self.lists.reader(language) })
     }
 

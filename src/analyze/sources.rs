@@ -3,14 +3,27 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use icu_normalizer::DecomposingNormalizerBorrowed;
+
 use super::corpus::{self, CorpusError, Part, Row};
 use super::features::Reader;
 use super::near;
 use super::tokens::Tokenizer;
 use super::train::{Example, example};
 
-/// The languages that have a model of their own.
-pub const LANGUAGES: [&str; 2] = ["tr", "en"];
+/// The languages whose model tells sentiment and intents.
+pub const WITH_INTENTS: [&str; 2] = ["tr", "en"];
+/// The languages whose model tells sentiment alone, without word lists: the code and the name of their public set.
+pub const MOODS_ALONE: [(&str, &str); 6] = [
+    ("de", "umsab_german"),
+    ("fr", "umsab_french"),
+    ("es", "umsab_spanish"),
+    ("it", "umsab_italian"),
+    ("pt", "umsab_portuguese"),
+    ("ar", "umsab_arabic"),
+];
+/// Measured like those and too weak to be used: Hindi in Latin letters, whose public set teaches hardly more than chance.
+pub const TRIED: [(&str, &str); 1] = [("hi", "umsab_hindi")];
 
 /// A set of labelled texts and what it is to a model.
 #[derive(Debug)]
@@ -43,6 +56,9 @@ impl Origin {
 
 /// The sets of `language`: our own under `corpus`, the public ones under `data`.
 pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>, CorpusError> {
+    if let Some((_, stem)) = MOODS_ALONE.iter().chain(&TRIED).find(|(code, _)| *code == language) {
+        return moods_alone(language, stem, corpus, data);
+    }
     let ours = Origin {
         name: "own corpus",
         rows: corpus::mentions(corpus, language)?,
@@ -93,6 +109,28 @@ pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>
     ])
 }
 
+/// A public set to learn from; our own mentions, too few for that, to measure on.
+fn moods_alone(language: &str, stem: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>, CorpusError> {
+    let mut mentions = corpus::mentions(corpus, language)?;
+    for row in &mut mentions {
+        row.part = Part::Test;
+    }
+    let origin = |name, rows, moods_mass, licence, open| Origin {
+        name,
+        rows,
+        moods_mass,
+        intents_mass: 0.0,
+        polar: false,
+        licence,
+        open,
+    };
+    let tweets = corpus::public(data, &format!("sentiment/{stem}"), language)?;
+    Ok(vec![
+        origin("own corpus", mentions, 0.0, "ours, Apache-2.0", true),
+        origin("UMSAB tweets", tweets, 1_000.0, "repository Apache-2.0, tweets research (tier C)", false),
+    ])
+}
+
 /// A set whose features have been read.
 #[derive(Debug)]
 pub struct Prepared {
@@ -136,23 +174,17 @@ pub fn prepare(
     origins.into_iter().map(read).collect()
 }
 
-/// The text as a keyboard without Turkish letters types it.
+/// The text as a keyboard without dots and accents types it: Turkish, and the other languages in Latin letters.
 pub fn typed_in_ascii(text: &str) -> String {
-    text.chars()
-        .map(|character| match character {
-            'ç' => 'c',
-            'Ç' => 'C',
-            'ğ' => 'g',
-            'Ğ' => 'G',
-            'ı' => 'i',
-            'İ' => 'I',
-            'ö' => 'o',
-            'Ö' => 'O',
-            'ş' => 's',
-            'Ş' => 'S',
-            'ü' => 'u',
-            'Ü' => 'U',
-            other => other,
-        })
-        .collect()
+    let mut typed = String::with_capacity(text.len());
+    for character in DecomposingNormalizerBorrowed::new_nfd().normalize(text).chars() {
+        match character {
+            'ı' => typed.push('i'),
+            'ß' => typed.push_str("ss"),
+            'œ' => typed.push_str("oe"),
+            '\u{300}'..='\u{36f}' => {}
+            other => typed.push(other),
+        }
+    }
+    typed
 }
