@@ -8,8 +8,9 @@ use icu_normalizer::DecomposingNormalizerBorrowed;
 use super::corpus::{self, CorpusError, Part, Row};
 use super::features::Reader;
 use super::near;
-use super::tokens::Tokenizer;
+use super::tokens::{TokenKind, Tokenizer};
 use super::train::{Example, example};
+use crate::model::SentimentLabel;
 
 /// The languages whose model tells sentiment and intents.
 pub const WITH_INTENTS: [&str; 2] = ["tr", "en"];
@@ -109,25 +110,41 @@ pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>
     ])
 }
 
-/// A public set to learn from; our own mentions, too few for that, to measure on.
+/// A public set to learn from, and what emoji say in those of the other languages, since some have hardly any; our own
+/// mentions, too few for that, to measure on.
 fn moods_alone(language: &str, stem: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>, CorpusError> {
-    let mut mentions = corpus::mentions(corpus, language)?;
-    for row in &mut mentions {
-        row.part = Part::Test;
-    }
-    let origin = |name, rows, moods_mass, licence, open| Origin {
+    let licence = "repository Apache-2.0, tweets research (tier C)";
+    let origin = |name, rows, moods_mass, polar| Origin {
         name,
         rows,
         moods_mass,
         intents_mass: 0.0,
-        polar: false,
+        polar,
         licence,
-        open,
+        open: false,
     };
-    let tweets = corpus::public(data, &format!("sentiment/{stem}"), language)?;
+    let mut mentions = corpus::mentions(corpus, language)?;
+    for row in &mut mentions {
+        row.part = Part::Test;
+    }
+    let tweets = |language: &str, stem: &str| corpus::public(data, &format!("sentiment/{stem}"), language);
+    let tokenizer = Tokenizer::default();
+    let mut emoji: Vec<Row> = Vec::new();
+    for (code, stem) in MOODS_ALONE.into_iter().filter(|(code, _)| *code != language) {
+        let clear = |row: &Row| row.part == Part::Train && row.sentiment != Some(SentimentLabel::Neutral);
+        for row in tweets(code, stem)?.into_iter().filter(clear) {
+            let tokens = tokenizer.tokens(&row.text, None);
+            let found = tokens.iter().filter(|token| token.kind == TokenKind::Emoji).map(|token| token.surface);
+            let text = found.collect::<Vec<_>>().join(" ");
+            if !text.is_empty() {
+                emoji.push(Row { text, ..row });
+            }
+        }
+    }
     Ok(vec![
-        origin("own corpus", mentions, 0.0, "ours, Apache-2.0", true),
-        origin("UMSAB tweets", tweets, 1_000.0, "repository Apache-2.0, tweets research (tier C)", false),
+        Origin { licence: "ours, Apache-2.0", open: true, ..origin("own corpus", mentions, 0.0, false) },
+        origin("UMSAB tweets", tweets(language, stem)?, 1_000.0, false),
+        origin("emoji of UMSAB tweets in other languages", emoji, 300.0, true),
     ])
 }
 
