@@ -207,10 +207,23 @@ impl Tokenizer {
             }
             return;
         }
-        let mut start = from;
-        for end in self.words.segment_str(part).map(|end| from + end).filter(|end| *end > from) {
-            self.word(text, start, end, tokens);
-            start = end;
+        // Spaces part words by the Unicode rules too; what is only Latin letters between them is one word.
+        let mut next = from;
+        for piece in part.split_inclusive(' ') {
+            let start = next;
+            next += piece.len();
+            let word = piece.strip_suffix(' ').unwrap_or(piece);
+            if word.chars().all(is_latin_letter) {
+                if !word.is_empty() {
+                    tokens.push(token(TokenKind::Word, text, start, start + word.len()));
+                }
+                continue;
+            }
+            let mut from = start;
+            for end in self.words.segment_str(word).map(|end| start + end).filter(|end| *end > start) {
+                self.word(text, from, end, tokens);
+                from = end;
+            }
         }
     }
 
@@ -249,6 +262,12 @@ impl Tokenizer {
             tokens.push(token(TokenKind::Word, text, from, end));
         }
     }
+}
+
+/// A letter of ASCII or of Turkish, which forms words with its like and with nothing else.
+fn is_latin_letter(character: char) -> bool {
+    character.is_ascii_alphabetic()
+        || matches!(character, 'ç' | 'ğ' | 'ı' | 'ö' | 'ş' | 'ü' | 'Ç' | 'Ğ' | 'İ' | 'Ö' | 'Ş' | 'Ü')
 }
 
 /// Words without a text around them, as tokens.
