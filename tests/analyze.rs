@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use muhatap::analyze::corpus::{self, Part};
 use muhatap::analyze::measure::Confusion;
+use muhatap::analyze::sources::typed_in_ascii;
 use muhatap::analyze::{Analysis, Analyzer, DictionaryPaths, EntityKind, Stem};
 use muhatap::model::AlarmKind::{self, Deadline, Health, Legal, Money, Vulnerable};
 use muhatap::model::UrgencyLevel::{self, High, Raised};
@@ -102,6 +103,61 @@ fn the_published_figures_hold(#[case] language: &str, #[case] sentiment: f64, #[
     }
     assert!(moods.macro_f1() >= sentiment, "sentiment mF1 {:.1}", moods.macro_f1());
     assert!(intents.macro_f1() >= main_intent, "main intent mF1 {:.1}", intents.macro_f1());
+}
+
+/// The same for the languages whose models tell sentiment alone, on all of our mentions in them, none of which was learnt.
+/// They are few: one more wrong is half a point.
+#[rstest]
+#[case("de", 50.0)]
+#[case("fr", 50.0)]
+#[case("es", 50.0)]
+#[case("it", 50.0)]
+#[case("pt", 50.0)]
+#[case("ar", 50.0)]
+fn the_published_moods_hold(#[case] language: &str, #[case] sentiment: f64) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let mut moods = Confusion::new(SentimentLabel::ALL.len());
+    for row in corpus::mentions(&corpus, language).expect("our corpus is readable") {
+        let said = analyzer().analyze(&row.text).sentiment.label;
+        moods.add(row.sentiment.expect("every mention has one") as usize, said as usize);
+    }
+    assert!(moods.macro_f1() >= sentiment, "sentiment mF1 {:.1}", moods.macro_f1());
+}
+
+#[rstest]
+#[case("Sehr zufrieden, schnelle Lieferung, vielen Dank!", "de", Positive)]
+#[case("Das ist eine Frechheit, ich bin total enttäuscht von euch", "de", Negative)]
+#[case("Merci beaucoup, c'est magnifique, bravo à toute l'équipe", "fr", Positive)]
+#[case("C'est une honte, votre service est catastrophique", "fr", Negative)]
+#[case("Me encanta, muchas gracias por todo, sois los mejores", "es", Positive)]
+#[case("Qué vergüenza, es lo peor que he visto, un desastre", "es", Negative)]
+#[case("Grazie mille, siete bravissimi, bellissima sorpresa", "it", Positive)]
+#[case("Che schifo, siete una vergogna, vi odio", "it", Negative)]
+#[case("Adorei, muito obrigada, vocês são maravilhosos", "pt", Positive)]
+#[case("Que vergonha, o atendimento é péssimo, um horror", "pt", Negative)]
+#[case("شكرا جزيلا، خدمة رائعة وجميلة جدا", "ar", Positive)]
+#[case("خدمة سيئة جدا وأسوأ تجربة للأسف", "ar", Negative)]
+fn clear_moods_of_other_languages_are_told(
+    #[case] text: &str,
+    #[case] language: &str,
+    #[case] sentiment: SentimentLabel,
+) {
+    let analysis = analyzer().analyze(text);
+    assert_eq!(analysis.language.code, language, "{analysis:?}");
+    assert_eq!(analysis.sentiment.label, sentiment, "{analysis:?}");
+    assert!(!analysis.sentiment.because.is_empty(), "{analysis:?}");
+}
+
+#[rstest]
+#[case("Größe und Qualität sind überhaupt nicht schön, sehr enttäuscht von euch")]
+#[case("Déçue par la qualité, le colis est arrivé cassé après trois semaines")]
+#[case("¿Por qué no contestáis? Llevo días esperando una solución, qué vergüenza")]
+#[case("Perché è così caro? La qualità però è buonissima, complimenti")]
+#[case("Não recebi a encomenda e ninguém responde, péssimo atendimento")]
+fn accents_change_nothing_in_other_languages(#[case] text: &str) {
+    let (proper, typed) = (analyzer().analyze(text), analyzer().analyze(&typed_in_ascii(text)));
+    assert_eq!(proper.language.code, typed.language.code, "{text}");
+    assert_eq!(proper.sentiment.score, typed.sentiment.score, "{text}");
 }
 
 #[rstest]
@@ -267,11 +323,10 @@ fn emoji_are_tokens_and_speak() {
 #[case("今日はとても楽しかった", "ja")]
 #[case("快递还没有到，服务太差了", "zh")]
 #[case("배송이 너무 늦어요", "ko")]
-#[case("أين طلبي؟", "ar")]
 #[case("Пришёл бракованный товар, это ужас", "ru")]
 #[case("Το δέμα δεν ήρθε ποτέ", "el")]
-#[case("Wo bleibt meine Bestellung? Das ist nicht lustig", "de")]
-#[case("¿Dónde está mi pedido? Llevo una semana esperando", "es")]
+#[case("Waar blijft mijn bestelling? Dit is niet leuk meer", "nl")]
+#[case("mera paisa wapas karo yaar", "hi")]
 fn other_languages_are_named(#[case] text: &str, #[case] language: &str) {
     let analysis = analyzer().analyze(text);
     assert_eq!(analysis.language.code, language, "{analysis:?}");
@@ -412,7 +467,52 @@ fn some_words() -> impl Strategy<Value = String> {
         let words = proptest::collection::vec(proptest::sample::select(words), 1..14);
         words.prop_map(move |words| format!("{settles} . {}", words.join(" ")))
     };
-    prop_oneof![words("ben de size şunu diyorum ki", TURKISH), words("this is what they have for us", ENGLISH)]
+    const GERMAN: &[&str] = &[
+        "die",
+        "Lieferung",
+        "nicht",
+        "gut",
+        "schlecht",
+        "danke",
+        "super",
+        "aber",
+        "sehr",
+        "enttäuscht",
+        "immer",
+        "und",
+        "ist",
+        "😡",
+        "❤️",
+        "schön",
+        "warten",
+        "nie",
+    ];
+    const SPANISH: &[&str] = &[
+        "el",
+        "pedido",
+        "no",
+        "bueno",
+        "malo",
+        "gracias",
+        "me",
+        "encanta",
+        "pero",
+        "muy",
+        "nunca",
+        "vergüenza",
+        "es",
+        "😡",
+        "❤️",
+        "feliz",
+        "triste",
+        "siempre",
+    ];
+    prop_oneof![
+        words("ben de size şunu diyorum ki", TURKISH),
+        words("this is what they have for us", ENGLISH),
+        words("das ist es was wir noch von euch haben", GERMAN),
+        words("esto es lo que ellos tienen para nosotros", SPANISH)
+    ]
 }
 
 fn in_bounds(analysis: &Analysis) -> bool {

@@ -159,3 +159,35 @@ pub fn card(entries: &[Entry], open_data: bool) -> String {
     }
     card
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_names_every_model_its_sources_and_what_it_is_poor_at() {
+        let source = Source { name: "posts".to_owned(), rows: 12, licence: "tier A".to_owned() };
+        let taught = Entry {
+            title: "Sentiment, `xx`".to_owned(),
+            file: "xx.bin".to_owned(),
+            bytes: 40,
+            sources: vec![source],
+            figures: vec!["posts (12 rows): 51.0".to_owned()],
+            weaknesses: vec!["neutral 31".to_owned()],
+        };
+        let file = "yy.bin".to_owned();
+        let untaught = Entry { file, bytes: 2, sources: Vec::new(), title: "not shown".to_owned(), ..taught.clone() };
+        let card = card(&[taught, untaught], true);
+        for said in [
+            "--open-data",
+            "together 42 bytes",
+            "| xx.bin | 40 | posts | 12 | tier A |",
+            "| yy.bin | 2 | nothing",
+            "51.0",
+            "neutral 31",
+        ] {
+            assert!(card.contains(said), "{said}: {card}");
+        }
+        assert!(!card.contains("not shown"), "{card}");
+    }
+}

@@ -156,3 +156,21 @@ fn write_layer<const K: usize>(layer: &Written<K>, file: &mut Vec<u8>) {
     }
     file.extend(layer.table.iter().flatten().map(|weight| *weight as u8));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_that_nobody_taught_says_so() {
+        let moods = Written { biases: [0.5, -0.5], scales: [0.1; MOODS], table: vec![[1, -2]; 4] };
+        let intents = Written { biases: [0.0; INTENTS], scales: [1.0; INTENTS], table: vec![[0; INTENTS]] };
+        let file = write(&moods, &intents);
+        let model = Linear::read(&file).expect("what was written can be read");
+        assert!(model.moods.is_taught() && !model.intents.is_taught());
+        let mut sums = [0.0; MOODS];
+        model.moods.add_all(&[1, 2], 1.0, &mut sums);
+        assert_eq!(model.moods.log_odds(&sums), [0.7, -0.9]);
+        assert!(Linear::read(&file[..file.len() - 1]).is_err());
+    }
+}
