@@ -30,7 +30,3 @@ pub mod store;
 pub mod telemetry;
 pub mod web;
 pub mod worker;
-
-/// Analysis makes many small strings, which this allocator gives and takes faster than the system's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

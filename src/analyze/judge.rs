@@ -27,6 +27,10 @@ struct Reading<'t> {
     pieces: Pieces<'t>,
     /// What each token says alone of good or bad.
     own: Vec<f32>,
+    /// What two words beside each other say of good or bad, with their places.
+    pairs: Vec<(usize, usize, f32)>,
+    /// What the lists say of good or bad, with the places of the two words that share it.
+    listed: Vec<(usize, usize, f32)>,
     /// The places of each sentence and what the lists say of good or bad in it.
     sentences: Vec<(Range<usize>, f32)>,
     moods: [f32; MOODS],
@@ -93,38 +97,43 @@ impl<'a> Judge<'a> {
             own.push(alone[POLARITY]);
             all_moods = std::array::from_fn(|head| all_moods[head] + alone[head]);
         }
-        self.reader.pairs(&pieces.words, |hash, _, _| {
-            moods.add(hash, 1.0, &mut all_moods);
+        let mut pairs = Vec::with_capacity(pieces.words.len());
+        self.reader.pairs(&pieces.words, |hash, left, right| {
+            let mut pair = [0.0; MOODS];
+            moods.add(hash, 1.0, &mut pair);
             intents.add(hash, 1.0, &mut all_intents);
+            all_moods = std::array::from_fn(|head| all_moods[head] + pair[head]);
+            pairs.push((left, right, pair[POLARITY]));
         });
-        let mut sentences = Vec::new();
+        let (mut sentences, mut listed) = (Vec::new(), Vec::new());
         for sentence in sentiment::sentences(&pieces.known) {
-            let mut listed = [0.0; MOODS];
-            self.reader.moods(&pieces.known[sentence.clone()], |hash, value, _, _| {
-                moods.add(hash, value, &mut listed);
+            let mut all = 0.0;
+            self.reader.moods(&pieces.known[sentence.clone()], |hash, value, head, last| {
+                let mut one = [0.0; MOODS];
+                moods.add(hash, value, &mut one);
                 intents.add(hash, value, &mut all_intents);
+                all_moods = std::array::from_fn(|head| all_moods[head] + one[head]);
+                listed.push((sentence.start + head, sentence.start + last, one[POLARITY]));
+                all += one[POLARITY];
             });
-            all_moods = std::array::from_fn(|head| all_moods[head] + listed[head]);
-            sentences.push((sentence, listed[POLARITY]));
+            sentences.push((sentence, all));
         }
         self.reader.cues(tokens, |hash, value| intents.add(hash, value, &mut all_intents));
-        Reading { pieces, own, sentences, moods: all_moods, intents: all_intents }
+        Reading { pieces, own, pairs, listed, sentences, moods: all_moods, intents: all_intents }
     }
 
     /// The words with their weights, the strongest first.
     fn reasons(&self, text: &str, reading: &Reading<'_>) -> Vec<Reason> {
         let Pieces { known, words: hashes } = &reading.pieces;
         let mut weights = reading.own.clone();
-        self.reader.pairs(hashes, |hash, left, right| {
-            let half = self.polarity(hash, 0.5);
-            weights[left] += half;
-            weights[right] += half;
-        });
-        self.reader.moods(known, |hash, value, left, right| {
-            let half = self.polarity(hash, value / 2.0);
-            weights[left] += half;
-            weights[right] += half;
-        });
+        for (left, right, weight) in &reading.pairs {
+            weights[*left] += weight / 2.0;
+            weights[*right] += weight / 2.0;
+        }
+        for (head, last, weight) in &reading.listed {
+            weights[*head] += weight / 2.0;
+            weights[*last] += weight / 2.0;
+        }
         let mut words: Vec<Word<'_>> = Vec::with_capacity(known.len());
         for ((known, hash), weight) in known.iter().zip(hashes).zip(weights) {
             let (token, Some(hash)) = (known.token, *hash) else { continue };

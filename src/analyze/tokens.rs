@@ -207,16 +207,20 @@ impl Tokenizer {
             }
             return;
         }
-        // Spaces part words by the Unicode rules too; what is only Latin letters between them is one word.
+        // Spaces part words by the Unicode rules too; what is only Latin letters between them is one word, and marks after it
+        // are marks.
         let mut next = from;
         for piece in part.split_inclusive(' ') {
             let start = next;
             next += piece.len();
             let word = piece.strip_suffix(' ').unwrap_or(piece);
-            if word.chars().all(is_latin_letter) {
-                if !word.is_empty() {
-                    tokens.push(token(TokenKind::Word, text, start, start + word.len()));
+            let letters = word.trim_end_matches(['.', ',', '!', '?', ';']);
+            if letters.chars().all(is_latin_letter) {
+                let end = start + letters.len();
+                if !letters.is_empty() {
+                    tokens.push(token(TokenKind::Word, text, start, end));
                 }
+                tokens.extend((end..start + word.len()).map(|at| token(TokenKind::Mark, text, at, at + 1)));
                 continue;
             }
             let mut from = start;
