@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::measure;
-use super::report::{Measured, intents_of, judged};
+use super::report::{DEV, KEPT_APART, Measured, intents_of, judged};
 use super::sources::{Prepared, WITH_INTENTS};
 use crate::model::{IntentLabel, SentimentLabel};
 
@@ -44,6 +44,7 @@ pub(super) fn entry(language: &str, sets: &[Prepared], measured: &[Measured], by
         licence: set.origin.licence.to_owned(),
     };
     let (mut figures, mut weaknesses) = (Vec::new(), Vec::new());
+    let new_to_it = |measured: &Measured| [KEPT_APART, DEV].contains(&measured.part);
     for measured in measured.iter().filter(|measured| !measured.part.ends_with("ASCII")) {
         let place = format!("{}, {}", measured.name, measured.part);
         let judged = judged(measured);
@@ -58,10 +59,11 @@ pub(super) fn entry(language: &str, sets: &[Prepared], measured: &[Measured], by
             let occurs = |label: &SentimentLabel| judged.iter().any(|(_, truth)| truth == label);
             let weak = SentimentLabel::ALL.iter().filter(|label| occurs(label) && moods.f1[**label as usize] < WEAK);
             let weak: Vec<String> = weak.map(|label| format!("{label} {:.0}", moods.f1[*label as usize])).collect();
-            if !weak.is_empty() && judged.len() >= ENOUGH_ROWS {
+            let counts = new_to_it(measured) && judged.len() >= ENOUGH_ROWS;
+            if counts && !weak.is_empty() {
                 weaknesses.push(format!("Moods that are told poorly, F1 on {place}: {}.", weak.join(", ")));
             }
-            if moods.calibration > UNCALIBRATED && judged.len() >= ENOUGH_ROWS {
+            if counts && moods.calibration > UNCALIBRATED {
                 weaknesses
                     .push(format!("Confidence is off by {:.1} points on the mean on {place}.", moods.calibration));
             }
@@ -72,7 +74,7 @@ pub(super) fn entry(language: &str, sets: &[Prepared], measured: &[Measured], by
             let occurs = |label: &&IntentLabel| measured.answers.iter().any(|answer| answer.wanted.contains(label));
             let weak = IntentLabel::ALL.iter().filter(occurs).filter(|label| intents.f1[**label as usize] < WEAK);
             let weak: Vec<String> = weak.map(|label| format!("{label} {:.0}", intents.f1[*label as usize])).collect();
-            if !weak.is_empty() && intents.rows >= ENOUGH_ROWS {
+            if new_to_it(measured) && !weak.is_empty() && intents.rows >= ENOUGH_ROWS {
                 weaknesses.push(format!("Intents that are told poorly, F1 on {place}: {}.", weak.join(", ")));
             }
         }
@@ -103,7 +105,8 @@ const HAND_WRITTEN: [&str; 6] = [
     "Irony and praise for a failure are mostly taken at their word.",
     "A text with praise and blame gets one mood: that of the words that weigh most, not of what is still open.",
     "What is told without a word of mood (\"third week now\") is often neutral to it.",
-    "Brands, products and slang newer than the texts (most are of 2012 to 2019, our own of 2026) are unknown words.",
+    "Brands, products and slang newer than the texts (most posts and tweets are of 2012 to 2019, our own corpus of 2026) are \
+     unknown words.",
     "Dialects and languages mixed within a sentence are read as the main language.",
     "German, French, Spanish, Italian, Portuguese and Arabic learnt from few tweets on politics, climate, football and \
      television, not from customers; all other languages are judged by emoji alone.",

@@ -200,6 +200,8 @@ const MOOD_MODELS: [(&str, &[u8]); sources::MOODS_ALONE.len()] = [
 
 /// Texts of so few tokens may be of another language once a word is taken out.
 const FEW_TOKENS: usize = 8;
+/// So may those whose language is less sure than this.
+const SURE_LANGUAGE: f64 = 0.95;
 
 /// Understands texts; made once and shared by every thread.
 #[derive(Debug)]
@@ -297,8 +299,8 @@ impl Analyzer {
             return (sentiment, intents);
         };
         let (mut sentiment, intents) = judge.judge(text, tokens, language.confidence);
-        if tokens.len() <= FEW_TOKENS {
-            self.keep_sure_reasons(text, tokens, &language.code, &mut sentiment);
+        if tokens.len() <= FEW_TOKENS || language.confidence < SURE_LANGUAGE {
+            self.keep_sure_reasons(text, tokens, language, &mut sentiment);
         }
         if judge.model.intents.is_taught() {
             return (sentiment, intents);
@@ -334,21 +336,24 @@ impl Analyzer {
         (language.code == "tr").then_some(&self.stemmer)
     }
 
-    /// A text of few words may be of another language, or of none, without one of them: then a word that speaks against the
-    /// score is named only if the score still moves as its weight says.
-    fn keep_sure_reasons(&self, text: &str, tokens: &[Token<'_>], language: &str, sentiment: &mut Sentiment) {
+    /// A text of few words, or of a language that is not sure, may be of another language or of none without one of them: then
+    /// a word is named only if the score still moves as its weight says.
+    fn keep_sure_reasons(&self, text: &str, tokens: &[Token<'_>], language: &Language, sentiment: &mut Sentiment) {
         let score = sentiment.score;
         let same_language = |reason: &Reason| {
             let others: Vec<Token<'_>> = tokens.iter().filter(|token| token.surface != reason.text).cloned().collect();
             let rest = text.replace(&reason.text, "");
-            self.detector.detect(&rest, language::script(&rest), &others).code == language
+            self.detector.detect(&rest, language::script(&rest), &others).code == language.code
         };
         let moves = |reason: &Reason| {
             ["", ","]
                 .iter()
                 .all(|instead| (score - self.score(&text.replace(&reason.text, instead))) * reason.weight >= 0.0)
         };
-        sentiment.because.retain(|reason| reason.weight * score > 0.0 || same_language(reason) || moves(reason));
+        // Without a language there is hardly a score left: what speaks for the score moves it.
+        let sure = language.confidence >= SURE_LANGUAGE;
+        let speaks_for_it = |reason: &Reason| sure && reason.weight * score > 0.0;
+        sentiment.because.retain(|reason| speaks_for_it(reason) || same_language(reason) || moves(reason));
         sentiment.base = base_of(score, &sentiment.because);
     }
 

@@ -51,9 +51,9 @@ pub(super) struct Measured {
     pub answers: Vec<Answer>,
 }
 
-/// What was measured on a part that a model had never seen.
-const KEPT_APART: &str = "kept apart";
-const DEV: &str = "its dev part";
+/// Parts of a set, as the report names them.
+pub(super) const KEPT_APART: &str = "kept apart";
+pub(super) const DEV: &str = "its dev part";
 const CROSSED: &str = "cross-validation";
 const LEFT_OUT: &str = "set left out";
 

@@ -49,8 +49,8 @@ pub async fn run(args: Args) -> Result<ExitCode, anyhow::Error> {
             std::fs::write(&file, content).with_context(|| format!("{} cannot be written", file.display()))
         };
         let say = |step: &str| progress.say(step);
-        let alone = || MOODS_ALONE.into_iter().map(|(language, _)| language);
-        let used: Vec<&str> = WITH_INTENTS.into_iter().chain(alone()).collect();
+        let alone = MOODS_ALONE.into_iter().map(|(language, _)| language);
+        let used: Vec<&str> = WITH_INTENTS.into_iter().chain(alone).collect();
         let tried = TRIED.into_iter().map(|(language, _)| language);
         let steps = (used.len() + TRIED.len() + 1) as u64;
         for (done, language) in used.iter().copied().chain(tried).enumerate() {
