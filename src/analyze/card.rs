@@ -64,8 +64,7 @@ pub(super) fn entry(language: &str, sets: &[Prepared], measured: &[Measured], by
                 weaknesses.push(format!("Moods that are told poorly, F1 on {place}: {}.", weak.join(", ")));
             }
             if counts && moods.calibration > UNCALIBRATED {
-                weaknesses
-                    .push(format!("Confidence is off by {:.1} points on the mean on {place}.", moods.calibration));
+                weaknesses.push(format!("Confidence is {:.1} points off on the mean on {place}.", moods.calibration));
             }
         }
         if let Some(intents) = intents_of(measured).filter(|_| WITH_INTENTS.contains(&language)) {
@@ -126,8 +125,8 @@ pub fn card(entries: &[Entry], open_data: bool) -> String {
          ## Intended use\n\n{USE}"
     );
     card.push_str(
-        "\n## Sources\n\nTiers: A is permissive; C is research data whose licence does not clearly allow commercial use: \
-         who cannot use such models builds with those of `--open-data`.\n\n\
+        "\n## Sources\n\nTiers: A is permissive; C is research data whose licence does not clearly allow commercial use. Whoever \
+         cannot use models that learnt from it builds with those that `muhatap train --open-data` writes.\n\n\
          | model | bytes | learnt from | rows | licence |\n|---|---|---|---|---|\n",
     );
     for entry in entries {
@@ -145,7 +144,7 @@ pub fn card(entries: &[Entry], open_data: bool) -> String {
     let taught = || entries.iter().filter(|entry| !entry.sources.is_empty());
     card.push_str("\n## Figures\n");
     for entry in taught() {
-        let _ = writeln!(card, "\n{} (in percent)\n", entry.title);
+        let _ = writeln!(card, "\n### {}, in percent\n", entry.title);
         for figure in &entry.figures {
             let _ = writeln!(card, "- {figure}");
         }
@@ -155,7 +154,7 @@ pub fn card(entries: &[Entry], open_data: bool) -> String {
         let _ = writeln!(card, "- {weakness}");
     }
     for entry in taught().filter(|entry| !entry.weaknesses.is_empty()) {
-        let _ = writeln!(card, "\n{}\n", entry.title);
+        let _ = writeln!(card, "\n### {}\n", entry.title);
         for weakness in &entry.weaknesses {
             let _ = writeln!(card, "- {weakness}");
         }
