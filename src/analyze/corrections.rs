@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::delta::{Delta, Table};
 use super::features::Hash;
-use super::judge::{Judge, agree};
-use super::linear::{INTENTS, Linear, MOODS, OPINION, POLARITY, moods, softmax};
+use super::judge::Judge;
+use super::linear::{INTENTS, Linear, MOODS, OPINION, POLARITY, agree, moods, softmax};
 use super::measure::largest;
 use super::teach::{FOLDS, Settings, fold_of};
 use super::tokens::compose;
@@ -79,7 +79,7 @@ impl Analyzer {
     /// Learns from corrections in `language`; nothing where that has no model. The same texts in the same order give the
     /// same delta.
     pub fn learn(&self, language: &str, corrected: &[Corrected], uncorrected: &[String]) -> Option<Outcome> {
-        let judge = self.judge(language, None)?;
+        let judge = self.judge(language, None).filter(|judge| judge.model.intents.is_taught())?;
         let (lessons, anchors) = self.lessons(&judge, corrected, uncorrected);
         let teacher = Teacher::new(judge.model, &lessons, &anchors);
         let different = lessons.iter().map(|lesson| lesson.example.group).collect::<HashSet<_>>().len();

@@ -76,7 +76,7 @@ impl<'l> Reader<'l> {
         say(&[word], 1.0);
         if matches!(token.kind, TokenKind::Word | TokenKind::Hashtag) {
             if self.kinds.runs {
-                runs(token.key.as_bytes(), &mut say);
+                runs(&token.key, &mut say);
             }
             if self.kinds.look {
                 look(token, &mut say);
@@ -117,13 +117,18 @@ impl<'l> Reader<'l> {
         }
     }
 
-    /// Calls `say` with each feature that speaks of intents alone.
+    /// Calls `say` with each feature that speaks of intents alone: what every phrase speaks for, and what all of them speak
+    /// for together where somebody asks or not.
     pub fn cues(&self, tokens: &[Token<'_>], mut say: impl FnMut(Hash, f32)) {
         if self.kinds.cues {
             let tokens = &tokens[..tokens.len().min(TOKENS_READ)];
+            let mut together = 0_u8;
             self.cues.found(tokens, self.words, |label, strong| {
+                together |= 1 << label as u8;
                 say(hash(b'c', &[label as u8, u8::from(strong)]), 1.0);
             });
+            let asks = tokens.iter().any(|token| token.kind == TokenKind::Mark && token.surface.contains('?'));
+            say(hash(b't', &[together, u8::from(asks)]), 1.0);
         }
     }
 }
@@ -151,10 +156,14 @@ fn key<'t>(token: &'t Token<'_>) -> Option<&'t str> {
 }
 
 /// Runs of letters with the word's borders: `^iyi$`. All of a word's together weigh as much as the word.
-fn runs(word: &[u8], say: &mut impl FnMut(&[Hash], f32)) {
+fn runs(word: &str, say: &mut impl FnMut(&[Hash], f32)) {
     let mut letters = [b'^'; LETTERS_READ + 2];
-    let length = word.len().min(LETTERS_READ);
-    letters[1..=length].copy_from_slice(&word[..length]);
+    let mut length = 0;
+    for character in word.chars().take(LETTERS_READ) {
+        length += 1;
+        // Its lowest byte tells a letter from the others of its alphabet, and a letter of ASCII is that byte.
+        letters[length] = character as u8;
+    }
     letters[length + 1] = b'$';
     let letters = &letters[..length + 2];
     let mut hashes = [0; MOST_RUNS];

@@ -25,7 +25,8 @@ pub struct Layer<'m, const K: usize> {
     table: &'m [[u8; K]],
 }
 
-/// A model as it is embedded. What it says is calibrated.
+/// A model as it is embedded. What it says is calibrated. Where only sentiment was taught, [`Layer::is_taught`] tells that
+/// the intents were not.
 #[derive(Debug)]
 pub struct Linear<'m> {
     pub moods: Layer<'m, MOODS>,
@@ -41,6 +42,11 @@ pub struct NotAModel;
 const SAFELY_ADDED: usize = 256;
 
 impl<const K: usize> Layer<'_, K> {
+    /// Whether anything was learnt: a layer that nobody taught is written with a single row.
+    pub fn is_taught(&self) -> bool {
+        self.table.len() > 1
+    }
+
     /// Adds `value` times a feature's weights, in units of the scales.
     pub fn add(&self, feature: Hash, value: f32, sums: &mut [f32; K]) {
         self.add_all(&[feature], value, sums);
@@ -108,6 +114,20 @@ pub fn softmax<const K: usize>(odds: &[f32; K]) -> [f32; K] {
     powers.map(|power| power / sum)
 }
 
+/// The part of a mood's log-probability that its intent hears. Half did best over our own sets in cross-validation; a whole one
+/// did about as well, none worse.
+const HEARD: f32 = 0.5;
+/// No mood counts as less probable than this.
+const LEAST_PROBABLE: f32 = 1e-4;
+
+/// Lets the log-odds of intents agree with the probabilities of the moods: a complaint is as likely as the mood is bad, and
+/// praise as it is good.
+pub fn agree(intents: &mut [f32; INTENTS], moods: &[f32; SentimentLabel::ALL.len()]) {
+    let heard = |mood: SentimentLabel| HEARD * moods[mood as usize].max(LEAST_PROBABLE).ln();
+    intents[IntentLabel::Complaint as usize] += heard(SentimentLabel::Negative);
+    intents[IntentLabel::Praise as usize] += heard(SentimentLabel::Positive);
+}
+
 /// A probability from log-odds.
 pub fn probability(log_odds: f32) -> f32 {
     1.0 / (1.0 + (-log_odds).exp())
@@ -135,4 +155,22 @@ fn write_layer<const K: usize>(layer: &Written<K>, file: &mut Vec<u8>) {
         file.extend_from_slice(&number.to_le_bytes());
     }
     file.extend(layer.table.iter().flatten().map(|weight| *weight as u8));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_that_nobody_taught_says_so() {
+        let moods = Written { biases: [0.5, -0.5], scales: [0.1; MOODS], table: vec![[1, -2]; 4] };
+        let intents = Written { biases: [0.0; INTENTS], scales: [1.0; INTENTS], table: vec![[0; INTENTS]] };
+        let file = write(&moods, &intents);
+        let model = Linear::read(&file).expect("what was written can be read");
+        assert!(model.moods.is_taught() && !model.intents.is_taught());
+        let mut sums = [0.0; MOODS];
+        model.moods.add_all(&[1, 2], 1.0, &mut sums);
+        assert_eq!(model.moods.log_odds(&sums), [0.7, -0.9]);
+        assert!(Linear::read(&file[..file.len() - 1]).is_err());
+    }
 }

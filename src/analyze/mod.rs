@@ -1,5 +1,6 @@
 //! Understands a text: language, tokens, sentiment and intents, with the words that drove them. CPU only, no I/O.
 
+pub mod card;
 pub mod corpus;
 pub mod corpus_check;
 pub mod corrections;
@@ -176,11 +177,12 @@ impl Default for Lists {
 }
 
 impl Lists {
-    /// What the features of a text in `language` (Turkish or else English) are read with.
+    /// What the features of a text in `language` are read with.
     pub fn reader(&self, language: &str) -> Reader<'_> {
         let words = match language {
             "tr" => sentiment::Words::Turkish(&self.turkish),
-            _ => sentiment::Words::English(&self.english),
+            "en" => sentiment::Words::English(&self.english),
+            _ => sentiment::Words::None,
         };
         Reader { words, emoji: &self.emoji, cues: &self.cues, kinds: Kinds::ALL }
     }
@@ -190,6 +192,15 @@ impl Lists {
 const TURKISH_MODEL: &[u8] = include_bytes!("models/tr.bin");
 const ENGLISH_MODEL: &[u8] = include_bytes!("models/en.bin");
 const LANGUAGE_TABLE: &[u8] = include_bytes!("models/languages.bin");
+/// Those that tell sentiment alone.
+const MOOD_MODELS: [(&str, &[u8]); sources::MOODS_ALONE.len()] = [
+    ("de", include_bytes!("models/de.bin")),
+    ("fr", include_bytes!("models/fr.bin")),
+    ("es", include_bytes!("models/es.bin")),
+    ("it", include_bytes!("models/it.bin")),
+    ("pt", include_bytes!("models/pt.bin")),
+    ("ar", include_bytes!("models/ar.bin")),
+];
 
 /// Names the built-in model of a language: another one after every training. Nothing where that has none.
 pub fn model_name(language: &str) -> Option<String> {
@@ -203,6 +214,8 @@ pub fn model_name(language: &str) -> Option<String> {
 
 /// Texts of so few tokens may be of another language once a word is taken out.
 const FEW_TOKENS: usize = 8;
+/// So may those whose language is less sure than this.
+const SURE_LANGUAGE: f64 = 0.95;
 
 /// Understands texts; made once and shared by every thread.
 #[derive(Debug)]
@@ -212,6 +225,8 @@ pub struct Analyzer {
     lists: Lists,
     turkish: Linear<'static>,
     english: Linear<'static>,
+    /// With the codes of their languages.
+    moods_alone: Vec<(&'static str, Linear<'static>)>,
     stemmer: Stemmer,
     topics: Topics,
     alarms: Alarms,
@@ -232,6 +247,7 @@ impl Analyzer {
             lists: Lists::default(),
             turkish: Linear::read(TURKISH_MODEL).expect(ours),
             english: Linear::read(ENGLISH_MODEL).expect(ours),
+            moods_alone: MOOD_MODELS.map(|(code, file)| (code, Linear::read(file).expect(ours))).into(),
             stemmer: Stemmer::default(),
             topics: Topics::default(),
             alarms: Alarms::built_in().expect(ours),
@@ -303,9 +319,13 @@ impl Analyzer {
             return (sentiment, intents);
         };
         let (mut sentiment, intents) = judge.judge(text, tokens, language.confidence);
-        if tokens.len() <= FEW_TOKENS {
-            self.keep_sure_reasons(text, tokens, (&language.code, learnt), &mut sentiment);
+        if tokens.len() <= FEW_TOKENS || language.confidence < SURE_LANGUAGE {
+            self.keep_sure_reasons(text, tokens, (language, learnt), &mut sentiment);
         }
+        if judge.model.intents.is_taught() {
+            return (sentiment, intents);
+        }
+        let intents = self.lists.cues.intents(text, tokens, &sentiment);
         (sentiment, intents)
     }
 
@@ -336,27 +356,30 @@ impl Analyzer {
         (language.code == "tr").then_some(&self.stemmer)
     }
 
-    /// A text of few words may be of another language, or of none, without one of them: then a word that speaks against the
-    /// score is named only if the score still moves as its weight says.
+    /// A text of few words, or of a language that is not sure, may be of another language or of none without one of them: then
+    /// a word is named only if the score still moves as its weight says.
     fn keep_sure_reasons(
         &self,
         text: &str,
         tokens: &[Token<'_>],
-        (language, learnt): (&str, Option<&Learnt>),
+        (language, learnt): (&Language, Option<&Learnt>),
         sentiment: &mut Sentiment,
     ) {
         let score = sentiment.score;
         let same_language = |reason: &Reason| {
             let others: Vec<Token<'_>> = tokens.iter().filter(|token| token.surface != reason.text).cloned().collect();
             let rest = text.replace(&reason.text, "");
-            self.detector.detect(&rest, language::script(&rest), &others).code == language
+            self.detector.detect(&rest, language::script(&rest), &others).code == language.code
         };
         let moves = |reason: &Reason| {
             ["", ","].iter().all(|instead| {
                 (score - self.score(&text.replace(&reason.text, instead), learnt)) * reason.weight >= 0.0
             })
         };
-        sentiment.because.retain(|reason| reason.weight * score > 0.0 || same_language(reason) || moves(reason));
+        // Without a language there is hardly a score left: what speaks for the score moves it.
+        let sure = language.confidence >= SURE_LANGUAGE;
+        let speaks_for_it = |reason: &Reason| sure && reason.weight * score > 0.0;
+        sentiment.because.retain(|reason| speaks_for_it(reason) || same_language(reason) || moves(reason));
         sentiment.base = base_of(score, &sentiment.because);
     }
 
@@ -365,8 +388,11 @@ impl Analyzer {
         let model = match language {
             "tr" => &self.turkish,
             "en" => &self.english,
-            _ => return None,
+            _ => self.moods_alone.iter().find(|(code, _)| *code == language).map(|(_, model)| model)?,
         };
+        if !model.moods.is_taught() {
+            return None;
+        }
         let delta = learnt.and_then(|learnt| learnt.of(language));
         Some(Judge { model, delta, reader: self.lists.reader(language) })
     }

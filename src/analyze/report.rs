@@ -4,23 +4,33 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::Lists;
-use super::corpus::CorpusError;
+use super::card::{self, Entry};
+use super::corpus::{CorpusError, Part, Row};
 use super::features::{Kinds, Reader};
 use super::language::table::NotATable;
-use super::linear::{INTENTS, Linear, MOODS, NotAModel, softmax};
-use super::measure::{self, named};
-use super::sources::{self, Prepared, origins, typed_in_ascii};
+use super::linear::{self, INTENTS, Linear, MOODS, NotAModel, agree, softmax};
+use super::measure::{self, IntentFigures, named};
+use super::sentiment::of_emoji;
+use super::sources::{self, Origin, Prepared, TRIED, WITH_INTENTS, origins, typed_in_ascii};
 use super::teach::{self, Answer, FOLDS, Fitted, HeldBack, Settings, teach, validate};
-use super::tokens::Tokenizer;
-use super::train::Example;
+use super::tokens::{Tokenizer, compose};
+use super::train::{Example, Recipe};
 use crate::model::{IntentLabel, SentimentLabel};
 
-/// What was trained for a language.
+/// What was trained for a language, from everything and from open data alone.
 #[derive(Debug)]
 pub struct Trained {
-    pub file: Vec<u8>,
-    /// Markdown: the sets with their licences, and the figures.
+    pub all: Variant,
+    pub open: Variant,
+    /// Markdown: the sets with their licences, and the figures of both.
     pub report: String,
+}
+
+/// A model's file and what its card says of it.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    pub file: Vec<u8>,
+    pub card: Entry,
 }
 
 /// Why there is no model.
@@ -35,73 +45,114 @@ pub enum TrainError {
 }
 
 /// A set and the texts of it that a line of the report is about.
-struct Measured<'a> {
-    name: &'a str,
-    part: &'static str,
-    answers: Vec<Answer>,
+pub(super) struct Measured {
+    pub name: &'static str,
+    pub part: &'static str,
+    pub answers: Vec<Answer>,
 }
 
-/// Learns the model of `language` and measures it. `say` hears of each step; the same files give the same model.
-pub fn train(
-    language: &str,
-    corpus: &Path,
-    data: &Path,
-    open_data: bool,
-    say: &dyn Fn(&str),
-) -> Result<Trained, TrainError> {
+/// Parts of a set, as the report names them.
+pub(super) const KEPT_APART: &str = "kept apart";
+pub(super) const DEV: &str = "its dev part";
+const CROSSED: &str = "cross-validation";
+const LEFT_OUT: &str = "set left out";
+
+/// A model of sentiment without word lists has little to learn from.
+const SMALL: Recipe = Recipe { bits: 14, epochs: 12, rate: 0.02, l2: 3e-5 };
+/// What was not taught is written with one row.
+const NOTHING: Recipe = Recipe { bits: 0, epochs: 0, rate: 0.0, l2: 0.0 };
+
+fn settings(language: &str, sets: &[Prepared]) -> Settings {
+    if WITH_INTENTS.contains(&language) {
+        return Settings::default();
+    }
+    let taught = sets.iter().any(|set| !set.train.is_empty());
+    Settings { moods: if taught { SMALL } else { NOTHING }, intents: NOTHING, ..Settings::default() }
+}
+
+/// Learns the model of `language` twice, from everything and from open data alone, and measures both. `say` hears of each
+/// step; the same files give the same models.
+pub fn train(language: &str, corpus: &Path, data: &Path, say: &dyn Fn(&str)) -> Result<Trained, TrainError> {
     let lists = Lists::default();
-    let (reader, tokenizer, settings) = (lists.reader(language), Tokenizer::default(), Settings::default());
-    let read = |reader: &Reader<'_>, typed: &dyn Fn(&str) -> String| -> Result<Vec<Prepared>, CorpusError> {
-        let origins = origins(language, corpus, data)?.into_iter().filter(|origin| origin.open || !open_data);
-        Ok(sources::prepare(origins.collect(), &tokenizer, reader, typed))
+    let (reader, tokenizer) = (lists.reader(language), Tokenizer::default());
+    let read = |typed: &dyn Fn(&str) -> String| -> Result<Vec<Prepared>, CorpusError> {
+        Ok(sources::prepare(origins(language, corpus, data)?, &tokenizer, &reader, typed))
     };
     say(&format!("{language}: reading the sets"));
-    let sets = read(&reader, &str::to_owned)?;
-    say(&format!("{language}: cross-validation, and learning without each set"));
-    let without = without_each(&sets);
-    let folds: Vec<HeldBack> = (0..FOLDS).map(HeldBack::Fold).collect();
-    let mut validated = validate(&sets, &settings, &[folds, without.clone()].concat());
-    let mut left_out: Vec<(usize, Answer)> = validated.split_off(FOLDS).into_iter().flatten().collect();
-    let mut crossed: Vec<(usize, Answer)> = validated.into_iter().flatten().collect();
-    let fitted = fit(&sets, &crossed, &left_out);
-    for (_, answer) in crossed.iter_mut().chain(&mut left_out) {
-        fitted.apply(answer);
-    }
-    say(&format!("{language}: learning from all"));
-    let file = teach(&sets, &settings, |_, _| true).file(&fitted);
-    let whole = Linear::read(&file)?;
-    let mut measured = Vec::new();
-    for set in &sets {
-        measured.push(of_model(&whole, set.origin.name, "kept apart", &set.test));
-        measured.push(of_model(&whole, set.origin.name, "its dev part", &set.dev));
-    }
-    if language == "tr" {
-        say(&format!("{language}: the same typed without Turkish letters"));
-        for set in read(&reader, &typed_in_ascii)? {
-            let name = sets.iter().find(|known| known.origin.name == set.origin.name).map_or("", |set| set.origin.name);
-            measured.push(of_model(&whole, name, "kept apart, no Turkish letters", &set.test));
-            measured.push(of_model(&whole, name, "its dev part, no Turkish letters", &set.dev));
-        }
-    }
-    measured.extend(by_set(&sets, &crossed, "cross-validation"));
-    measured.extend(by_set(&sets, &left_out, "set left out"));
-    measured.retain(|measured| !measured.answers.is_empty());
+    let mut sets = read(&str::to_owned)?;
+    let ascii = if IN_ASCII.contains(&language) { read(&typed_in_ascii)? } else { Vec::new() };
+    let (file, measured) = learn(language, &sets, &ascii, say)?;
+    let all = Variant { card: card::entry(language, &sets, &measured, file.len()), file };
 
     let mut report = String::new();
-    describe(&mut report, language, open_data, &sets, file.len());
+    describe(&mut report, language, &sets, all.file.len());
+    if !WITH_INTENTS.contains(&language) {
+        emoji_alone(&mut report, &origins(language, corpus, data)?, &tokenizer, &lists);
+    }
     sentiment_table(&mut report, &measured);
-    intents_table(&mut report, &measured);
+    if WITH_INTENTS.contains(&language) {
+        intents_table(&mut report, &measured);
+    }
     let _ =
         writeln!(report, "\n### Coverage: how sure a sentiment has to be, and what is right then\n\n{COVERAGE_HEADER}");
     for measured in &measured {
         coverage_line(&mut report, measured);
     }
-    Ok(Trained { file, report })
+
+    // The other sets are measured on still, as texts of a kind that was never learnt.
+    for set in sets.iter_mut().filter(|set| !set.origin.open) {
+        set.train.clear();
+    }
+    say(&format!("{language}: the same from open data alone"));
+    let (file, from_open) = learn(language, &sets, &ascii, say)?;
+    let open = Variant { card: card::entry(language, &sets, &from_open, file.len()), file };
+    side_by_side(&mut report, &measured, &from_open);
+    Ok(Trained { all, open, report })
 }
 
-/// Every set that can be left out: three moods or intents, and something to learn from besides.
+/// Languages that are also typed without their dots and accents.
+const IN_ASCII: [&str; 6] = ["tr", "de", "fr", "es", "it", "pt"];
+
+/// Learns from the train parts of `sets`: the model's file, and all that was measured. `ascii` are the same sets as they
+/// are typed without accents.
+fn learn(
+    language: &str,
+    sets: &[Prepared],
+    ascii: &[Prepared],
+    say: &dyn Fn(&str),
+) -> Result<(Vec<u8>, Vec<Measured>), TrainError> {
+    let settings = settings(language, sets);
+    say(&format!("{language}: cross-validation, and learning without each set"));
+    let without = without_each(sets);
+    let folds: Vec<HeldBack> = (0..FOLDS).map(HeldBack::Fold).collect();
+    let mut validated = validate(sets, &settings, &[folds, without].concat());
+    let mut left_out: Vec<(usize, Answer)> = validated.split_off(FOLDS).into_iter().flatten().collect();
+    let mut crossed: Vec<(usize, Answer)> = validated.into_iter().flatten().collect();
+    let fitted = fit(sets, &crossed, &left_out);
+    for (_, answer) in crossed.iter_mut().chain(&mut left_out) {
+        fitted.apply(answer);
+    }
+    say(&format!("{language}: learning from all of it"));
+    let file = teach(sets, &settings, |_, _| true).file(&fitted);
+    let whole = Linear::read(&file)?;
+    let mut measured = Vec::new();
+    for (sets, kept_apart, dev) in
+        [(sets, KEPT_APART, DEV), (ascii, "kept apart, typed in ASCII", "its dev part, typed in ASCII")]
+    {
+        for set in sets {
+            measured.push(of_model(&whole, set.origin.name, kept_apart, &set.test));
+            measured.push(of_model(&whole, set.origin.name, dev, &set.dev));
+        }
+    }
+    measured.extend(by_set(sets, &crossed, CROSSED));
+    measured.extend(by_set(sets, &left_out, LEFT_OUT));
+    measured.retain(|measured| !measured.answers.is_empty());
+    Ok((file, measured))
+}
+
+/// Every set that can be left out: three moods or intents, learnt from, and something to learn from besides.
 fn without_each(sets: &[Prepared]) -> Vec<HeldBack> {
-    let counts = |set: &Prepared| set.origin.three_moods() || set.origin.home();
+    let counts = |set: &Prepared| !set.train.is_empty() && (set.origin.three_moods() || set.origin.home());
     let all: Vec<HeldBack> = (0..sets.len()).filter(|index| counts(&sets[*index])).map(HeldBack::Set).collect();
     if all.len() > 1 { all } else { Vec::new() }
 }
@@ -121,12 +172,16 @@ fn fit(sets: &[Prepared], crossed: &[(usize, Answer)], left_out: &[(usize, Answe
     let foreign = |set: &Prepared| several && public(set);
     let moods = [grouped(crossed, &three), grouped(left_out, &foreign)].concat();
     let moods: Vec<Vec<&Answer>> = moods.iter().map(|group| group.iter().collect()).collect();
-    let intents = grouped(crossed, &|set| set.origin.home());
-    let intents: Vec<Vec<&Answer>> = intents.iter().map(|group| group.iter().collect()).collect();
-    Fitted { sharpness: teach::sharpness(&moods), intents_bias: teach::intents_bias(&intents) }
+    let mut fitted = Fitted { sharpness: teach::sharpness(&moods), intents_bias: [0.0; INTENTS] };
+    let mut intents = grouped(crossed, &|set| set.origin.home()).concat();
+    for answer in &mut intents {
+        fitted.apply(answer);
+    }
+    fitted.intents_bias = teach::intents_bias(&intents);
+    fitted
 }
 
-fn of_model<'a>(model: &Linear<'_>, name: &'a str, part: &'static str, examples: &[Example]) -> Measured<'a> {
+fn of_model(model: &Linear<'_>, name: &'static str, part: &'static str, examples: &[Example]) -> Measured {
     let answer = |example: &Example| {
         let (mut moods, mut intents) = ([0.0; MOODS], [0.0; INTENTS]);
         for (hash, value) in &example.features {
@@ -135,26 +190,38 @@ fn of_model<'a>(model: &Linear<'_>, name: &'a str, part: &'static str, examples:
         for (hash, value) in example.features.iter().chain(&example.cues) {
             model.intents.add(*hash, *value, &mut intents);
         }
-        Answer {
-            moods: model.moods.log_odds(&moods),
-            intents: model.intents.log_odds(&intents),
-            sentiment: example.sentiment,
-            wanted: example.intents.clone(),
-        }
+        let moods = model.moods.log_odds(&moods);
+        let mut intents = model.intents.log_odds(&intents);
+        agree(&mut intents, &linear::moods(&moods));
+        Answer { moods, intents, sentiment: example.sentiment, wanted: example.intents.clone() }
     };
     Measured { name, part, answers: examples.iter().map(answer).collect() }
 }
 
-fn by_set<'a>(sets: &'a [Prepared], answers: &[(usize, Answer)], part: &'static str) -> Vec<Measured<'a>> {
+fn by_set(sets: &[Prepared], answers: &[(usize, Answer)], part: &'static str) -> Vec<Measured> {
     let of = |index: usize| answers.iter().filter(|(set, _)| *set == index).map(|(_, answer)| answer.clone()).collect();
     sets.iter().enumerate().map(|(index, set)| Measured { name: set.origin.name, part, answers: of(index) }).collect()
 }
 
-fn judged(measured: &Measured<'_>) -> Vec<([f32; MOODS], SentimentLabel)> {
+pub(super) fn judged(measured: &Measured) -> Vec<([f32; MOODS], SentimentLabel)> {
     measured.answers.iter().filter_map(|answer| Some((answer.moods, answer.sentiment?))).collect()
 }
 
-fn sentiment_table(report: &mut String, measured: &[Measured<'_>]) {
+/// Figures of the intents; `None` where a set has none.
+pub(super) fn intents_of(measured: &Measured) -> Option<IntentFigures> {
+    let answered: Vec<(Vec<IntentLabel>, &[IntentLabel])> = measured
+        .answers
+        .iter()
+        .filter(|answer| !answer.wanted.is_empty())
+        .map(|answer| {
+            let said = named(&softmax(&answer.intents)).into_iter().map(|(label, _)| label).collect();
+            (said, answer.wanted.as_slice())
+        })
+        .collect();
+    (!answered.is_empty()).then(|| measure::intents(&answered))
+}
+
+fn sentiment_table(report: &mut String, measured: &[Measured]) {
     let _ = writeln!(
         report,
         "\n### Sentiment\n\n| set | measured on | rows | mF1 | macro-recall | negative | neutral | positive | \
@@ -181,7 +248,7 @@ fn sentiment_table(report: &mut String, measured: &[Measured<'_>]) {
     }
 }
 
-fn intents_table(report: &mut String, measured: &[Measured<'_>]) {
+fn intents_table(report: &mut String, measured: &[Measured]) {
     let names: Vec<&str> = IntentLabel::ALL.iter().map(|label| label.as_str()).collect();
     let _ = writeln!(
         report,
@@ -191,19 +258,7 @@ fn intents_table(report: &mut String, measured: &[Measured<'_>]) {
         "---|".repeat(names.len())
     );
     for measured in measured {
-        let answered: Vec<(Vec<IntentLabel>, &[IntentLabel])> = measured
-            .answers
-            .iter()
-            .filter(|answer| !answer.wanted.is_empty())
-            .map(|answer| {
-                let said = named(&softmax(&answer.intents)).into_iter().map(|(label, _)| label).collect();
-                (said, answer.wanted.as_slice())
-            })
-            .collect();
-        if answered.is_empty() {
-            continue;
-        }
-        let figures = measure::intents(&answered);
+        let Some(figures) = intents_of(measured) else { continue };
         let each: Vec<String> = figures.f1.iter().map(|f1| format!("{f1:.0}")).collect();
         let _ = writeln!(
             report,
@@ -223,13 +278,70 @@ const COVERED: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
 const COVERAGE_HEADER: &str =
     "| set | measured on | surest quarter | half | three quarters | all |\n|---|---|---|---|---|---|";
 
-fn coverage_line(report: &mut String, measured: &Measured<'_>) {
+fn coverage_line(report: &mut String, measured: &Measured) {
     let judged = judged(measured);
     if judged.is_empty() {
         return;
     }
     let accuracies = COVERED.map(|share| format!("{:.1}", measure::accuracy_of_surest(&judged, share)));
     let _ = writeln!(report, "| {} | {} | {} |", measured.name, measured.part, accuracies.join(" | "));
+}
+
+/// What emoji alone say, by which a language without a model is judged.
+fn emoji_alone(report: &mut String, origins: &[Origin], tokenizer: &Tokenizer, lists: &Lists) {
+    let _ = writeln!(report, "\nEmoji alone, mF1:");
+    for origin in origins {
+        for (part, name) in [(Part::Test, KEPT_APART), (Part::Dev, DEV)] {
+            let mut confusion = measure::Confusion::new(SentimentLabel::ALL.len());
+            let rows: Vec<&Row> = origin.rows.iter().filter(|row| row.part == part).collect();
+            for row in &rows {
+                let Some(truth) = row.sentiment else { continue };
+                let text = compose(&row.text);
+                let said = of_emoji(&text, &tokenizer.tokens(&text, None), &lists.emoji).label;
+                confusion.add(truth as usize, said as usize);
+            }
+            if !rows.is_empty() {
+                let _ = writeln!(report, "- {}, {name}: {:.1}", origin.name, confusion.macro_f1());
+            }
+        }
+    }
+}
+
+/// The figures of both models beside each other, on texts that neither has learnt.
+fn side_by_side(report: &mut String, all: &[Measured], open: &[Measured]) {
+    let _ = writeln!(report, "\n### From all sets, and from open data alone (tier A and our own corpus)\n");
+    // What was learnt from nothing answers nothing.
+    let empty = open.iter().all(|measured| measured.answers.iter().all(|answer| answer.moods == [0.0; MOODS]));
+    if empty {
+        let _ = writeln!(report, "There is no open set: with `--open-data` emoji alone judge this language.");
+        return;
+    }
+    let _ = writeln!(
+        report,
+        "| set | measured on | rows | sentiment mF1, all | open | calibration error, all | open | main intent mF1, all | \
+         open |\n|---|---|---|---|---|---|---|---|---|"
+    );
+    for measured in all.iter().filter(|measured| [KEPT_APART, DEV].contains(&measured.part)) {
+        let same = |other: &&Measured| (other.name, other.part) == (measured.name, measured.part);
+        let Some(other) = open.iter().find(same) else { continue };
+        let moods = [measured, other].map(|measured| {
+            let judged = judged(measured);
+            (!judged.is_empty()).then(|| measure::sentiment(&judged))
+        });
+        let intents = [measured, other].map(intents_of);
+        let figure = |figure: Option<f64>| figure.map_or(String::new(), |figure| format!("{figure:.1}"));
+        let mut line = format!("| {} | {} | {} |", measured.name, measured.part, measured.answers.len());
+        for cell in moods.iter().map(|moods| moods.as_ref().map(|moods| moods.macro_f1)) {
+            let _ = write!(line, " {} |", figure(cell));
+        }
+        for cell in moods.iter().map(|moods| moods.as_ref().map(|moods| moods.calibration)) {
+            let _ = write!(line, " {} |", figure(cell));
+        }
+        for cell in intents.iter().map(|intents| intents.as_ref().map(|intents| intents.main)) {
+            let _ = write!(line, " {} |", figure(cell));
+        }
+        let _ = writeln!(report, "{line}");
+    }
 }
 
 /// Kinds of features that are left out one by one.
@@ -281,7 +393,7 @@ pub fn ablations(language: &str, corpus: &Path, data: &Path, say: &dyn Fn(&str))
     Ok(report)
 }
 
-fn main_macro_f1(measured: &Measured<'_>) -> f64 {
+fn main_macro_f1(measured: &Measured) -> f64 {
     let mut confusion = measure::Confusion::new(INTENTS);
     for answer in &measured.answers {
         if let Some(truth) = answer.wanted.first() {
@@ -291,11 +403,15 @@ fn main_macro_f1(measured: &Measured<'_>) -> f64 {
     confusion.macro_f1()
 }
 
-fn describe(report: &mut String, language: &str, open_data: bool, sets: &[Prepared], bytes: usize) {
-    let which = if open_data { ", from tier A data and our own corpus alone" } else { "" };
+fn describe(report: &mut String, language: &str, sets: &[Prepared], bytes: usize) {
+    let what = match language {
+        _ if WITH_INTENTS.contains(&language) => "Sentiment and intents",
+        _ if TRIED.iter().any(|(code, _)| *code == language) => "Sentiment, tried and not used",
+        _ => "Sentiment",
+    };
     let _ = writeln!(
         report,
-        "## Sentiment and intents, `{language}`{which}\n\nSize: {bytes} bytes. Learnt from:\n\n\
+        "## {what}, `{language}`\n\nSize: {bytes} bytes. Learnt from:\n\n\
          | set | rows learnt from | counts as, for sentiment | for intents | licence |\n|---|---|---|---|---|"
     );
     for set in sets {

@@ -3,14 +3,28 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use icu_normalizer::DecomposingNormalizerBorrowed;
+
 use super::corpus::{self, CorpusError, Part, Row};
 use super::features::Reader;
 use super::near;
-use super::tokens::Tokenizer;
+use super::tokens::{TokenKind, Tokenizer};
 use super::train::{Example, example};
+use crate::model::SentimentLabel;
 
-/// The languages that have a model of their own.
-pub const LANGUAGES: [&str; 2] = ["tr", "en"];
+/// The languages whose model tells sentiment and intents.
+pub const WITH_INTENTS: [&str; 2] = ["tr", "en"];
+/// The languages whose model tells sentiment alone, without word lists: the code and the name of their public set.
+pub const MOODS_ALONE: [(&str, &str); 6] = [
+    ("de", "umsab_german"),
+    ("fr", "umsab_french"),
+    ("es", "umsab_spanish"),
+    ("it", "umsab_italian"),
+    ("pt", "umsab_portuguese"),
+    ("ar", "umsab_arabic"),
+];
+/// Measured like those and too weak to be used: Hindi in Latin letters, whose public set teaches hardly more than chance.
+pub const TRIED: [(&str, &str); 1] = [("hi", "umsab_hindi")];
 
 /// A set of labelled texts and what it is to a model.
 #[derive(Debug)]
@@ -43,6 +57,9 @@ impl Origin {
 
 /// The sets of `language`: our own under `corpus`, the public ones under `data`.
 pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>, CorpusError> {
+    if let Some((_, stem)) = MOODS_ALONE.iter().chain(&TRIED).find(|(code, _)| *code == language) {
+        return moods_alone(language, stem, corpus, data);
+    }
     let ours = Origin {
         name: "own corpus",
         rows: corpus::mentions(corpus, language)?,
@@ -55,6 +72,17 @@ pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>
     let public = |name, stem: &str, moods_mass, polar, licence, open| -> Result<Origin, CorpusError> {
         let rows = corpus::public(data, &format!("sentiment/{stem}"), language)?;
         Ok(Origin { name, rows, moods_mass, intents_mass: 0.0, polar, licence, open })
+    };
+    let labelled = |intents_mass| -> Result<Origin, CorpusError> {
+        Ok(Origin {
+            name: "tweets labelled for intents",
+            rows: corpus::tweets(corpus, data, language)?,
+            moods_mass: 0.0,
+            intents_mass,
+            polar: false,
+            licence: "labels ours, texts of the public sets below (tier C)",
+            open: false,
+        })
     };
     let research = "no licence for commercial use stated (tier C)";
     if language == "tr" {
@@ -69,6 +97,7 @@ pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>
                 open: true,
             },
             ours,
+            labelled(1_000.0)?,
             public("FSMTSAD", "tr_fsmtsad", 4_000.0, false, "CC0, its README asks for leave (tier C)", false)?,
             public("TRSAv1 sample", "tr_trsav1_3k", 2_000.0, false, research, false)?,
             public("Guven tweets", "tr_guven_tweets", 300.0, true, research, false)?,
@@ -76,16 +105,46 @@ pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>
     }
     Ok(vec![
         ours,
-        Origin {
-            name: "tweets labelled for intents",
-            rows: corpus::tweets(corpus, data)?,
-            moods_mass: 0.0,
-            intents_mass: 1_000.0,
-            polar: false,
-            licence: "labels ours, texts of the two sets below (tier C)",
-            open: false,
-        },
+        labelled(1_000.0)?,
         public("TweetEval and SemEval", "en_tweeteval", 15_000.0, false, "research (tier C)", false)?,
+    ])
+}
+
+/// A public set to learn from, and what emoji say in those of the other languages, since some have hardly any; our own
+/// mentions, too few for that, to measure on.
+fn moods_alone(language: &str, stem: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>, CorpusError> {
+    let licence = "repository Apache-2.0, tweets research (tier C)";
+    let origin = |name, rows, moods_mass, polar| Origin {
+        name,
+        rows,
+        moods_mass,
+        intents_mass: 0.0,
+        polar,
+        licence,
+        open: false,
+    };
+    let mut mentions = corpus::mentions(corpus, language)?;
+    for row in &mut mentions {
+        row.part = Part::Test;
+    }
+    let tweets = |language: &str, stem: &str| corpus::public(data, &format!("sentiment/{stem}"), language);
+    let tokenizer = Tokenizer::default();
+    let mut emoji: Vec<Row> = Vec::new();
+    for (code, stem) in MOODS_ALONE.into_iter().filter(|(code, _)| *code != language) {
+        let clear = |row: &Row| row.part == Part::Train && row.sentiment != Some(SentimentLabel::Neutral);
+        for row in tweets(code, stem)?.into_iter().filter(clear) {
+            let tokens = tokenizer.tokens(&row.text, None);
+            let found = tokens.iter().filter(|token| token.kind == TokenKind::Emoji).map(|token| token.surface);
+            let text = found.collect::<Vec<_>>().join(" ");
+            if !text.is_empty() {
+                emoji.push(Row { text, ..row });
+            }
+        }
+    }
+    Ok(vec![
+        Origin { licence: "ours, Apache-2.0", open: true, ..origin("own corpus", mentions, 0.0, false) },
+        origin("UMSAB tweets", tweets(language, stem)?, 1_000.0, false),
+        origin("emoji of UMSAB tweets in other languages", emoji, 300.0, true),
     ])
 }
 
@@ -132,23 +191,17 @@ pub fn prepare(
     origins.into_iter().map(read).collect()
 }
 
-/// The text as a keyboard without Turkish letters types it.
+/// The text as a keyboard without dots and accents types it: Turkish, and the other languages in Latin letters.
 pub fn typed_in_ascii(text: &str) -> String {
-    text.chars()
-        .map(|character| match character {
-            'ç' => 'c',
-            'Ç' => 'C',
-            'ğ' => 'g',
-            'Ğ' => 'G',
-            'ı' => 'i',
-            'İ' => 'I',
-            'ö' => 'o',
-            'Ö' => 'O',
-            'ş' => 's',
-            'Ş' => 'S',
-            'ü' => 'u',
-            'Ü' => 'U',
-            other => other,
-        })
-        .collect()
+    let mut typed = String::with_capacity(text.len());
+    for character in DecomposingNormalizerBorrowed::new_nfd().normalize(text).chars() {
+        match character {
+            'ı' => typed.push('i'),
+            'ß' => typed.push_str("ss"),
+            'œ' => typed.push_str("oe"),
+            '\u{300}'..='\u{36f}' => {}
+            other => typed.push(other),
+        }
+    }
+    typed
 }

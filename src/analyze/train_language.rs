@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::card::{self, Entry};
 use super::corpus::{Part, part_of};
-use super::language::sources::{OWN_MENTIONS, Source, sources};
+use super::language::sources::{OWN_LINES, OWN_MENTIONS, Source, sources};
 use super::language::table::{self, COUNT, Chances, OTHER, ROWS};
 use super::language::{self, Detector, UNKNOWN};
-use super::report::{TrainError, Trained};
+use super::report::{TrainError, Trained, Variant};
 use super::tokens::{Tokenizer, compose, search_fold};
 use super::train::Dice;
 
@@ -275,7 +276,62 @@ pub fn train(data: &Path, corpus: &Path, progress: &dyn Fn(&str)) -> Result<Trai
     }
     means(&mut report, &held_out);
     let _ = writeln!(report, "\nThe table has {} bytes.", file.len());
-    Ok(Trained { file, report })
+    let variant = Variant { card: card(&all, &unseen, &held_out, file.len()), file };
+    Ok(Trained { all: variant.clone(), open: variant, report })
+}
+
+/// Languages whose few words are told less often than this, in percent, are named in the card.
+const POOR: f64 = 75.0;
+
+/// What the card says of the table, which has one form.
+fn card(all: &[Source], unseen: &[(String, Figures)], held_out: &[(String, Figures)], bytes: usize) -> Entry {
+    let rows = |own: bool| {
+        let ours = |source: &&Source| [OWN_MENTIONS, OWN_LINES].contains(&source.name.as_str()) == own;
+        all.iter().filter(ours).map(|source| source.texts.len()).sum()
+    };
+    let source =
+        |name: &str, rows, licence: &str| card::Source { name: name.to_owned(), rows, licence: licence.to_owned() };
+    let of = |rows: &[(String, Figures)], code: &str| {
+        sum(rows.iter().filter(|(known, _)| known == code).map(|(_, figures)| figures))
+    };
+    let mut figures = Vec::new();
+    for (rows, part) in [(unseen, "origins left out"), (held_out, "every tenth text")] {
+        for code in ["tr", "en"] {
+            let figures_of = of(rows, code);
+            let typed: Vec<String> =
+                (0..TYPED.len()).map(|typed| format!("{} {:.1}", TYPED[typed], figures_of.percent(typed))).collect();
+            figures.push(format!("`{code}`, {part}, right answers in percent: {}", typed.join(", ")));
+        }
+    }
+    let few = TYPED.len() - 1;
+    let mut codes: Vec<&str> = held_out.iter().map(|(code, _)| code.as_str()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    let poor: Vec<String> = codes
+        .into_iter()
+        .map(|code| (code, of(held_out, code).percent(few)))
+        .filter(|(_, percent)| *percent < POOR)
+        .map(|(code, percent)| format!("`{code}` {percent:.0}"))
+        .collect();
+    let mut weaknesses = Vec::new();
+    if !poor.is_empty() {
+        weaknesses.push(format!("One to four words without accents are told in percent: {}.", poor.join(", ")));
+    }
+    Entry {
+        title: "Languages".to_owned(),
+        file: "languages.bin".to_owned(),
+        bytes,
+        sources: vec![
+            source("our own corpus: mentions and lines", rows(true), "ours, Apache-2.0"),
+            source(
+                "public texts: social posts, text messages, subtitles, reviews, news sentences",
+                rows(false),
+                "mixed, tier C among them, in the open variant too",
+            ),
+        ],
+        figures,
+        weaknesses,
+    }
 }
 
 /// A line for each language, all of its texts together, and their mean.

@@ -8,8 +8,9 @@ use anyhow::Context;
 
 use super::UsageError;
 use super::progress::Progress;
-use crate::analyze::report::{TrainError, ablations, train};
-use crate::analyze::sources::LANGUAGES;
+use crate::analyze::card::{Entry, card};
+use crate::analyze::report::{TrainError, Trained, ablations, train};
+use crate::analyze::sources::{MOODS_ALONE, TRIED, WITH_INTENTS};
 use crate::analyze::train_language;
 use crate::analyze::{Analyzer, DictionaryPaths};
 use crate::config::Config;
@@ -21,8 +22,10 @@ const WHO: &str = "cli";
 
 /// Learns the models of sentiment and intents and the table of languages, and measures them
 ///
-/// Writes tr.bin, en.bin, languages.bin and REPORT.md (sources and their licences, sizes, figures); the same files give the same models
-/// to the last bit. The built-in models are those of src/analyze/models: build the program again to use new ones.
+/// Writes a model for each language (tr.bin, en.bin, de.bin ...), languages.bin, REPORT.md (sources and their licences, sizes, figures of
+/// the models from all sets and, beside them, of those from open data alone) and CARD.md, the same in the short for those who use the
+/// models. The same files give the same models to the last bit. The built-in models are those of src/analyze/models: build the
+/// program again to use new ones.
 ///
 /// With --with-corrections it learns instead from what people corrected in the database: for each brand and language a few
 /// weights over the built-in models, kept in the database only where cross-validation finds that they tell corrections
@@ -43,7 +46,7 @@ pub struct Args {
     /// Folder to write to
     #[arg(long, value_name = "DIR", default_value = "src/analyze/models")]
     out: PathBuf,
-    /// Learn only from what its licence plainly allows and from our own corpus; writes tr-open.bin, en-open.bin, REPORT-open.md
+    /// Write the models that learnt only from what its licence plainly allows and from our own corpus
     #[arg(long)]
     open_data: bool,
     /// Learn from the corrections in the configured database, for each brand and language
@@ -78,37 +81,52 @@ async fn from_corrections(config: Config) -> Result<ExitCode, anyhow::Error> {
 async fn from_texts(data: PathBuf, corpus: PathBuf, out: PathBuf, open_data: bool) -> Result<ExitCode, anyhow::Error> {
     tokio::task::spawn_blocking(move || {
         let progress = Progress::start("models");
-        let suffix = if open_data { "-open" } else { "" };
         let mut report = "# The models, and how they were measured\n\nWritten by `muhatap train`.\n\n".to_owned();
+        let mut entries: Vec<Entry> = Vec::new();
         std::fs::create_dir_all(&out).with_context(|| format!("{} cannot be made", out.display()))?;
+        let write = |name: &str, content: &[u8]| {
+            let file = out.join(name);
+            std::fs::write(&file, content).with_context(|| format!("{} cannot be written", file.display()))
+        };
         let say = |step: &str| progress.say(step);
-        let steps = LANGUAGES.len() as u64 + 1;
-        for (done, language) in LANGUAGES.into_iter().enumerate() {
+        let alone = MOODS_ALONE.into_iter().map(|(language, _)| language);
+        let used: Vec<&str> = WITH_INTENTS.into_iter().chain(alone).collect();
+        let tried = TRIED.into_iter().map(|(language, _)| language);
+        let steps = (used.len() + TRIED.len() + 1) as u64;
+        for (done, language) in used.iter().copied().chain(tried).enumerate() {
             progress.at(done as u64, steps);
-            let trained = train(language, &corpus, &data, open_data, &say).map_err(explained)?;
-            let file = out.join(format!("{language}{suffix}.bin"));
-            std::fs::write(&file, &trained.file).with_context(|| format!("{} cannot be written", file.display()))?;
+            let trained = train(language, &corpus, &data, &say).map_err(explained)?;
             report.push_str(&trained.report);
-            if !open_data {
+            if WITH_INTENTS.contains(&language) {
                 report.push_str(&ablations(language, &corpus, &data, &say).map_err(explained)?);
             }
             report.push('\n');
+            if used.contains(&language) {
+                entries.push(keep(trained, open_data, &write)?);
+            }
         }
-        // The table of languages has one form.
-        if !open_data {
-            progress.at(steps - 1, steps);
-            let trained = train_language::train(&data, &corpus, &say).map_err(explained)?;
-            let file = out.join("languages.bin");
-            std::fs::write(&file, &trained.file).with_context(|| format!("{} cannot be written", file.display()))?;
-            report.push_str(&trained.report);
-        }
-        let file = out.join(format!("REPORT{suffix}.md"));
-        std::fs::write(&file, &report).with_context(|| format!("{} cannot be written", file.display()))?;
+        progress.at(steps - 1, steps);
+        let trained = train_language::train(&data, &corpus, &say).map_err(explained)?;
+        report.push_str(&trained.report);
+        entries.push(keep(trained, open_data, &write)?);
+        write("REPORT.md", report.as_bytes())?;
+        write("CARD.md", card(&entries, open_data).as_bytes())?;
         progress.done();
-        println!("{}", file.display());
+        println!("{}", out.join("REPORT.md").display());
         Ok(ExitCode::SUCCESS)
     })
     .await?
+}
+
+/// Writes the model that was asked for; what its card says.
+fn keep(
+    trained: Trained,
+    open_data: bool,
+    write: &impl Fn(&str, &[u8]) -> Result<(), anyhow::Error>,
+) -> Result<Entry, anyhow::Error> {
+    let kept = if open_data { trained.open } else { trained.all };
+    write(&kept.card.file, &kept.file)?;
+    Ok(kept.card)
 }
 
 /// A file that is missing or wrong is the caller's to mend.
