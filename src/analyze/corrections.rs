@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::delta::{Delta, Table};
 use super::features::Hash;
-use super::judge::Judge;
-use super::linear::{INTENTS, Linear, MOODS, OPINION, POLARITY, agree, moods, softmax};
+use super::judge::{Judge, wanted};
+use super::linear::{INTENTS, Linear, MOODS, OPINION, POLARITY, moods, softmax};
 use super::measure::largest;
 use super::teach::{FOLDS, Settings, fold_of};
 use super::tokens::compose;
@@ -178,10 +178,8 @@ fn raised<'f, const K: usize>(
 
 /// The mood and the main intent that log-odds come to.
 fn said(odds: &[f32; MOODS], intents: &[f32; INTENTS]) -> (SentimentLabel, IntentLabel) {
-    let mood = SentimentLabel::ALL[largest(&moods(odds))];
-    let mut chances = softmax(intents);
-    agree(&mut chances, mood);
-    (mood, IntentLabel::ALL[largest(&chances)])
+    let chances = moods(odds);
+    (SentimentLabel::ALL[largest(&chances)], IntentLabel::ALL[largest(&wanted(*intents, &chances))])
 }
 
 /// What deltas are taught from.

@@ -65,11 +65,7 @@ impl<'a> Judge<'a> {
             base: base_of(score, &because),
             because,
         };
-        let mut odds = self.model.intents.log_odds(&reading.intents);
-        agree(&mut odds, &chances);
-        let mut wanted = softmax(&odds);
-        complain_if_unclear(&mut wanted, sentiment.label);
-        let intents = named(&wanted)
+        let intents = named(&wanted(self.model.intents.log_odds(&reading.intents), &chances))
             .into_iter()
             .map(|(label, chance)| Intent { label, confidence: two_decimals(f64::from(chance)) })
             .collect();
@@ -256,6 +252,14 @@ impl<'a> Judge<'a> {
 /// Half of the log-odds of good against bad, to four decimals: what the hyperbolic tangent makes a score of.
 fn weight_of(log_odds: f32) -> f64 {
     four_decimals(f64::from(log_odds) / 2.0)
+}
+
+/// The probabilities of the intents from their log-odds and the probabilities of the moods.
+pub(super) fn wanted(mut odds: [f32; INTENTS], chances: &[f32; SentimentLabel::ALL.len()]) -> [f32; INTENTS] {
+    agree(&mut odds, chances);
+    let mut wanted = softmax(&odds);
+    complain_if_unclear(&mut wanted, SentimentLabel::ALL[largest(chances)]);
+    wanted
 }
 
 /// Who is displeased and wants nothing clear complains: "hala bekliyorum". Complaint changes places with the main intent.
