@@ -34,8 +34,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const HINTS_AT_ONCE: usize = 500;
 /// Microseconds that Redis's clock may be from the database's before times are moved: more than servers under NTP differ.
 const CLOCKS_DIFFER: i64 = 50_000;
-/// The clocks are compared by answers that came within this.
-const QUICK_ANSWER: Duration = Duration::from_millis(50);
 /// Written to see whether writing works.
 const TRIAL: &str = "{m}:trial";
 
@@ -183,17 +181,19 @@ impl RedisDispatcher {
 
     /// Takes note of how far the clock of a shard's server is from the database's.
     fn compare_clocks(&self, shard: usize, (asked_at, asked): (Timestamp, Instant), now: Tick) {
-        let took = asked.elapsed();
-        if self.timed || took > QUICK_ANSWER {
+        if self.timed {
             return;
         }
-        let measured = Timestamp::from(now).as_microsecond() - (asked_at + took / 2).as_microsecond();
+        let half = asked.elapsed() / 2;
+        let measured = Timestamp::from(now).as_microsecond() - (asked_at + half).as_microsecond();
+        // A slow answer says less.
+        let differ = CLOCKS_DIFFER + micros(half) as i64;
         let mut clocks = self.clocks();
         if clocks.len() <= shard {
             clocks.resize(shard + 1, Ahead::default());
         }
         clocks[shard].measured = measured;
-        if (measured - clocks[shard].used).abs() > CLOCKS_DIFFER {
+        if (measured - clocks[shard].used).abs() > differ {
             clocks[shard].used = measured;
             warn!(
                 queue = %self.link.server, shard, ahead_ms = measured / 1000,
