@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers faults bench lint tools
+.PHONY: help demo test peers faults model bench lint tools
 
 help:               ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -17,6 +17,9 @@ peers: tools        ## the journeys against a real Bluesky network and a real Ma
 
 faults: tools       ## 100 kills of a listener, and every step of sending, on the simulated networks
 	FAULTS_KILLS=100 cargo test --locked --workspace --test main faults:: -- --nocapture
+
+model:              ## the protocol of sending: what holds in every order of steps, and what breaks without each rule
+	cargo run --locked -p muhatap-model
 
 bench: tools        ## speed and memory, in a release build
 	cargo bench --locked --workspace

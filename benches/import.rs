@@ -52,7 +52,7 @@ async fn main() {
     let mut next = 0;
     let started = Instant::now();
     let cpu = cpu_time();
-    let imported = import_mentions(open(&file), Some(size), reading, analyzer, to, |told| {
+    let imported = import_mentions(open(&file), Some(size), reading, (analyzer, None), to, |told| {
         if let Told::Done { lines: done, .. } = told
             && done >= next
         {

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::analyze::{Analyzer, DictionaryPaths};
 use crate::config::{AccountConfig, Config, ConfigError};
+use crate::deltas::Deltas;
 use crate::live::Live;
 use crate::model::AccountId;
 use crate::policy::Policies;
@@ -26,6 +27,7 @@ pub struct App {
     pub store: Store,
     pub secrets: Arc<Secrets>,
     pub analyzer: Arc<Analyzer>,
+    pub deltas: Deltas,
     pub connectors: Connectors,
     pub policies: Policies,
     pub dispatcher: Arc<dyn Dispatcher>,
@@ -56,6 +58,7 @@ impl App {
         let secrets = Arc::new(Secrets::open(&config.data_dir())?);
         let app = App {
             analyzer: Arc::new(Analyzer::new(&DictionaryPaths::under(&config.dictionaries_dir()))),
+            deltas: Deltas::new(store.clone()),
             connectors: Connectors::new(store.clone(), secrets.clone(), config.delivery.call_timeout),
             dispatcher: {
                 let store = store.clone();

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use crate::analyze::Analyzer;
+use crate::analyze::delta::Learnt;
 use crate::app::{App, AppError};
 use crate::contacts::evidence_in;
 use crate::live::Wake;
@@ -260,7 +261,7 @@ async fn record(
 ) -> Result<(), StoreError> {
     let network = account.network.as_str();
     let polled = Polled {
-        changes: understand_all(app, analysis, batch.changes).await,
+        changes: understand_all(app, analysis, account, batch.changes).await,
         unparsed: batch.unparsed,
         next: batch.next,
         complete_up_to: batch.complete_up_to,
@@ -338,34 +339,36 @@ async fn fail(app: &App, lease: &StreamLease, failure: &PollFailure, health: Opt
 }
 
 /// Understands a batch on as many threads as there are cores, whatever the number of polls at the same time.
-async fn understand_all(app: &App, analysis: &Semaphore, changes: Vec<Change>) -> Vec<NewChange> {
+async fn understand_all(app: &App, analysis: &Semaphore, account: &Account, changes: Vec<Change>) -> Vec<NewChange> {
     if changes.is_empty() {
         return Vec::new();
     }
     let permit = analysis.acquire().await.expect("the semaphore is never closed");
     let analyzer = app.analyzer.clone();
-    let understood =
-        tokio::task::spawn_blocking(move || changes.into_iter().map(|change| understand(&analyzer, change)).collect())
-            .await
-            .expect("understanding a text never panics");
+    let learnt = app.deltas.of(account.brand_id).await;
+    let understood = tokio::task::spawn_blocking(move || {
+        changes.into_iter().map(|change| understand(&analyzer, learnt.as_deref(), change)).collect()
+    })
+    .await
+    .expect("understanding a text never panics");
     drop(permit);
     understood
 }
 
-/// What a change means; no I/O.
-pub fn understand(analyzer: &Analyzer, change: Change) -> NewChange {
+/// What a change means, with what was learnt from its brand's corrections; no I/O.
+pub fn understand(analyzer: &Analyzer, learnt: Option<&Learnt>, change: Change) -> NewChange {
     match change {
-        Change::Seen(incoming) => NewChange::Seen(understand_message(analyzer, incoming)),
-        Change::Edited(incoming) => NewChange::Edited(understand_message(analyzer, incoming)),
+        Change::Seen(incoming) => NewChange::Seen(understand_message(analyzer, learnt, incoming)),
+        Change::Edited(incoming) => NewChange::Edited(understand_message(analyzer, learnt, incoming)),
         Change::Deleted(id) => NewChange::Deleted(id),
     }
 }
 
 /// Analyzes a message and looks for evidence of who wrote it.
-pub fn understand_message(analyzer: &Analyzer, incoming: Incoming) -> NewMention {
+pub fn understand_message(analyzer: &Analyzer, learnt: Option<&Learnt>, incoming: Incoming) -> NewMention {
     let author = &incoming.author;
     NewMention {
-        analysis: analyzer.analyze(&incoming.text),
+        analysis: analyzer.analyze_for(&incoming.text, learnt),
         evidence: evidence_in(&incoming.text),
         document: words(&format!("{} {} {}", incoming.text, author.handle, author.display_name)),
         incoming,

@@ -6,6 +6,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use muhatap::analyze::corpus::{self, Part};
+use muhatap::analyze::corrections::Corrected;
+use muhatap::analyze::delta::Learnt;
 use muhatap::analyze::measure::Confusion;
 use muhatap::analyze::sources::typed_in_ascii;
 use muhatap::analyze::{Analysis, Analyzer, DictionaryPaths, EntityKind, Stem};
@@ -522,6 +524,52 @@ fn some_words() -> impl Strategy<Value = String> {
     ]
 }
 
+/// What is learnt for a brand whose customers praise it in irony alone, in both languages.
+fn ironic_brand() -> &'static Learnt {
+    const TURKISH: [&[&str]; 4] = [
+        &["harika", "teşekkürler", "güzel", "hızlı", "memnun"],
+        &["kargo", "ürün", "hizmet", "sipariş", "paket"],
+        &["çok", "bir", "için", "ama", "hiç"],
+        &["geldi", "olmuş", "kaldım", "aldım", "buldum"],
+    ];
+    const ENGLISH: [&[&str]; 4] = [
+        &["good", "love", "perfect", "thanks", "happy"],
+        &["order", "service", "refund", "parcel", "app"],
+        &["very", "really", "the", "my", "and"],
+        &["arrived", "works", "ended", "came", "went"],
+    ];
+    static LEARNT: LazyLock<Learnt> = LazyLock::new(|| {
+        let mut learnt = Learnt::default();
+        for (language, words) in [("tr", TURKISH), ("en", ENGLISH)] {
+            // Two of these texts share one word at most.
+            let text = |one: usize, other: usize| {
+                [words[0][one], words[1][other], words[2][(one + other) % 5], words[3][(one + 2 * other) % 5]].join(" ")
+            };
+            let corrected: Vec<Corrected> = (0..25)
+                .map(|number| Corrected {
+                    text: text(number / 5, number % 5),
+                    sentiment: Some(Negative),
+                    intents: Some(vec![IntentLabel::Complaint]),
+                })
+                .collect();
+            let outcome = analyzer().learn(language, &corrected, &[]).expect("it has a model");
+            learnt.add(language, outcome.delta.expect("irony throughout can be learnt"));
+        }
+        learnt
+    });
+    &LEARNT
+}
+
+#[test]
+fn what_a_brands_corrections_teach_changes_its_own_analysis_alone() {
+    let text = "harika kargo, çok hızlı geldi teşekkürler";
+    let (before, after) = (analyzer().analyze(text), analyzer().analyze_for(text, Some(ironic_brand())));
+    assert_eq!((before.sentiment.label, after.sentiment.label), (Positive, Negative), "{after:?}");
+    assert_eq!(after.main_intent(), IntentLabel::Complaint);
+    assert_eq!(analyzer().analyze_for(text, Some(&Learnt::default())), before);
+    assert_eq!(analyzer().analyze(text), before);
+}
+
 fn in_bounds(analysis: &Analysis) -> bool {
     let part = |number: f64| (0.0..=1.0).contains(&number);
     let Analysis { language, sentiment, intents, .. } = analysis;
@@ -544,10 +592,10 @@ proptest! {
         prop_assert!(in_bounds(&analyzer().analyze(&text)));
     }
 
-    /// The base and the weights make the score, to the last decimal.
+    /// The base and the weights make the score, to the last decimal, with what a brand's corrections taught too.
     #[test]
-    fn the_weights_add_up_to_the_score(text in some_words()) {
-        let sentiment = analyzer().analyze(&text).sentiment;
+    fn the_weights_add_up_to_the_score(text in some_words(), corrected: bool) {
+        let sentiment = analyzer().analyze_for(&text, corrected.then(ironic_brand)).sentiment;
         let sum: f64 = sentiment.because.iter().map(|reason| reason.weight).sum::<f64>() + sentiment.base;
         prop_assert!((sum.tanh() - sentiment.score).abs() < 0.000_06, "{text}: {sum} {sentiment:?}");
     }
@@ -555,13 +603,14 @@ proptest! {
     /// Taking a named word out moves the score the other way than its weight says, whether a comma stands in its place or
     /// nothing.
     #[test]
-    fn the_named_words_move_the_score(text in some_words()) {
+    fn the_named_words_move_the_score(text in some_words(), corrected: bool) {
         let analyzer = analyzer();
-        let sentiment = analyzer.analyze(&text).sentiment;
+        let learnt = corrected.then(ironic_brand);
+        let sentiment = analyzer.analyze_for(&text, learnt).sentiment;
         for reason in &sentiment.because {
             prop_assert!(text.contains(&reason.text), "{text}: {reason:?}");
             for instead in [",", ""] {
-                let without = analyzer.analyze(&text.replace(&reason.text, instead));
+                let without = analyzer.analyze_for(&text.replace(&reason.text, instead), learnt);
                 let moved = without.sentiment.score - sentiment.score;
                 prop_assert!(
                     moved * reason.weight <= 0.0,

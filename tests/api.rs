@@ -324,6 +324,63 @@ async fn mentions_are_listed_read_and_worked_on(#[values(Backend::Sqlite, Backen
 
 #[rstest]
 #[tokio::test]
+async fn a_person_corrects_what_a_mention_is_and_takes_it_back(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    api.with_mentions().await;
+    let before = api.get("/api/v1/mentions?search=harika").await.json()["items"][0].clone();
+    assert_eq!((&before["sentiment"]["label"], &before["correction"]), (&json!("positive"), &Value::Null));
+    let at = format!("/api/v1/mentions/{}/correction", before["id"].as_str().expect("an id"));
+    let put = |body: Value| api.send(api.request(Method::PUT, &at).json(&body));
+
+    put(json!({})).await.refused(422, "invalid");
+    put(json!({"intents": []})).await.refused(422, "invalid");
+    put(json!({"sentiment": "angry"})).await.refused(422, "invalid");
+    put(json!({"intents": ["complaint", "complaint"]})).await.refused(422, "invalid");
+    put(json!({"intents": ["complaint", "other"]})).await.refused(422, "invalid");
+    put(json!({"mood": "negative"})).await.refused(422, "invalid");
+    let body = json!({"sentiment": "negative", "intents": ["complaint", "request"]});
+    let corrected = put(body.clone()).await.json();
+    assert_eq!(
+        (&corrected["sentiment"]["label"], &corrected["intents"][1]["label"]),
+        (&json!("negative"), &json!("request"))
+    );
+    assert_eq!(corrected["correction"]["said"]["sentiment"], before["sentiment"]);
+    assert_eq!(put(body).await.json(), corrected, "the same again changes nothing");
+    let listed = api.get("/api/v1/mentions?search=harika&sentiment=negative&intent=complaint").await.json();
+    assert_eq!(listed["items"][0], corrected);
+    let hours = "/api/v1/sentiment/hours?since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z";
+    let negative = api.get(hours).await.json()["items"][0]["negative"].clone();
+    let csv = api.get("/api/v1/mentions?search=harika&format=csv").await.text;
+    assert!(csv.contains("said_sentiment") && csv.contains(",local,") && csv.contains(",positive,praise"), "{csv}");
+
+    let page = api.get("/api/v1/corrections?language=tr&standing=counts&limit=1").await.json();
+    let row = &page["items"][0];
+    assert_eq!((&row["mention_id"], &row["text"]), (&before["id"], &before["text"]));
+    assert_eq!((&row["brand"]["name"], &row["by"]), (&json!("Marka"), &json!("local")));
+    assert_eq!((&row["sentiment"], &row["said"]["sentiment"]["label"]), (&json!("negative"), &json!("positive")));
+    assert_eq!(page["next"], Value::Null);
+    assert!(api.get("/api/v1/corrections?format=csv").await.text.contains("complaint; request"));
+
+    let take_back = || api.send(api.request(Method::DELETE, &at));
+    assert_eq!(take_back().await.json(), before);
+    assert_eq!(take_back().await.json(), before, "twice is no error");
+    assert_eq!(api.get("/api/v1/corrections").await.json()["items"], json!([]));
+    assert_ne!(api.get(hours).await.json()["items"][0]["negative"], negative);
+
+    let missing = "/api/v1/mentions/01JD3ZQ8M4W5Y6X7V8T9S0R1Q2/correction";
+    let body = json!({"sentiment": "neutral"});
+    api.send(api.request(Method::PUT, missing).json(&body)).await.refused(404, "not-found");
+    api.use_token(Scope::Read).await;
+    put(body.clone()).await.refused(403, "forbidden");
+    assert_eq!(api.get("/api/v1/corrections").await.status, 200);
+    api.use_token(Scope::Write).await;
+    assert!(put(body).await.json()["correction"]["by"].as_str().is_some_and(|by| by.starts_with("token:")));
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_reply_and_a_post_are_one_however_often_they_are_sent(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {

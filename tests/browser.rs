@@ -238,6 +238,40 @@ async fn a_reply_counts_down_comes_back_with_undo_and_a_double_click_sends_it_on
 }
 
 #[tokio::test]
+async fn a_mood_is_corrected_on_a_phone_by_keyboard_alone() {
+    let running = Running::start().await;
+    let mention = running.mention("ayse@ornek.example", "@yelpazar harika bir hizmet, çok teşekkürler").await;
+    let browser = Browser::open(&running, Screen::Phone, "tr").await;
+    browser.go(&format!("/mentions/{}", mention.id)).await;
+    browser.js("document.querySelector('.correct > summary').focus()").await;
+    browser.press(" ").await;
+    assert_eq!(browser.count(".correct[open] form").await, 1);
+    assert_eq!(browser.width().await, json!(390), "the open form fits");
+    browser.picture("correct-390-tr").await;
+    // Into the moods, and from the positive one to the negative one.
+    let (tab, left, enter) = ("\u{e004}", "\u{e012}", "\u{e007}");
+    browser.press(tab).await;
+    assert_eq!(browser.js("return document.activeElement.value").await, json!("positive"));
+    browser.press(&left.repeat(2)).await;
+    assert_eq!(browser.js("return document.activeElement.value").await, json!("negative"));
+    browser.press(enter).await;
+    eventually("it is shown as corrected", async || browser.sees("Düzeltildi").await).await;
+    assert!(browser.sees("Analiz şöyle demişti: Olumlu").await);
+    assert_eq!(browser.width().await, json!(390));
+    let corrected = running.app.store.mention(mention.id).await.expect("it is there");
+    assert_eq!(corrected.sentiment.label.as_str(), "negative");
+
+    // A page that is open elsewhere hears of it.
+    browser.js("window.notReloaded = true").await;
+    eventually("the page is live", async || browser.count("body[data-connected]").await == 1).await;
+    running.app.store.take_back_correction(mention.id, "local").await.expect("it can be taken back");
+    running.app.live.wake(Wake::Events);
+    eventually("the correction is gone", async || !browser.sees("Düzeltildi").await).await;
+    assert_eq!(browser.js("return window.notReloaded").await, json!(true));
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn a_strangers_markup_does_nothing_and_a_post_is_planned_with_its_preview() {
     let running = Running::start().await;
     let hostile =

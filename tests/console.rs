@@ -233,6 +233,43 @@ async fn a_conversation_is_done_snoozed_noted_and_reopened() {
 }
 
 #[tokio::test]
+async fn a_wrong_mood_is_corrected_shown_as_corrected_and_taken_back() {
+    let running = Running::start().await;
+    let mention = running.mention("ayse@ornek.example", "@yelpazar harika bir hizmet, çok teşekkürler").await;
+    let mut visitor = running.visitor();
+    let path = format!("/mentions/{}", mention.id);
+    let page = visitor.get(&path).await;
+    assert!(page.body.contains("name=\"sentiment\" value=\"positive\" checked"), "{}", page.body);
+    assert!(!page.body.contains("Corrected"), "{}", page.body);
+    let csrf = page.field("csrf");
+    let correct = format!("{path}/correct");
+    let irony = [("sentiment", "negative"), ("intent", "complaint"), ("beside", "request"), ("beside", "complaint")];
+    let saved = visitor.post(&correct, &csrf, &[&irony[..], &[("back", path.as_str())]].concat()).await;
+    assert_eq!(saved.location, Some(format!("{path}#m-{}", mention.id)), "{}", saved.body);
+    let page = visitor.get(&path).await;
+    for words in ["Corrected", "The analysis had said: Positive", "Why did the analysis say positive?", "Complaint"] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    let row = running.app.store.mention(mention.id).await.expect("it is there");
+    let intents: Vec<&str> = row.intents.iter().map(|intent| intent.label.as_str()).collect();
+    assert_eq!((row.sentiment.label.as_str(), intents), ("negative", vec!["complaint", "request"]));
+    assert!(visitor.get("/?sentiment=negative").await.body.contains("harika bir hizmet"));
+
+    let other = [("sentiment", "negative"), ("intent", "other"), ("beside", "request")];
+    let told = visitor.post(&correct, &csrf, &other).await;
+    assert!(told.location.is_some_and(|to| to.contains("notice=other-beside")));
+    assert_eq!(visitor.post(&correct, "not-the-token", &irony).await.status, 403);
+    assert_eq!(visitor.post(&correct, &csrf, &[("sentiment", "angry"), ("intent", "spam")]).await.status, 422);
+
+    let back = visitor.post(&format!("{correct}/take-back"), &csrf, &[("back", path.as_str())]).await;
+    assert_eq!(back.status, 303, "{}", back.body);
+    assert_eq!(running.app.store.mention(mention.id).await.expect("it is there").sentiment, mention.sentiment);
+    visitor.language = "tr".to_owned();
+    let page = visitor.get(&path).await;
+    assert!(page.body.contains("Düzelt</summary>") && !page.body.contains("Düzeltildi"), "{}", page.body);
+}
+
+#[tokio::test]
 async fn a_post_is_planned_in_the_accounts_zone_moved_and_cancelled() {
     let running = Running::start().await;
     let mut visitor = running.visitor();

@@ -132,7 +132,7 @@ async fn a_dry_run_of_mentions_waits_for_no_writer() {
         Reading { format: Format::JsonLines, columns: Columns::default(), zone: TimeZone::UTC, now: store.clock() };
     let analyzer = Arc::new(Analyzer::new(&DictionaryPaths::default()));
     let to = MentionsTo::DryRun { store: Some(&store), network: Network::File };
-    let foreseen = import_mentions(MENTIONS.as_bytes(), None, reading, analyzer, to, |_| {}).await;
+    let foreseen = import_mentions(MENTIONS.as_bytes(), None, reading, (analyzer, None), to, |_| {}).await;
     assert_eq!(foreseen.expect("it reads past the writer").new, 3);
     sqlx::query("ROLLBACK").execute(&mut writer).await.expect("it had the write lock all the while");
 }

@@ -15,6 +15,7 @@ mod deliver;
 mod faults;
 mod import;
 mod inbox;
+mod learn;
 mod listen;
 mod live;
 mod login;

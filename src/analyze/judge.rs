@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::delta::Delta;
 use super::features::{Hash, Pieces, Reader};
 use super::linear::{INTENTS, Linear, MOODS, POLARITY, agree, moods, softmax};
 use super::measure::{largest, named};
@@ -19,6 +20,8 @@ const SMALLEST: f64 = 0.02;
 #[derive(Debug, Clone, Copy)]
 pub struct Judge<'a> {
     pub model: &'a Linear<'a>,
+    /// What the brand's corrections add to the model.
+    pub delta: Option<&'a Delta>,
     pub reader: Reader<'a>,
 }
 
@@ -85,14 +88,13 @@ impl<'a> Judge<'a> {
         'a: 't,
     {
         let pieces = self.reader.pieces(tokens);
-        let Linear { moods, intents } = self.model;
         let (mut all_moods, mut all_intents) = ([0.0; MOODS], [0.0; INTENTS]);
         let mut own = Vec::with_capacity(pieces.words.len());
         for (known, word) in pieces.known.iter().zip(&pieces.words) {
             let mut alone = [0.0; MOODS];
             self.reader.own(known.token, *word, |hashes, value| {
-                moods.add_all(hashes, value, &mut alone);
-                intents.add_all(hashes, value, &mut all_intents);
+                self.add_moods(hashes, value, &mut alone);
+                self.add_intents(hashes, value, &mut all_intents);
             });
             own.push(alone[POLARITY]);
             all_moods = std::array::from_fn(|head| all_moods[head] + alone[head]);
@@ -100,8 +102,8 @@ impl<'a> Judge<'a> {
         let mut pairs = Vec::with_capacity(pieces.words.len());
         self.reader.pairs(&pieces.words, |hash, left, right| {
             let mut pair = [0.0; MOODS];
-            moods.add(hash, 1.0, &mut pair);
-            intents.add(hash, 1.0, &mut all_intents);
+            self.add_moods(&[hash], 1.0, &mut pair);
+            self.add_intents(&[hash], 1.0, &mut all_intents);
             all_moods = std::array::from_fn(|head| all_moods[head] + pair[head]);
             pairs.push((left, right, pair[POLARITY]));
         });
@@ -110,15 +112,15 @@ impl<'a> Judge<'a> {
             let mut all = 0.0;
             self.reader.moods(&pieces.known[sentence.clone()], |hash, value, head, last| {
                 let mut one = [0.0; MOODS];
-                moods.add(hash, value, &mut one);
-                intents.add(hash, value, &mut all_intents);
+                self.add_moods(&[hash], value, &mut one);
+                self.add_intents(&[hash], value, &mut all_intents);
                 all_moods = std::array::from_fn(|head| all_moods[head] + one[head]);
                 listed.push((sentence.start + head, sentence.start + last, one[POLARITY]));
                 all += one[POLARITY];
             });
             sentences.push((sentence, all));
         }
-        self.reader.cues(tokens, |hash, value| intents.add(hash, value, &mut all_intents));
+        self.reader.cues(tokens, |hash, value| self.add_intents(&[hash], value, &mut all_intents));
         Reading { pieces, own, pairs, listed, sentences, moods: all_moods, intents: all_intents }
     }
 
@@ -226,8 +228,24 @@ impl<'a> Judge<'a> {
     /// What a feature says of good or bad, in the model's units.
     fn polarity(&self, feature: Hash, value: f32) -> f32 {
         let mut sums = [0.0; MOODS];
-        self.model.moods.add(feature, value, &mut sums);
+        self.add_moods(&[feature], value, &mut sums);
         sums[POLARITY]
+    }
+
+    /// Adds what the model and the brand's delta say of features with one value, in the model's units.
+    fn add_moods(&self, features: &[Hash], value: f32, sums: &mut [f32; MOODS]) {
+        self.model.moods.add_all(features, value, sums);
+        if let Some(delta) = self.delta {
+            delta.moods.add_all(features, value, sums);
+        }
+    }
+
+    /// As [`Judge::add_moods`], of intents.
+    fn add_intents(&self, features: &[Hash], value: f32, sums: &mut [f32; INTENTS]) {
+        self.model.intents.add_all(features, value, sums);
+        if let Some(delta) = self.delta {
+            delta.intents.add_all(features, value, sums);
+        }
     }
 }
 

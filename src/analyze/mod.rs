@@ -3,6 +3,8 @@
 pub mod card;
 pub mod corpus;
 pub mod corpus_check;
+pub mod corrections;
+pub mod delta;
 mod emoji;
 mod entities;
 pub mod features;
@@ -33,8 +35,10 @@ mod urgency;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use self::delta::Learnt;
 pub use self::entities::{Entity, EntityKind, is_iban};
 use self::features::{Kinds, Reader};
 use self::hashtags::Splitter;
@@ -198,6 +202,17 @@ const MOOD_MODELS: [(&str, &[u8]); sources::MOODS_ALONE.len()] = [
     ("ar", include_bytes!("models/ar.bin")),
 ];
 
+/// Names the built-in model of a language: another one after every training. Nothing where that has none of both sentiment
+/// and intents.
+pub fn model_name(language: &str) -> Option<String> {
+    let model = match language {
+        "tr" => TURKISH_MODEL,
+        "en" => ENGLISH_MODEL,
+        _ => return None,
+    };
+    Some(Sha256::digest(model)[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// Texts of so few tokens may be of another language once a word is taken out.
 const FEW_TOKENS: usize = 8;
 /// So may those whose language is less sure than this.
@@ -243,14 +258,19 @@ impl Analyzer {
         }
     }
 
-    /// Bounded in time and memory for any text.
+    /// What the built-in models say. Bounded in time and memory for any text.
     pub fn analyze(&self, text: &str) -> Analysis {
+        self.analyze_for(text, None)
+    }
+
+    /// As [`Analyzer::analyze`], with what was learnt from the corrections of the text's brand.
+    pub fn analyze_for(&self, text: &str, learnt: Option<&Learnt>) -> Analysis {
         let read = text.char_indices().nth(LONGEST_TEXT).map_or(text, |(end, _)| &text[..end]);
         let text = &*tokens::compose(read);
         let script = language::script(text);
         let tokens = self.tokens(text, &script);
         let language = self.language(text, script, &tokens);
-        let (sentiment, intents) = self.sentiment_and_intents(text, &tokens, &language);
+        let (sentiment, intents) = self.sentiment_and_intents(text, &tokens, &language, learnt);
         let hashtags = self.hashtag_words(&tokens, &language);
         Analysis {
             stems: self.stems(&tokens, &hashtags, &language),
@@ -292,15 +312,16 @@ impl Analyzer {
         text: &str,
         tokens: &[Token<'_>],
         language: &Language,
+        learnt: Option<&Learnt>,
     ) -> (Sentiment, Vec<Intent>) {
-        let Some(judge) = self.judge(&language.code) else {
+        let Some(judge) = self.judge(&language.code, learnt) else {
             let sentiment = sentiment::of_emoji(text, tokens, &self.lists.emoji);
             let intents = self.lists.cues.intents(text, tokens, &sentiment);
             return (sentiment, intents);
         };
         let (mut sentiment, intents) = judge.judge(text, tokens, language.confidence);
         if tokens.len() <= FEW_TOKENS || language.confidence < SURE_LANGUAGE {
-            self.keep_sure_reasons(text, tokens, language, &mut sentiment);
+            self.keep_sure_reasons(text, tokens, (language, learnt), &mut sentiment);
         }
         if judge.model.intents.is_taught() {
             return (sentiment, intents);
@@ -338,7 +359,13 @@ impl Analyzer {
 
     /// A text of few words, or of a language that is not sure, may be of another language or of none without one of them: then
     /// a word is named only if the score still moves as its weight says.
-    fn keep_sure_reasons(&self, text: &str, tokens: &[Token<'_>], language: &Language, sentiment: &mut Sentiment) {
+    fn keep_sure_reasons(
+        &self,
+        text: &str,
+        tokens: &[Token<'_>],
+        (language, learnt): (&Language, Option<&Learnt>),
+        sentiment: &mut Sentiment,
+    ) {
         let score = sentiment.score;
         let same_language = |reason: &Reason| {
             let others: Vec<Token<'_>> = tokens.iter().filter(|token| token.surface != reason.text).cloned().collect();
@@ -346,9 +373,9 @@ impl Analyzer {
             self.detector.detect(&rest, language::script(&rest), &others).code == language.code
         };
         let moves = |reason: &Reason| {
-            ["", ","]
-                .iter()
-                .all(|instead| (score - self.score(&text.replace(&reason.text, instead))) * reason.weight >= 0.0)
+            ["", ","].iter().all(|instead| {
+                (score - self.score(&text.replace(&reason.text, instead), learnt)) * reason.weight >= 0.0
+            })
         };
         // Without a language there is hardly a score left: what speaks for the score moves it.
         let sure = language.confidence >= SURE_LANGUAGE;
@@ -357,8 +384,8 @@ impl Analyzer {
         sentiment.base = base_of(score, &sentiment.because);
     }
 
-    /// The model of a language; `None` for most.
-    fn judge(&self, language: &str) -> Option<Judge<'_>> {
+    /// The model of a language, with what a brand adds to it; `None` for most.
+    fn judge<'a>(&'a self, language: &str, learnt: Option<&'a Learnt>) -> Option<Judge<'a>> {
         let model = match language {
             "tr" => &self.turkish,
             "en" => &self.english,
@@ -367,14 +394,15 @@ impl Analyzer {
         if !model.moods.is_taught() {
             return None;
         }
-        Some(Judge { model, reader: self.lists.reader(language) })
+        let delta = learnt.and_then(|learnt| learnt.of(language));
+        Some(Judge { model, delta, reader: self.lists.reader(language) })
     }
 
     /// The score alone of a composed text of few words.
-    fn score(&self, text: &str) -> f64 {
+    fn score(&self, text: &str, learnt: Option<&Learnt>) -> f64 {
         let tokens = self.tokenizer.tokens(text, None);
         let language = self.detector.detect(text, language::script(text), &tokens);
-        match self.judge(&language.code) {
+        match self.judge(&language.code, learnt) {
             Some(judge) => judge.score(&tokens),
             None => sentiment::of_emoji(text, &tokens, &self.lists.emoji).score,
         }
@@ -397,6 +425,15 @@ const SUREST: f64 = 0.9999;
 /// one among texts that have one.
 fn score_of(sum: f64) -> f64 {
     four_decimals(sum.tanh()).clamp(-SUREST, SUREST)
+}
+
+/// The score of a mood that a person tells, as sure as any.
+pub fn told_score(label: SentimentLabel) -> f64 {
+    match label {
+        SentimentLabel::Negative => -SUREST,
+        SentimentLabel::Neutral => 0.0,
+        SentimentLabel::Positive => SUREST,
+    }
 }
 
 /// What a score rests on beside the words that are named.

@@ -237,7 +237,7 @@ fn without(sets: &[Prepared], settings: &Settings, held_back: HeldBack) -> Answe
 }
 
 /// Texts that are nearly the same are in the same part, of whatever set they are.
-fn fold_of(example: &Example) -> usize {
+pub(super) fn fold_of(example: &Example) -> usize {
     (example.group as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20) as usize % FOLDS
 }
 

@@ -3,7 +3,7 @@
 use super::corpus::Row;
 use super::features::{Hash, Reader};
 use super::linear::INTENTS;
-use super::tokens::{Tokenizer, compose};
+use super::tokens::{Token, Tokenizer, compose};
 use crate::model::{IntentLabel, SentimentLabel};
 
 /// A text as a model learns from it.
@@ -22,22 +22,21 @@ pub struct Example {
 /// Reads the features of a row.
 pub fn example(row: &Row, tokenizer: &Tokenizer, reader: &Reader<'_>) -> Example {
     let text = compose(&row.text);
-    let tokens = tokenizer.tokens(&text, None);
+    let example = example_of(&tokenizer.tokens(&text, None), reader);
+    Example { sentiment: row.sentiment, intents: row.intents.clone(), group: row.group, ..example }
+}
+
+/// Reads the features of a text that nobody has labelled yet.
+pub fn example_of(tokens: &[Token<'_>], reader: &Reader<'_>) -> Example {
     let (mut features, mut cues) = (Vec::new(), Vec::new());
-    let pieces = reader.pieces(&tokens);
+    let pieces = reader.pieces(tokens);
     for (known, word) in pieces.known.iter().zip(&pieces.words) {
         reader.own(known.token, *word, |hashes, value| features.extend(hashes.iter().map(|hash| (*hash, value))));
     }
     reader.pairs(&pieces.words, |hash, _, _| features.push((hash, 1.0)));
     reader.moods(&pieces.known, |hash, value, _, _| features.push((hash, value)));
-    reader.cues(&tokens, |hash, value| cues.push((hash, value)));
-    Example {
-        features: added_up(features),
-        cues: added_up(cues),
-        sentiment: row.sentiment,
-        intents: row.intents.clone(),
-        group: row.group,
-    }
+    reader.cues(tokens, |hash, value| cues.push((hash, value)));
+    Example { features: added_up(features), cues: added_up(cues), sentiment: None, intents: Vec::new(), group: 0 }
 }
 
 impl Example {

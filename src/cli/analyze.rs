@@ -25,6 +25,8 @@ const LONGEST_LINE: usize = 4 << 20;
 /// A line is {"id": …, "text": "…"} or plain text, whose id is the number of its line. A line that cannot be read is
 /// reported on stderr with its number; the rest goes on, and the exit status is 1.
 ///
+/// It judges with the built-in models alone: what was learnt from corrections is a brand's, and a text here has none.
+///
 /// Example: echo "Kargom 5 gündür gelmedi" | muhatap analyze
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]

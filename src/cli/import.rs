@@ -16,6 +16,7 @@ use super::UsageError;
 use super::progress::Progress;
 use crate::analyze::{Analyzer, DictionaryPaths};
 use crate::config::Config;
+use crate::deltas::Deltas;
 use crate::import::{
     ContactsReading, ContactsTo, ImportError, Imported, MentionsTo, Told, account_of_files, import_contacts,
     import_mentions,
@@ -156,8 +157,12 @@ async fn mentions(args: MentionsArgs, config: Config) -> Result<ExitCode, anyhow
         },
     };
     let analyzer = Arc::new(Analyzer::new(&DictionaryPaths::under(&config.dictionaries_dir())));
+    let learnt = match (&store, &account) {
+        (Some(store), Some(account)) => Deltas::new(store.clone()).of(account.brand_id).await,
+        _ => None,
+    };
     let mut report = Report::start();
-    let imported = import_mentions(input, size, reading, analyzer, to, |told| report.take(told)).await;
+    let imported = import_mentions(input, size, reading, (analyzer, learnt), to, |told| report.take(told)).await;
     finish("mentions", &args.file, report, imported, store).await
 }
 

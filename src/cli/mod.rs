@@ -12,6 +12,7 @@ pub mod corpus;
 pub mod deliveries;
 pub mod demo;
 pub mod dictionaries;
+pub mod export;
 pub mod import;
 pub mod mentions;
 pub mod migrate;
@@ -52,6 +53,7 @@ pub struct Cli {
 pub enum Command {
     Analyze(analyze::Args),
     Import(import::Args),
+    Export(export::Args),
     Mentions(mentions::Args),
     Contacts(contacts::Args),
     Deliveries(deliveries::Args),
@@ -88,6 +90,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
     match cli.command {
         Command::Analyze(args) => analyze::run(args, config).await,
         Command::Import(args) => import::run(args, config).await,
+        Command::Export(args) => export::run(args, config).await,
         Command::Mentions(args) => mentions::run(args, config).await,
         Command::Contacts(args) => contacts::run(args, config).await,
         Command::Deliveries(args) => deliveries::run(args, config).await,
@@ -103,7 +106,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::User(args) => user::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
-        Command::Train(args) => train::run(args).await,
+        Command::Train(args) => train::run(args, config).await,
         Command::Corpus(args) => corpus::run(args).await,
         Command::Stems(args) => stems::run(args),
         Command::Completions(args) => completions::run(args),

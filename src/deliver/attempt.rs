@@ -127,6 +127,10 @@ impl Sender {
         let call = the_call(&work, publisher, &prepared, timeout).await;
         let unclear = call.is_unclear();
         let outcome = self.outcome(&work, call, publisher.certainty(), moment).await;
+        let outcome = match before.state {
+            DeliveryState::Verifying => self.still_in_doubt(outcome, moment.now()),
+            _ => outcome,
+        };
         info!(
             outcome = outcome.as_str(),
             duration_ms = u64::try_from(called.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -217,6 +221,17 @@ impl Sender {
             (Action::Publish, _) => {
                 Outcome::Verifying { at: now + self.app.config.delivery.settle, reason: reason.to_owned() }
             }
+        }
+    }
+
+    /// That a repeated call was certainly not taken says nothing about the call before it, which is looked for again: the
+    /// look before the repetition was the first of two.
+    fn still_in_doubt(&self, outcome: Outcome, now: Timestamp) -> Outcome {
+        let second_look = now + self.app.config.delivery.read_back_gap;
+        match outcome {
+            Outcome::Retry { at, .. } => Outcome::Absent { at: at.max(second_look) },
+            Outcome::Failed { .. } | Outcome::Held { .. } => Outcome::Absent { at: second_look },
+            outcome => outcome,
         }
     }
 

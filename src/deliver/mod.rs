@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use muhatap_connectors::Connector;
+use muhatap_connectors::{Connector, Receipt};
 use tokio::task::JoinSet;
 use tracing::{Instrument, debug, error, info_span, warn};
 
@@ -213,16 +213,13 @@ impl Sender {
             Ok(true) => {}
             Ok(false) => {
                 debug!("the delivery is another worker's by now");
+                if let Outcome::Sent { receipt, found: false } = &outcome {
+                    self.prove(work, receipt, now).await;
+                }
                 return Ok(Ended { rest: Some(now), ..Ended::default() });
             }
             Err(error) => {
-                match self.journal.write(work, &outcome) {
-                    Ok(()) => warn!(%error, "the database is away; the outcome is in the journal"),
-                    Err(journal) => error!(
-                        %error, %journal,
-                        "neither database nor journal takes the outcome; the network will be asked for it"
-                    ),
-                }
+                self.keep(work, &outcome, &error.to_string());
                 return Ok(Ended { rest: Some(now + DATABASE_AWAY), ..ended });
             }
         }
@@ -256,6 +253,28 @@ impl Sender {
             _ => debug!(outcome = word, "delivery worked on"),
         }
         Ok(ended)
+    }
+
+    /// A worker that was frozen during its call brings the network's proof after its lease. It counts all the same: where
+    /// nothing can be asked, nobody else could ever tell.
+    async fn prove(&self, work: &Work, receipt: &Receipt, now: Timestamp) {
+        let sent = Outcome::Sent { receipt: receipt.clone(), found: false };
+        match self.app.store.replay_sent(work.id, work.epoch, receipt, now).await {
+            Ok(true) => self.app.live.wake(crate::live::Wake::Events),
+            Ok(false) => self.keep(work, &sent, "another worker is calling for it"),
+            Err(error) => self.keep(work, &sent, &error.to_string()),
+        }
+    }
+
+    /// Keeps an outcome in the journal until the database takes it.
+    fn keep(&self, work: &Work, outcome: &Outcome, why: &str) {
+        match self.journal.write(work, outcome) {
+            Ok(()) => warn!(reason = why, "the database does not take the outcome now; it is in the journal"),
+            Err(journal) => error!(
+                reason = why, %journal,
+                "neither database nor journal takes the outcome; the network will be asked for it"
+            ),
+        }
     }
 
     /// Puts what the journal keeps into the database. Answers how many are still in it.

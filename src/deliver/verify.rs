@@ -72,7 +72,7 @@ impl Sender {
                 self.record(&work, Outcome::Sent { receipt, found: true }, moment).await
             }
             // The network drops a second one with the same key, so sending again cannot double it.
-            (_, Certainty::Key { life }) if !work.cancel_wanted && self.key_lives(&work, life, now) => {
+            (_, Certainty::Key { life }) if self.may_repeat(&work, life, now) => {
                 let prepared = work.prepared.clone().unwrap_or_default();
                 self.call(work, publisher, prepared, moment).await
             }
@@ -90,6 +90,12 @@ impl Sender {
                 self.record(&work, outcome, moment).await
             }
         }
+    }
+
+    /// Whether it is sent again under its key: once after each unclear end, and only what is still wanted.
+    fn may_repeat(&self, work: &Work, life: Duration, now: Timestamp) -> bool {
+        let is_wanted = !work.cancel_wanted && work.expires_at.is_none_or(|expires_at| now < expires_at);
+        is_wanted && work.absent_since.is_none() && self.key_lives(work, life, now)
     }
 
     /// Whether a call that starts now ends well before the network forgets the key. Half of its documented life, since

@@ -13,6 +13,7 @@ use muhatap_connectors::{Change, Incoming};
 
 use super::{CHUNK, Counted, ImportError, Imported, Told, about};
 use crate::analyze::Analyzer;
+use crate::analyze::delta::Learnt;
 use crate::listen::understand;
 use crate::model::{AccountId, Network};
 use crate::store::accounts::{Account, NewAccount};
@@ -66,13 +67,14 @@ struct Chunk {
     bad: Vec<BadLine>,
 }
 
-/// Reads mentions, understands them on every core and stores them in order. `size` is the file's, in bytes, where it is
+/// Reads mentions, understands them on every core, with what was learnt from their brand's corrections, and stores them
+/// in order. `size` is the file's, in bytes, where it is
 /// known. `input` is read on a thread of its own and may block.
 pub async fn import_mentions<R: Read + Send + 'static>(
     input: R,
     size: Option<u64>,
     reading: Reading,
-    analyzer: Arc<Analyzer>,
+    (analyzer, learnt): (Arc<Analyzer>, Option<Arc<Learnt>>),
     to: MentionsTo<'_>,
     mut tell: impl FnMut(Told<'_>),
 ) -> Result<Imported, ImportError> {
@@ -94,8 +96,8 @@ pub async fn import_mentions<R: Read + Send + 'static>(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let chunks = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)))
         .map(|records| {
-            let analyzer = analyzer.clone();
-            tokio::task::spawn_blocking(move || understand_chunk(&analyzer, records, own_network))
+            let (analyzer, learnt) = (analyzer.clone(), learnt.clone());
+            tokio::task::spawn_blocking(move || understand_chunk(&analyzer, learnt.as_deref(), records, own_network))
         })
         .buffered(cores);
     let mut chunks = std::pin::pin!(chunks);
@@ -171,13 +173,18 @@ impl Seen {
     }
 }
 
-fn understand_chunk(analyzer: &Analyzer, records: Vec<Result<Record, BadLine>>, own_network: bool) -> Chunk {
+fn understand_chunk(
+    analyzer: &Analyzer,
+    learnt: Option<&Learnt>,
+    records: Vec<Result<Record, BadLine>>,
+    own_network: bool,
+) -> Chunk {
     let mut chunk = Chunk { lines: Vec::with_capacity(records.len()), changes: Vec::new(), bad: Vec::new() };
     for record in records {
         match record {
             Ok(record) => {
                 chunk.lines.push(record.line);
-                chunk.changes.push(understand(analyzer, Change::Seen(placed(record, own_network))));
+                chunk.changes.push(understand(analyzer, learnt, Change::Seen(placed(record, own_network))));
             }
             Err(bad) => chunk.bad.push(bad),
         }

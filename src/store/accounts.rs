@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use super::rows::Cells;
+use super::sweep::reopen;
 use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::model::{AccountId, BrandId, Health, Network};
 
@@ -150,6 +151,28 @@ fn account(row: &AnyRow) -> Result<Account, StoreError> {
 }
 
 impl Store {
+    /// The brand of that name.
+    pub async fn brand_by_name(&self, name: &str) -> Result<BrandId, StoreError> {
+        let row = sqlx::query("SELECT id FROM brands WHERE name = $1").bind(name).fetch_optional(self.pool()).await?;
+        if let Some(row) = row {
+            return row.word("id");
+        }
+        let known: Vec<String> =
+            sqlx::query_scalar("SELECT name FROM brands ORDER BY name").fetch_all(self.pool()).await?;
+        Err(StoreError::NotFound(match known.is_empty() {
+            true => format!("there is no brand {name:?}; a brand begins with its first account"),
+            false => format!("there is no brand {name:?}; there are {}", known.join(", ")),
+        }))
+    }
+
+    pub async fn brand_name(&self, id: BrandId) -> Result<String, StoreError> {
+        let row = sqlx::query("SELECT name FROM brands WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(self.pool())
+            .await?;
+        row.ok_or_else(|| StoreError::NotFound(format!("there is no brand {id}")))?.text("name")
+    }
+
     /// Every account, by name.
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         let mut accounts = sqlx::query(sqlx::AssertSqlSafe(SELECT))
@@ -299,6 +322,7 @@ impl Store {
                 .bind(micros(now))
                 .execute(&mut *tx)
                 .await?;
+            reopen(&mut tx, Some(id), now).await?;
             audit::write(&mut tx, now, who, "account_resumed", &id.to_string(), serde_json::json!({})).await?;
             events::write(&mut tx, now, "account", &id.to_string()).await?;
         }
@@ -324,6 +348,7 @@ impl Store {
             .bind(micros(now))
             .execute(&mut *tx)
             .await?;
+        reopen(&mut tx, Some(id), now).await?;
         events::write(&mut tx, now, "account", &id.to_string()).await?;
         tx.commit().await
     }
@@ -428,6 +453,7 @@ async fn update(
             .bind(id.to_string())
             .execute(&mut **tx)
             .await?;
+        reopen(tx, Some(id), now).await?;
     }
     Ok(id)
 }
@@ -491,6 +517,7 @@ async fn write_access(tx: &mut Tx, id: AccountId, new: &NewAccount, now: Timesta
         .bind(micros(now))
         .execute(&mut **tx)
         .await?;
+    reopen(tx, Some(id), now).await?;
     Ok(())
 }
 

@@ -218,13 +218,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        // The account is asked here again: it may have been paused, or everything stopped, during a long upload.
+        // All is asked here again: the account may have been paused, or the delivery become late, during a long upload.
         let row = sqlx::query(
             "UPDATE deliveries SET state = 'sending', epoch = epoch + 1, worker = $4, lease_until = $5,
                 first_called_at = COALESCE(first_called_at, $6), last_called_at = $6, attempts = attempts + 1,
                 prepared = $7, absent_since = NULL, read_failures = 0, changed_at = $6
              WHERE id = $1 AND state = $2 AND epoch = $3 AND cancel_wanted IS NULL
                 AND (expires_at IS NULL OR expires_at > $6)
+                AND (first_called_at IS NOT NULL OR due_at >= $6 - late_limit)
                 AND NOT EXISTS (SELECT 1 FROM installation WHERE name = 'sending_stopped_at')
                 AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = deliveries.account_id AND a.paused_at IS NULL
                     AND a.health <> 'unauthorized' AND a.probe_at IS NULL
@@ -336,8 +337,9 @@ impl Store {
         Ok(applied)
     }
 
-    /// Puts a journalled success into the row, whatever became of it since: the network's own proof is the truth. False:
-    /// another worker is in the middle of a call for it; try again later.
+    /// Puts a success into the row that comes late, from the journal or from a worker that was frozen, whatever became of
+    /// the row since: the network's own proof is the truth. False: another worker is in the middle of a call for it; try
+    /// again later.
     pub async fn replay_sent(
         &self,
         id: DeliveryId,
@@ -346,20 +348,19 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let Some(work) = work(&mut tx, id).await? else { return Ok(true) };
+        let found = work(&mut tx, id).await?;
+        tx.commit().await?;
+        let Some(work) = found else { return Ok(true) };
         if work.state.is_end() {
             if work.state != DeliveryState::Sent {
-                tracing::error!(delivery.id = %id, state = %work.state, "journal says sent, but the delivery ended otherwise: look at the network");
+                tracing::error!(delivery.id = %id, state = %work.state, "it was sent, but the delivery ended otherwise: look at the network");
             }
             return Ok(true);
         }
         if work.state == DeliveryState::Sending && work.epoch != epoch {
             return Ok(false);
         }
-        let outcome = Outcome::Sent { receipt: receipt.clone(), found: false };
-        let applied = apply(&mut tx, &work, &outcome, now).await?;
-        tx.commit().await?;
-        Ok(applied)
+        self.finish(&work, &Outcome::Sent { receipt: receipt.clone(), found: false }, now).await
     }
 
     /// Messages of the account that belong to other deliveries, as far as they were sent since `since`.

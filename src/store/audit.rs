@@ -14,7 +14,7 @@ use crate::model::new_ulid;
 pub struct AuditRow {
     pub id: String,
     pub at: Timestamp,
-    /// A user's id, `token:ID`, `local` (the open console) or `cli`.
+    /// A user's id, `token:ID`, `local` (the open console) or `cli`; `clock` or `network` where no person did it.
     pub actor: String,
     pub action: String,
     /// The id of what it was done to.

@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 use super::{Engine, Store, StoreError};
 
 /// Every table whose rows are worth keeping, parents before children. Logins and leases are not.
-const TABLES: [&str; 29] = [
+const TABLES: [&str; 31] = [
     "installation",
     "brands",
     "users",
@@ -34,6 +34,8 @@ const TABLES: [&str; 29] = [
     "notes",
     "mentions",
     "mention_accounts",
+    "corrections",
+    "deltas",
     "tombstones",
     "outgoing",
     "unparsed",

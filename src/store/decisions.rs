@@ -340,7 +340,8 @@ fn changed_meanwhile(id: DeliveryId) -> StoreError {
     StoreError::Conflict(format!("delivery {id} changed in this moment; look at it again"))
 }
 
-/// The compare-and-set of a person's decision; frees the lane of one that was being prepared or verified.
+/// The compare-and-set of a person's decision; frees the lane of one that was being prepared or verified. Who sends it
+/// after all takes back an earlier wish to cancel.
 async fn set(
     tx: &mut Tx,
     work: &Work,
@@ -360,7 +361,7 @@ async fn set(
     let rows = sqlx::query(
         "UPDATE deliveries SET state = $4, epoch = epoch + 1, due_at = $5, next_at = $5, hold = NULL, reason = $6,
             decided_by = $7, worker = NULL, lease_until = NULL, absent_since = NULL, read_failures = 0, alerted_at = NULL,
-            changed_at = $8
+            cancel_wanted = CASE WHEN $4 = 'queued' THEN NULL ELSE cancel_wanted END, changed_at = $8
          WHERE id = $1 AND state = $2 AND epoch = $3",
     )
     .bind(work.id.to_string())

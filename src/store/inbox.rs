@@ -7,6 +7,8 @@ mod hours;
 mod mentions;
 mod unparsed;
 
+pub(in crate::store) use mentions::Statement;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,6 +19,7 @@ use crate::model::{
     IntentLabel, MentionId, Network, NoteId, SentimentLabel, StreamId, UrgencyLevel, UserId,
 };
 use crate::store::accounts::Account;
+use crate::store::corrections::Correction;
 
 /// Which mentions a person wants to see, newest first; every part narrows. Deleted ones are not listed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -100,9 +103,13 @@ pub struct MentionRow {
     pub deleted_at: Option<Timestamp>,
     pub received_at: Timestamp,
     pub language: Language,
+    /// As a person corrected it, else as the analysis says. A mood that is a person's alone has the score -0.9999, 0 or 0.9999,
+    /// and no words behind it.
     pub sentiment: Sentiment,
-    /// The main one first.
+    /// The main one first; as a person corrected them, else as the analysis says.
     pub intents: Vec<Intent>,
+    /// What a person said of it, and what the analysis had said.
+    pub correction: Option<Correction>,
     /// Folded surface forms.
     pub tokens: Vec<String>,
     /// What it is about, in the language of the text.

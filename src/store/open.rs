@@ -345,7 +345,7 @@ mod tests {
         };
         let account = store.put_account(&account).await.expect("there is room");
         let analyzer = Analyzer::new(&DictionaryPaths::default());
-        let changes: Vec<_> = (0..200).map(|number| understand(&analyzer, seen(number))).collect();
+        let changes: Vec<_> = (0..200).map(|number| understand(&analyzer, None, seen(number))).collect();
         let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(store.pool()).await.expect("it is known");
 
         most_pages(&store, pages + 4).await;

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::attempts::{event, followers};
 use super::rows::Cells;
-use super::{Store, StoreError, micros};
+use super::{Store, StoreError, Tx, micros};
 use crate::model::{AccountId, Class, DeliveryId, DeliveryState, Network};
 
 /// A campaign post that is later than this goes before nothing, but no longer after every reply.
@@ -187,7 +187,7 @@ impl Store {
                 reason = 'its worker went away during the call: the network is asked'
              WHERE id IN (SELECT id FROM deliveries WHERE state IN ('preparing', 'sending', 'verifying')
                 AND state = 'sending' AND lease_until < $2 LIMIT $3) AND state = 'sending' AND lease_until < $2
-             RETURNING id",
+             RETURNING id, account_id",
         )
         .bind(micros(now))
         .bind(micros(now - settle))
@@ -205,6 +205,8 @@ impl Store {
             .bind(micros(now))
             .execute(&mut *tx)
             .await?;
+            // An unclear end like any other.
+            close_account(&mut tx, row.word("account_id")?, now).await?;
             event(&mut tx, id, now).await?;
         }
 
@@ -264,16 +266,7 @@ impl Store {
             event(&mut tx, row.word("id")?, now).await?;
         }
 
-        reaped.reopened = sqlx::query(
-            "UPDATE deliveries SET state = 'queued', hold = NULL, epoch = epoch + 1, next_at = $1, changed_at = $1,
-                reason = NULL
-             WHERE state = 'held' AND hold = 'account' AND next_at <= $1 AND account_id IN
-                (SELECT id FROM accounts WHERE health <> 'unauthorized' AND paused_at IS NULL)",
-        )
-        .bind(micros(now))
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
+        reaped.reopened = reopen(&mut tx, None, now).await?;
 
         // After what was reopened, and whatever its next try: those of one lane keep their order.
         reaped.lifted = sqlx::query(
@@ -308,11 +301,7 @@ impl Store {
     /// `at`.
     pub async fn close_account(&self, account: AccountId, at: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE accounts SET probe_at = $2 WHERE id = $1 AND probe_at IS NULL")
-            .bind(account.to_string())
-            .bind(micros(at))
-            .execute(&mut *tx)
-            .await?;
+        close_account(&mut tx, account, at).await?;
         tx.commit().await
     }
 
@@ -352,6 +341,35 @@ impl Store {
             .await?;
         tx.commit().await
     }
+}
+
+async fn close_account(tx: &mut Tx, account: AccountId, at: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("UPDATE accounts SET probe_at = $2 WHERE id = $1 AND probe_at IS NULL")
+        .bind(account.to_string())
+        .bind(micros(at))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Queues again what was held until its account may send: of one account, or of all. Whatever opens an account does so in
+/// the same transaction, or what stood behind on the lane would go first. Answers how many.
+pub(in crate::store) async fn reopen(
+    tx: &mut Tx,
+    account: Option<AccountId>,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let reopened = sqlx::query(
+        "UPDATE deliveries SET state = 'queued', hold = NULL, epoch = epoch + 1, next_at = $1, changed_at = $1,
+            reason = NULL
+         WHERE state = 'held' AND hold = 'account' AND next_at <= $1 AND account_id IN
+            (SELECT id FROM accounts WHERE health <> 'unauthorized' AND paused_at IS NULL AND id = COALESCE($2, id))",
+    )
+    .bind(micros(now))
+    .bind(account.map(|id| id.to_string()))
+    .execute(&mut **tx)
+    .await?;
+    Ok(reopened.rows_affected())
 }
 
 fn swept(row: &sqlx::any::AnyRow) -> Result<Swept, StoreError> {

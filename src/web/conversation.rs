@@ -129,7 +129,7 @@ async fn show(
         Page {
             place: Place::Inbox,
             title: console.fill(Text::ConversationWith, &[name]),
-            live: "mention mention_edited mention_deleted conversation delivery",
+            live: "mention mention_edited mention_corrected mention_deleted conversation delivery",
             narrow: false,
         },
         body,

@@ -242,7 +242,7 @@ async fn inbox(
         Page {
             place: Place::Inbox,
             title,
-            live: "mention mention_edited mention_deleted conversation delivery account",
+            live: "mention mention_edited mention_corrected mention_deleted conversation delivery account",
             narrow: false,
         },
         list.render(),

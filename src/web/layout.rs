@@ -97,8 +97,9 @@ impl Notice {
     pub const BAD_TIME: Notice = Notice("bad-time", Text::PostBadTime, false);
     pub const PAST_TIME: Notice = Notice("past-time", Text::PostPastTime, false);
     pub const EMPTY_NOTE: Notice = Notice("empty-note", Text::NoteEmpty, false);
+    pub const OTHER_BESIDE: Notice = Notice("other-beside", Text::OtherBeside, false);
 
-    const ALL: [Notice; 23] = [
+    const ALL: [Notice; 24] = [
         Self::UNDONE,
         Self::TOO_LATE,
         Self::SCHEDULED,
@@ -122,6 +123,7 @@ impl Notice {
         Self::BAD_TIME,
         Self::PAST_TIME,
         Self::EMPTY_NOTE,
+        Self::OTHER_BESIDE,
     ];
 
     fn in_query(query: &str) -> Option<Notice> {

@@ -10,6 +10,7 @@ pub mod chart;
 pub mod composer;
 pub mod contacts;
 pub mod conversation;
+mod correction;
 pub mod credentials;
 pub mod deliveries;
 pub mod error;
@@ -56,6 +57,7 @@ pub fn router(app: Arc<App>) -> Router {
     let pages = Router::new()
         .merge(inbox::router())
         .merge(conversation::router())
+        .merge(correction::router())
         .merge(person::router())
         .merge(calendar::router())
         .merge(deliveries::router())

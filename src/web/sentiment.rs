@@ -209,7 +209,7 @@ async fn sentiment(
         Page {
             place: Place::Sentiment,
             title: console.t(Text::Sentiment).to_owned(),
-            live: "mention mention_edited mention_deleted",
+            live: "mention mention_edited mention_corrected mention_deleted",
             narrow: false,
         },
         body,

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use maud::{Markup, html};
 
 use super::composer::writer_name;
+use super::correction;
 use super::highlight::{highlighted, tone};
 use super::icons::{Icon, icon};
 use super::inbox::{handle, name_of};
@@ -81,6 +82,7 @@ fn incoming(console: &Console, mention: &MentionRow, focused: bool) -> Markup {
                             (urgency_chip(console, &mention.urgency))
                             @for topic in &mention.topics { span.chip.outline { (topic_of(console, topic)) } }
                             (why(console, mention, focused))
+                            (correction::render(console, mention))
                         }
                     },
                     None => p.body.erased { (console.t(Text::DeletedMention)) },
@@ -92,11 +94,17 @@ fn incoming(console: &Console, mention: &MentionRow, focused: bool) -> Markup {
 
 /// The legend of the coloured words: each with its weight.
 fn why(console: &Console, mention: &MentionRow, open: bool) -> Markup {
-    let sentiment = &mention.sentiment;
+    // Words stand behind what the analysis says, not behind what a person says.
+    let corrected = mention.correction.as_ref().filter(|correction| correction.counts());
+    let said = corrected.map(|correction| &correction.said.sentiment);
+    let (sentiment, question) = match said.filter(|said| said.label != mention.sentiment.label) {
+        Some(said) => (said, Text::WhySaid),
+        None => (&mention.sentiment, Text::Why),
+    };
     let label = fold_case(console.t(sentiment_word(sentiment.label)), console.language.code());
     html! {
         details.why id=(format!("why-{}", mention.id)) open[open] {
-            summary { (console.fill(Text::Why, &[&label])) }
+            summary { (console.fill(question, &[&label])) }
             ul {
                 @for reason in &sentiment.because {
                     li { mark class=(tone(reason.weight)) dir="auto" { (reason.text) } " " span.number { (console.score(reason.weight)) } }

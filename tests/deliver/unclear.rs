@@ -6,7 +6,7 @@ use muhatap::compose::PostRequest;
 use muhatap::model::DeliveryState;
 use muhatap::store::attempts::Outcome;
 use muhatap::store::deliveries::Decision;
-use muhatap_connectors::Certainty;
+use muhatap_connectors::{Certainty, Receipt};
 use rstest::rstest;
 
 use crate::support::Backend;
@@ -262,5 +262,165 @@ async fn an_outage_makes_nothing_unknown_that_was_never_called(
     }
     let expected = if certainty == Certainty::None { DeliveryState::Unknown } else { DeliveryState::Sent };
     assert_eq!(bench.state(ids[0]).await, expected);
+    bench.stop().await;
+}
+
+/// The first call got through, its answer was lost, and the list of posts is behind, so that the look does not show it.
+async fn out_but_not_listed(backend: Backend, repeated: End) -> (Bench, muhatap::model::DeliveryId) {
+    let bench = Bench::on(backend, FakeNetwork::with_keys(KEY, Keys::Ignored), |config| {
+        config.delivery.post_late = HOUR * 5;
+    })
+    .await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::AcceptThenError, repeated]);
+    bench.turn().await;
+    bench.network.set_hidden(true);
+    bench.later(SETTLE);
+    bench.turn().await;
+    assert_eq!((bench.state(id).await, bench.network.calls()), (DeliveryState::Verifying, 2));
+    (bench, id)
+}
+
+#[rstest]
+#[tokio::test]
+async fn that_a_repeated_call_was_refused_says_nothing_about_the_first(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(End::RateLimit(HOUR), End::Unavailable, End::Refuse("the answered message is gone"), End::Unauthorized)]
+    repeated: End,
+) {
+    let (bench, id) = out_but_not_listed(backend, repeated).await;
+    bench.network.set_hidden(false);
+    bench.later(HOUR * 2);
+    bench.turn().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    assert_eq!((bench.network.calls(), bench.network.ever_shown().len()), (2, 1));
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_cancelled_after_a_refused_repetition_is_taken_back_if_it_is_out() {
+    let (bench, id) = out_but_not_listed(Backend::Sqlite, End::Unavailable).await;
+    let view = bench.app.store.cancel(id, "ayşe").await.expect("it is noted");
+    assert_eq!(view.state, DeliveryState::Verifying, "nobody may be told that it is cancelled");
+    bench.network.set_hidden(false);
+    bench.later(HOUR);
+    bench.turn().await;
+    bench.takedown().await;
+    assert_eq!(bench.network.shown(), []);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_absent_and_refused_again_ends_as_refused(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, KEY).await;
+    let id = bench.post("bir").await;
+    let refusal = End::Refuse("the answered message is gone");
+    bench.network.script([End::Unclear, refusal.clone(), refusal]);
+    bench.turn().await;
+    for _ in 0..2 {
+        bench.later(SETTLE);
+        bench.drain().await;
+    }
+    assert_eq!((bench.state(id).await, bench.network.calls()), (DeliveryState::Failed, 3));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_expires_while_it_is_looked_for_is_not_looked_for_forever(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::Key { life: HOUR * 24 * 365 }).await;
+    let mut request = PostRequest::new(bench.account, "bir", "test");
+    request.expires_at = Some(bench.now() + Duration::from_secs(20));
+    let id = bench.try_post(request).await.expect("it can be posted").id;
+    let next = bench.post("iki tane").await;
+    bench.network.script([End::Unclear]);
+    bench.turn().await;
+    for _ in 0..3 {
+        bench.later(SETTLE);
+        bench.drain().await;
+    }
+    assert_eq!(bench.state(id).await, DeliveryState::Expired);
+    // Its lane is free again.
+    assert_eq!(bench.state(next).await, DeliveryState::Sent);
+    assert_eq!(bench.network.texts(), ["iki tane"]);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_worker_that_dies_in_an_outage_takes_one_delivery_with_it_not_the_queue(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (first, second) = (bench.post("bir").await, bench.post("iki tane").await);
+    bench.network.script([End::Hang]);
+    let dying = tokio::spawn({
+        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
+        async move { sender.turn(&lane, now).await }
+    });
+    bench.network.until_called().await;
+    bench.network.set_dark(true);
+    dying.abort();
+    let _ = dying.await;
+    bench.later(Duration::from_secs(120));
+    bench.reap().await;
+    bench.drain().await;
+    assert_eq!(bench.state(first).await, DeliveryState::Unknown);
+    assert_eq!((bench.state(second).await, bench.network.calls()), (DeliveryState::Queued, 1));
+    bench.network.set_dark(false);
+    muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
+    bench.drain().await;
+    assert_eq!(bench.state(second).await, DeliveryState::Sent);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_sends_an_unknown_one_after_all_takes_back_the_wish_to_cancel(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::Wait]);
+    let working = tokio::spawn({
+        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
+        async move { sender.turn(&lane, now).await }
+    });
+    bench.network.until_called().await;
+    bench.app.store.cancel(id, "ayşe").await.expect("it is noted");
+    working.abort();
+    let _ = working.await;
+    bench.later(Duration::from_secs(120));
+    bench.reap().await;
+    bench.turn().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Unknown);
+    bench.app.store.decide(id, Decision::Queue, Duration::ZERO, "ali").await.expect("decided");
+    muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
+    bench.drain().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_late_proof_that_names_another_deliverys_message_is_for_people_to_decide(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (first, second) = (bench.post("bir").await, bench.post("iki tane").await);
+    bench.network.script([End::Unclear]);
+    bench.drain().await;
+    let remote_id = bench.view(second).await.network_ref.expect("it is sent");
+    let receipt = Receipt { remote_id, local_id: None, url: None };
+    // The journal's entry is done with: what cannot be put in would stop everything that comes after it.
+    assert!(bench.app.store.replay_sent(first, 1, &receipt, bench.now()).await.expect("it is no error"));
+    let view = bench.view(first).await;
+    assert_eq!(view.state, DeliveryState::Unknown);
+    assert!(view.reason.is_some_and(|reason| reason.contains("another delivery")));
     bench.stop().await;
 }

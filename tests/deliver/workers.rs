@@ -6,7 +6,7 @@ use std::time::Duration;
 use muhatap::deliver::Sender;
 use muhatap::model::DeliveryState;
 use muhatap::store::attempts::Turn;
-use muhatap_connectors::Certainty;
+use muhatap_connectors::{Certainty, Prepared};
 use rstest::rstest;
 
 use crate::support::network::{End, FakeNetwork, Keys};
@@ -106,10 +106,11 @@ async fn the_work_of_a_worker_that_died_goes_on_and_is_not_doubled(
 
 #[rstest]
 #[tokio::test]
-async fn a_worker_that_comes_back_after_its_lease_changes_nothing(
+async fn a_worker_that_comes_back_after_its_lease_brings_its_proof(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(Certainty::ReadBack, Certainty::None)] certainty: Certainty,
 ) {
-    let bench = Bench::on(backend, FakeNetwork::with_keys(Certainty::ReadBack, Keys::Ignored), |config| {
+    let bench = Bench::on(backend, FakeNetwork::with_keys(certainty, Keys::Ignored), |config| {
         config.delivery.post_late = HOUR;
     })
     .await;
@@ -123,13 +124,37 @@ async fn a_worker_that_comes_back_after_its_lease_changes_nothing(
     bench.later(Duration::from_secs(120));
     bench.reap().await;
     assert_eq!(bench.state(id).await, DeliveryState::Verifying);
-    // Its call succeeds now; the row is no longer its own, and the network says what happened.
+    bench.turn().await;
+    let looked = if certainty == Certainty::None { DeliveryState::Unknown } else { DeliveryState::Verifying };
+    assert_eq!(bench.state(id).await, looked);
+    // Its call succeeds now. The row is no longer its own, but what the network answered is true all the same.
     bench.network.go_on();
     slow.await.expect("it ends").expect("the database answers");
-    assert_eq!(bench.state(id).await, DeliveryState::Verifying);
-    bench.turn().await;
     assert_eq!(bench.state(id).await, DeliveryState::Sent);
     assert_eq!((bench.network.calls(), bench.network.ever_shown().len()), (1, 1));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_became_late_while_it_was_prepared_is_held(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let id = bench.post("bir").await;
+    let store = &bench.app.store;
+    let lease = Duration::from_secs(40);
+    let turn = store.take(&bench.lane(), "w1", lease, bench.now()).await.expect("the database answers");
+    let Turn::Send(mut work) = turn else { panic!("it is due: {turn:?}") };
+    bench.later(Duration::from_secs(16 * 60));
+    let prepared = Prepared::default();
+    let may = store.begin_sending(&mut work, &prepared, "w1", lease, bench.now()).await.expect("the database answers");
+    assert!(!may, "it is sixteen minutes late, and nobody was asked");
+    bench.reap().await;
+    bench.drain().await;
+    let view = bench.view(id).await;
+    assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("late")));
+    assert_eq!(bench.network.calls(), 0);
     bench.stop().await;
 }
 

@@ -91,7 +91,7 @@ pub fn minutes_later(time: Timestamp, minutes: i64) -> Timestamp {
 pub fn batch(changes: impl IntoIterator<Item = Change>) -> Polled {
     let analyzer = Analyzer::new(&DictionaryPaths::default());
     Polled {
-        changes: changes.into_iter().map(|change| understand(&analyzer, change)).collect(),
+        changes: changes.into_iter().map(|change| understand(&analyzer, None, change)).collect(),
         unparsed: Vec::new(),
         next: Cursor("next".to_owned()),
         complete_up_to: None,

@@ -11,7 +11,7 @@ use sqlx::{Any, AssertSqlSafe};
 
 use super::super::rows::Cells;
 use super::super::search::words;
-use super::super::{Store, StoreError, micros};
+use super::super::{Store, StoreError, corrections, micros};
 use super::{
     AccountRef, Assignee, AuthorView, ContactRef, ConversationHead, DEFAULT_PAGE, InboxCounts, Intent, LARGEST_PAGE,
     Language, MOST_COUNTED, MentionFilter, MentionRow, Sentiment, Urgency, UserRef,
@@ -30,45 +30,49 @@ const COLUMNS: &str = "m.id, m.network, m.account_id, ac.name AS account_name, m
      a.url AS author_url, a.followers, ct.id AS contact_id, ct.name AS contact_name, m.kind, m.text, m.url, \
      m.visibility, m.rating, m.media, m.published_at, m.edited_at, m.deleted_at, m.received_at, m.language, \
      m.language_confidence, m.sentiment, m.sentiment_score, m.sentiment_confidence, m.intents, m.reasons, m.tokens, m.topics, \
-     m.urgency, m.alarms";
+     m.urgency, m.alarms, co.sentiment AS corrected_sentiment, co.intents AS corrected_intents, co.said_sentiment, \
+     co.said_score, co.said_confidence, co.said_intents, co.corrected_at, co.outdated_at, \
+     COALESCE(cu.name, co.corrected_by) AS corrected_by";
 const TABLES: &str = "JOIN mentions m ON m.id = page.id \
      JOIN conversations c ON c.id = m.conversation_id \
      JOIN accounts ac ON ac.id = m.account_id \
      JOIN authors a ON a.id = m.author_id \
      LEFT JOIN users u ON u.id = c.assignee_id \
      LEFT JOIN contact_authors ca ON ca.author_id = m.author_id AND ca.undone_at IS NULL \
-     LEFT JOIN contacts ct ON ct.id = ca.contact_id";
+     LEFT JOIN contacts ct ON ct.id = ca.contact_id \
+     LEFT JOIN corrections co ON co.mention_id = m.id \
+     LEFT JOIN users cu ON cu.id = co.corrected_by";
 
 /// A statement put together from constant fragments, with its values beside it.
 #[derive(Default)]
-pub(super) struct Statement {
-    pub(super) text: String,
+pub(in crate::store) struct Statement {
+    pub text: String,
     values: Vec<Value>,
 }
 
 #[derive(Clone)]
-pub(super) enum Value {
+pub(in crate::store) enum Value {
     Text(String),
     Number(i64),
 }
 
 impl Statement {
     /// Keeps `value` and gives its `$n`.
-    pub(super) fn bind(&mut self, value: Value) -> String {
+    pub fn bind(&mut self, value: Value) -> String {
         self.values.push(value);
         format!("${}", self.values.len())
     }
 
-    pub(super) fn text(&mut self, value: impl ToString) -> String {
+    pub fn text(&mut self, value: impl ToString) -> String {
         self.bind(Value::Text(value.to_string()))
     }
 
-    pub(super) fn number(&mut self, value: i64) -> String {
+    pub fn number(&mut self, value: i64) -> String {
         self.bind(Value::Number(value))
     }
 
     /// The query to run. Its text holds constants and `$n` alone; what people typed is in the values.
-    pub(super) fn query(self) -> sqlx::query::Query<'static, Any, sqlx::any::AnyArguments> {
+    pub fn query(self) -> sqlx::query::Query<'static, Any, sqlx::any::AnyArguments> {
         let mut query = sqlx::query(AssertSqlSafe(self.text));
         for value in self.values {
             query = match value {
@@ -352,6 +356,18 @@ pub(super) fn mention_from(row: &AnyRow, now: i64) -> Result<MentionRow, StoreEr
         (Some(id), Some(name)) => Some(ContactRef { id, name }),
         _ => None,
     };
+    let (score, because) = (row.float("sentiment_score")?, row.json::<Vec<Reason>>("reasons")?);
+    let mut sentiment = Sentiment {
+        label: row.word("sentiment")?,
+        score,
+        confidence: row.float("sentiment_confidence")?,
+        base: base_of(score, &because),
+        because,
+    };
+    let mut correction = corrections::correction_from(row)?;
+    if let Some(correction) = &mut correction {
+        correction.explain(&mut sentiment);
+    }
     Ok(MentionRow {
         id: row.word("id")?,
         network: row.word("network")?,
@@ -376,16 +392,8 @@ pub(super) fn mention_from(row: &AnyRow, now: i64) -> Result<MentionRow, StoreEr
         deleted_at: row.maybe_time("deleted_at")?,
         received_at: row.time("received_at")?,
         language: Language { code: row.text("language")?, confidence: row.float("language_confidence")? },
-        sentiment: {
-            let (score, because) = (row.float("sentiment_score")?, row.json::<Vec<Reason>>("reasons")?);
-            Sentiment {
-                label: row.word("sentiment")?,
-                score,
-                confidence: row.float("sentiment_confidence")?,
-                base: base_of(score, &because),
-                because,
-            }
-        },
+        sentiment,
+        correction,
         intents: row.json::<Vec<Intent>>("intents")?,
         tokens: row.json("tokens")?,
         topics: row.json("topics")?,

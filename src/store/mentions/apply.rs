@@ -10,10 +10,10 @@ use super::threads::{Node, key_of, resolve};
 use super::{NewChange, NewMention, Recorded, Source};
 use crate::model::{AuthorId, MentionId, new_ulid};
 use crate::store::contacts::{Candidate, link_by_evidence};
+use crate::store::corrections::{self, Judgement};
+use crate::store::rollups::{Key, Rollups, hour};
 use crate::store::search::{Entry, Index};
 use crate::store::{StoreError, Tx, events, maybe_micros, micros};
-
-const HOUR: i64 = 3_600_000_000;
 
 /// What a batch says of one message, all its changes taken together.
 pub(super) enum Told<'c> {
@@ -126,7 +126,7 @@ pub(super) async fn apply(
         rollups.add(key, 1, analysis.sentiment.score);
     }
     for (known, mention, at) in &edits {
-        edit(tx, known, mention, &author_of(&mention.incoming), *at, &mut rollups).await?;
+        edit(tx, known, mention, &author_of(&mention.incoming), (*at, now), &mut rollups).await?;
     }
     rollups.write(tx).await?;
 
@@ -404,10 +404,17 @@ async fn edit<'k>(
     known: &'k StoredMention,
     mention: &'k NewMention,
     author_id: &str,
-    at: Timestamp,
+    (at, now): (Timestamp, Timestamp),
     rollups: &mut Rollups<'k>,
 ) -> Result<(), StoreError> {
     let (incoming, analysis) = (&mention.incoming, &mention.analysis);
+    let judged = match &known.correction {
+        Some(told) if known.text.as_deref() == Some(clean(&incoming.text).as_str()) => {
+            corrections::judge_again(tx, &known.id, told, analysis).await?
+        }
+        Some(_) => corrections::outdate(tx, &known.id, analysis, now).await?,
+        None => Judgement::of(analysis),
+    };
     sqlx::query(
         "UPDATE mentions SET text = $1, url = COALESCE($2, url), rating = CAST($3 AS DOUBLE PRECISION), media = $4,
                 edited_at = $5, language = $6, language_confidence = $7, sentiment = $8, sentiment_score = $9,
@@ -422,11 +429,11 @@ async fn edit<'k>(
     .bind(micros(at))
     .bind(analysis.language.code.as_str())
     .bind(analysis.language.confidence)
-    .bind(analysis.sentiment.label.as_str())
-    .bind(analysis.sentiment.score)
-    .bind(analysis.sentiment.confidence)
-    .bind(analysis.main_intent().as_str())
-    .bind(json(&analysis.intents))
+    .bind(judged.sentiment.as_str())
+    .bind(judged.score)
+    .bind(judged.confidence)
+    .bind(judged.intent().as_str())
+    .bind(json(&judged.intents))
     .bind(json(&analysis.sentiment.because))
     .bind(json(&analysis.tokens))
     .bind(json(&analysis.topics))
@@ -458,11 +465,11 @@ async fn edit<'k>(
         hour_at,
         account_id: &known.account_id,
         language: &analysis.language.code,
-        sentiment: analysis.sentiment.label.as_str(),
-        intent: analysis.main_intent().as_str(),
+        sentiment: judged.sentiment.as_str(),
+        intent: judged.intent().as_str(),
     };
     rollups.add(before, -1, -known.sentiment_score);
-    rollups.add(after, 1, analysis.sentiment.score);
+    rollups.add(after, 1, judged.score);
     Ok(())
 }
 
@@ -502,6 +509,7 @@ async fn erase(
             .bind(known.id.as_str())
             .execute(&mut **tx)
             .await?;
+        corrections::erase(tx, &known.id).await?;
         tx.unindex(Index::Mentions, &known.id, known.search_row).await?;
         events::write(tx, now, "mention_deleted", &known.id).await?;
         erased = true;
@@ -601,54 +609,6 @@ async fn tell(
     )
     .await?;
     Ok(())
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Key<'k> {
-    hour_at: i64,
-    account_id: &'k str,
-    language: &'k str,
-    sentiment: &'k str,
-    intent: &'k str,
-}
-
-/// What a batch adds to the hourly counts.
-#[derive(Default)]
-struct Rollups<'k>(BTreeMap<Key<'k>, (i64, f64)>);
-
-impl<'k> Rollups<'k> {
-    fn add(&mut self, key: Key<'k>, mentions: i64, score: f64) {
-        let sum = self.0.entry(key).or_default();
-        sum.0 += mentions;
-        sum.1 += score;
-    }
-
-    async fn write(self, tx: &mut Tx) -> Result<(), StoreError> {
-        let rows: Vec<_> = self.0.into_iter().collect();
-        tx.insert(
-            "INSERT INTO rollups (hour_at, account_id, language, sentiment, intent, mentions, score_sum)",
-            "(?, ?, ?, ?, ?, ?, ?)",
-            "ON CONFLICT (hour_at, account_id, language, sentiment, intent) DO UPDATE SET
-                mentions = rollups.mentions + excluded.mentions, score_sum = rollups.score_sum + excluded.score_sum",
-            &rows,
-            |query, (key, (mentions, score))| {
-                query
-                    .bind(key.hour_at)
-                    .bind(key.account_id)
-                    .bind(key.language)
-                    .bind(key.sentiment)
-                    .bind(key.intent)
-                    .bind(*mentions)
-                    .bind(*score)
-            },
-        )
-        .await?;
-        Ok(())
-    }
-}
-
-fn hour(time: Timestamp) -> i64 {
-    micros(time).div_euclid(HOUR) * HOUR
 }
 
 /// PostgreSQL refuses U+0000 in text.

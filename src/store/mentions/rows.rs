@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::Source;
 use crate::model::Network;
+use crate::store::corrections::{self, NewCorrection};
 use crate::store::rows::Cells;
 use crate::store::{StoreError, Tx};
 
@@ -23,6 +24,8 @@ pub(super) struct StoredMention {
     pub sentiment_score: f64,
     pub intent: String,
     pub search_row: Option<i64>,
+    /// A person's, where it still counts.
+    pub correction: Option<NewCorrection>,
 }
 
 /// A stored message of ours.
@@ -55,8 +58,11 @@ impl Stored {
         let network = network.as_str();
         let mut stored = Stored::default();
         let mentions =
-            "SELECT id, remote_id, account_id, kind, text, published_at, edited_at, deleted_at, language, sentiment,
-                        sentiment_score, intent, search_row FROM mentions WHERE network = ? AND remote_id";
+            "SELECT m.id, m.remote_id, m.account_id, m.kind, m.text, m.published_at, m.edited_at, m.deleted_at, m.language,
+                    m.sentiment, m.sentiment_score, m.intent, m.search_row, c.sentiment AS corrected_sentiment,
+                    c.intents AS corrected_intents
+             FROM mentions m LEFT JOIN corrections c ON c.mention_id = m.id AND c.outdated_at IS NULL
+             WHERE m.network = ? AND m.remote_id";
         for row in tx.find(mentions, &[network], ids, "").await? {
             let mention = StoredMention {
                 id: row.text("id")?,
@@ -71,6 +77,7 @@ impl Stored {
                 sentiment_score: row.float("sentiment_score")?,
                 intent: row.text("intent")?,
                 search_row: row.maybe_number("search_row")?,
+                correction: corrections::told_from(&row)?,
             };
             stored.mentions.insert(row.text("remote_id")?, mention);
         }

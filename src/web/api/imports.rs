@@ -136,7 +136,12 @@ async fn mentions(
     let reading = Reading { format, columns, zone, now: store.clock() };
     let (pieces, file) = file_of_pieces();
     let mut bad = BadLines::default();
-    let importing = import_mentions(file, None, reading, app.analyzer.clone(), to, |told| bad.take(told));
+    let learnt = match &account {
+        Some(account) => app.deltas.of(account.brand_id).await,
+        None => None,
+    };
+    let understanding = (app.analyzer.clone(), learnt);
+    let importing = import_mentions(file, None, reading, understanding, to, |told| bad.take(told));
     let imported = while_it_comes(&app, body, most, pieces, importing).await?;
     app.live.wake(Wake::Events);
     Ok(bad.report(imported, dry_run))

@@ -135,9 +135,14 @@ impl Row for MentionRow {
         "assignee",
         "url",
         "conversation_id",
+        "corrected_by",
+        "corrected_at",
+        "said_sentiment",
+        "said_intent",
     ];
 
     fn cells(&self) -> Vec<Cell> {
+        let correction = self.correction.as_ref().filter(|correction| correction.counts());
         let reasons: Vec<String> =
             self.sentiment.because.iter().map(|reason| format!("{} {:+.2}", reason.text, reason.weight)).collect();
         vec![
@@ -163,6 +168,13 @@ impl Row for MentionRow {
             self.conversation.assignee.as_ref().map(|assignee| assignee.name.as_str()).into(),
             self.url.as_deref().into(),
             Cell::of(self.conversation.id),
+            correction.map(|correction| correction.by.as_str()).into(),
+            correction.map(|correction| correction.at).into(),
+            correction.map(|correction| correction.said.sentiment.label.as_str()).into(),
+            correction
+                .and_then(|correction| correction.said.intents.first())
+                .map(|intent| intent.label.as_str())
+                .into(),
         ]
     }
 

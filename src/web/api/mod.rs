@@ -6,6 +6,7 @@ mod answers;
 pub mod caller;
 mod contacts;
 mod conversations;
+mod corrections;
 mod deliveries;
 mod events;
 mod imports;
@@ -72,6 +73,7 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
     let routes = OpenApiRouter::new()
         .merge(mentions::routes())
         .merge(conversations::routes())
+        .merge(corrections::routes())
         .merge(deliveries::routes())
         .merge(accounts::routes())
         .merge(unparsed::routes())
