@@ -175,18 +175,23 @@ pub fn posts(corpus: &Path, data: &Path) -> Result<Vec<Row>, CorpusError> {
     Ok(rows)
 }
 
-/// English tweets of the public sets whose intents our labels name. Their sentiment is left to those sets.
-pub fn tweets(corpus: &Path, data: &Path) -> Result<Vec<Row>, CorpusError> {
+/// Texts of the public sets in `language` whose intents our labels name: tweets, and in Turkish some reviews. Their
+/// sentiment is left to those sets.
+pub fn tweets(corpus: &Path, data: &Path, language: &str) -> Result<Vec<Row>, CorpusError> {
+    let stems: &[&str] = match language {
+        "tr" => &["tr_fsmtsad", "tr_trsav1_3k"],
+        _ => &["en_tweeteval", "umsab_english"],
+    };
     let mut texts: HashMap<String, String> = HashMap::new();
-    for stem in ["sentiment/en_tweeteval", "sentiment/umsab_english"] {
+    for stem in stems {
         for part in ["train", "dev"] {
-            let content = read(&data.join(format!("{stem}.{part}.tsv")))?;
+            let content = read(&data.join(format!("sentiment/{stem}.{part}.tsv")))?;
             texts.extend(
                 lines(&content).filter_map(|(_, fields)| Some(((*fields.first()?).into(), unescaped(fields.get(1)?)))),
             );
         }
     }
-    let path = corpus.join("labels/en_tweets.tsv");
+    let path = corpus.join(format!("labels/{language}_tweets.tsv"));
     let mut rows = Vec::new();
     for (line, fields) in lines(&read(&path)?) {
         let wrong = |reason: String| CorpusError::Line { path: path.clone(), line, reason };
@@ -194,10 +199,10 @@ pub fn tweets(corpus: &Path, data: &Path) -> Result<Vec<Row>, CorpusError> {
             return Err(wrong(format!("{} fields instead of 2", fields.len())));
         };
         rows.push(Row {
-            text: texts.get(id).ok_or_else(|| wrong(format!("no tweet {id:?}")))?.clone(),
+            text: texts.get(id).ok_or_else(|| wrong(format!("no text {id:?}")))?.clone(),
             sentiment: None,
             intents: intents(wanted).map_err(wrong)?,
-            language: "en".to_owned(),
+            language: language.to_owned(),
             part: Part::Train,
             group: 0,
         });

@@ -56,6 +56,17 @@ pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>
         let rows = corpus::public(data, &format!("sentiment/{stem}"), language)?;
         Ok(Origin { name, rows, moods_mass, intents_mass: 0.0, polar, licence, open })
     };
+    let labelled = |intents_mass| -> Result<Origin, CorpusError> {
+        Ok(Origin {
+            name: "tweets labelled for intents",
+            rows: corpus::tweets(corpus, data, language)?,
+            moods_mass: 0.0,
+            intents_mass,
+            polar: false,
+            licence: "labels ours, texts of the public sets below (tier C)",
+            open: false,
+        })
+    };
     let research = "no licence for commercial use stated (tier C)";
     if language == "tr" {
         return Ok(vec![
@@ -69,6 +80,7 @@ pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>
                 open: true,
             },
             ours,
+            labelled(1_000.0)?,
             public("FSMTSAD", "tr_fsmtsad", 4_000.0, false, "CC0, its README asks for leave (tier C)", false)?,
             public("TRSAv1 sample", "tr_trsav1_3k", 2_000.0, false, research, false)?,
             public("Guven tweets", "tr_guven_tweets", 300.0, true, research, false)?,
@@ -76,15 +88,7 @@ pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>
     }
     Ok(vec![
         ours,
-        Origin {
-            name: "tweets labelled for intents",
-            rows: corpus::tweets(corpus, data)?,
-            moods_mass: 0.0,
-            intents_mass: 1_000.0,
-            polar: false,
-            licence: "labels ours, texts of the two sets below (tier C)",
-            open: false,
-        },
+        labelled(1_000.0)?,
         public("TweetEval and SemEval", "en_tweeteval", 15_000.0, false, "research (tier C)", false)?,
     ])
 }
