@@ -117,13 +117,18 @@ impl<'l> Reader<'l> {
         }
     }
 
-    /// Calls `say` with each feature that speaks of intents alone.
+    /// Calls `say` with each feature that speaks of intents alone: what every phrase speaks for, and what all of them speak
+    /// for together where somebody asks or not.
     pub fn cues(&self, tokens: &[Token<'_>], mut say: impl FnMut(Hash, f32)) {
         if self.kinds.cues {
             let tokens = &tokens[..tokens.len().min(TOKENS_READ)];
+            let mut together = 0_u8;
             self.cues.found(tokens, self.words, |label, strong| {
+                together |= 1 << label as u8;
                 say(hash(b'c', &[label as u8, u8::from(strong)]), 1.0);
             });
+            let asks = tokens.iter().any(|token| token.kind == TokenKind::Mark && token.surface.contains('?'));
+            say(hash(b't', &[together, u8::from(asks)]), 1.0);
         }
     }
 }

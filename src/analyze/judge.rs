@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::features::{Hash, Pieces, Reader};
-use super::linear::{INTENTS, Linear, MOODS, POLARITY, moods, softmax};
+use super::linear::{INTENTS, Linear, MOODS, POLARITY, agree, moods, softmax};
 use super::measure::{largest, named};
 use super::sentiment::{self, Known};
 use super::tokens::{Token, TokenKind};
 use super::{Intent, Reason, Sentiment, base_of, four_decimals, score_of, two_decimals};
-use crate::model::{IntentLabel, SentimentLabel};
+use crate::model::SentimentLabel;
 
 /// A person reads no more reasons than this; the rest of the weights are in the base.
 const REASONS: usize = 8;
@@ -60,9 +60,9 @@ impl<'a> Judge<'a> {
             base: base_of(score, &because),
             because,
         };
-        let mut chances = softmax(&self.model.intents.log_odds(&reading.intents));
-        agree(&mut chances, sentiment.label);
-        let intents = named(&chances)
+        let mut odds = self.model.intents.log_odds(&reading.intents);
+        agree(&mut odds, &chances);
+        let intents = named(&softmax(&odds))
             .into_iter()
             .map(|(label, chance)| Intent { label, confidence: two_decimals(f64::from(chance)) })
             .collect();
@@ -234,19 +234,4 @@ impl<'a> Judge<'a> {
 /// Half of the log-odds of good against bad, to four decimals: what the hyperbolic tangent makes a score of.
 fn weight_of(log_odds: f32) -> f64 {
     four_decimals(f64::from(log_odds) / 2.0)
-}
-
-/// A bad mood has no praise and hardly nothing at all as its main intent, and a good one no complaint: then the two change
-/// places.
-fn agree(chances: &mut [f32; INTENTS], mood: SentimentLabel) {
-    let main = IntentLabel::ALL[largest(chances)];
-    match (mood, main) {
-        (SentimentLabel::Negative, IntentLabel::Praise | IntentLabel::Other) => {
-            chances.swap(main as usize, IntentLabel::Complaint as usize);
-        }
-        (SentimentLabel::Positive, IntentLabel::Complaint) => {
-            chances.swap(main as usize, IntentLabel::Praise as usize);
-        }
-        _ => {}
-    }
 }

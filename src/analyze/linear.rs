@@ -108,6 +108,20 @@ pub fn softmax<const K: usize>(odds: &[f32; K]) -> [f32; K] {
     powers.map(|power| power / sum)
 }
 
+/// The part of a mood's log-probability that its intent hears. Half did best over our own sets in cross-validation; a whole one
+/// did about as well, none worse.
+const HEARD: f32 = 0.5;
+/// No mood counts as less probable than this.
+const LEAST_PROBABLE: f32 = 1e-4;
+
+/// Lets the log-odds of intents agree with the probabilities of the moods: a complaint is as likely as the mood is bad, and
+/// praise as it is good.
+pub fn agree(intents: &mut [f32; INTENTS], moods: &[f32; SentimentLabel::ALL.len()]) {
+    let heard = |mood: SentimentLabel| HEARD * moods[mood as usize].max(LEAST_PROBABLE).ln();
+    intents[IntentLabel::Complaint as usize] += heard(SentimentLabel::Negative);
+    intents[IntentLabel::Praise as usize] += heard(SentimentLabel::Positive);
+}
+
 /// A probability from log-odds.
 pub fn probability(log_odds: f32) -> f32 {
     1.0 / (1.0 + (-log_odds).exp())

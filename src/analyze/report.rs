@@ -7,7 +7,7 @@ use super::Lists;
 use super::corpus::CorpusError;
 use super::features::{Kinds, Reader};
 use super::language::table::NotATable;
-use super::linear::{INTENTS, Linear, MOODS, NotAModel, softmax};
+use super::linear::{self, INTENTS, Linear, MOODS, NotAModel, agree, softmax};
 use super::measure::{self, named};
 use super::sources::{self, Prepared, origins, typed_in_ascii};
 use super::teach::{self, Answer, FOLDS, Fitted, HeldBack, Settings, teach, validate};
@@ -121,9 +121,13 @@ fn fit(sets: &[Prepared], crossed: &[(usize, Answer)], left_out: &[(usize, Answe
     let foreign = |set: &Prepared| several && public(set);
     let moods = [grouped(crossed, &three), grouped(left_out, &foreign)].concat();
     let moods: Vec<Vec<&Answer>> = moods.iter().map(|group| group.iter().collect()).collect();
-    let intents = grouped(crossed, &|set| set.origin.home());
-    let intents: Vec<Vec<&Answer>> = intents.iter().map(|group| group.iter().collect()).collect();
-    Fitted { sharpness: teach::sharpness(&moods), intents_bias: teach::intents_bias(&intents) }
+    let mut fitted = Fitted { sharpness: teach::sharpness(&moods), intents_bias: [0.0; INTENTS] };
+    let mut intents = grouped(crossed, &|set| set.origin.home()).concat();
+    for answer in &mut intents {
+        fitted.apply(answer);
+    }
+    fitted.intents_bias = teach::intents_bias(&intents);
+    fitted
 }
 
 fn of_model<'a>(model: &Linear<'_>, name: &'a str, part: &'static str, examples: &[Example]) -> Measured<'a> {
@@ -135,12 +139,10 @@ fn of_model<'a>(model: &Linear<'_>, name: &'a str, part: &'static str, examples:
         for (hash, value) in example.features.iter().chain(&example.cues) {
             model.intents.add(*hash, *value, &mut intents);
         }
-        Answer {
-            moods: model.moods.log_odds(&moods),
-            intents: model.intents.log_odds(&intents),
-            sentiment: example.sentiment,
-            wanted: example.intents.clone(),
-        }
+        let moods = model.moods.log_odds(&moods);
+        let mut intents = model.intents.log_odds(&intents);
+        agree(&mut intents, &linear::moods(&moods));
+        Answer { moods, intents, sentiment: example.sentiment, wanted: example.intents.clone() }
     };
     Measured { name, part, answers: examples.iter().map(answer).collect() }
 }

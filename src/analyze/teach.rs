@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::linear::{self, INTENTS, MOODS, OPINION, POLARITY, Written, moods, probability, softmax};
+use super::linear::{self, INTENTS, MOODS, OPINION, POLARITY, Written, agree, moods, probability, softmax};
 use super::measure::{self, Confusion, largest};
 use super::sources::Prepared;
 use super::train::{Example, Layer, Lesson, Recipe, learn};
@@ -34,7 +34,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             moods: Recipe { bits: 17, epochs: 6, rate: 0.025, l2: 3e-5 },
-            intents: Recipe { bits: 16, epochs: 8, rate: 0.03, l2: 3e-5 },
+            intents: Recipe { bits: 16, epochs: 8, rate: 0.03, l2: 1e-4 },
             pin: 0.05,
             secondary: 0.3,
             evenness: 0.4,
@@ -255,6 +255,7 @@ impl Fitted {
         for (odds, sharpness) in answer.moods.iter_mut().zip(self.sharpness) {
             *odds *= sharpness;
         }
+        agree(&mut answer.intents, &moods(&answer.moods));
         add(&mut answer.intents, &self.intents_bias);
     }
 }
@@ -283,22 +284,19 @@ const BIAS_ROUNDS: usize = 6;
 /// What a unit of bias costs, in points of F1: few rare texts shall not decide much.
 const BIAS_COST: f64 = 0.2;
 
-/// The biases that make the main intents of all `groups` best, each group counting alike: F1 as its texts fall, and as if
-/// half of them were spread evenly over the intents.
-pub fn intents_bias(groups: &[Vec<&Answer>]) -> [f32; INTENTS] {
+/// The biases that make the main intents of `answers` best, which agree with their moods already: F1 as the texts fall, and
+/// as if half of them were spread evenly over the intents. All sets count as one, since what is rare is too rare in each.
+pub fn intents_bias(answers: &[Answer]) -> [f32; INTENTS] {
     let value = |bias: &[f32; INTENTS]| -> f64 {
         let cost: f64 = bias.iter().map(|bias| BIAS_COST * f64::from(bias.abs())).sum();
-        let of_group = |answers: &Vec<&Answer>| {
-            let mut confusion = Confusion::new(INTENTS);
-            for answer in answers {
-                let Some(truth) = answer.wanted.first() else { continue };
-                let mut odds = answer.intents;
-                add(&mut odds, bias);
-                confusion.add(*truth as usize, largest(&odds));
-            }
-            confusion.macro_f1() + confusion.half_even_macro_f1()
-        };
-        groups.iter().map(of_group).sum::<f64>() / groups.len().max(1) as f64 - cost
+        let mut confusion = Confusion::new(INTENTS);
+        for answer in answers {
+            let Some(truth) = answer.wanted.first() else { continue };
+            let mut odds = answer.intents;
+            add(&mut odds, bias);
+            confusion.add(*truth as usize, largest(&odds));
+        }
+        confusion.macro_f1() + confusion.half_even_macro_f1() - cost
     };
     let mut best = [0.0; INTENTS];
     let mut most = value(&best);
