@@ -9,12 +9,14 @@ use super::measure::{largest, named};
 use super::sentiment::{self, Known};
 use super::tokens::{Token, TokenKind};
 use super::{Intent, Reason, Sentiment, base_of, four_decimals, score_of, two_decimals};
-use crate::model::SentimentLabel;
+use crate::model::{IntentLabel, SentimentLabel};
 
 /// A person reads no more reasons than this; the rest of the weights are in the base.
 const REASONS: usize = 8;
 /// Weights under this move nobody's score and are in the base.
 const SMALLEST: f64 = 0.02;
+/// A main intent less probable than this says little.
+const UNCLEAR: f32 = 0.35;
 
 /// A language's model and what its features are read with.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +67,9 @@ impl<'a> Judge<'a> {
         };
         let mut odds = self.model.intents.log_odds(&reading.intents);
         agree(&mut odds, &chances);
-        let intents = named(&softmax(&odds))
+        let mut wanted = softmax(&odds);
+        complain_if_unclear(&mut wanted, sentiment.label);
+        let intents = named(&wanted)
             .into_iter()
             .map(|(label, chance)| Intent { label, confidence: two_decimals(f64::from(chance)) })
             .collect();
@@ -252,4 +256,12 @@ impl<'a> Judge<'a> {
 /// Half of the log-odds of good against bad, to four decimals: what the hyperbolic tangent makes a score of.
 fn weight_of(log_odds: f32) -> f64 {
     four_decimals(f64::from(log_odds) / 2.0)
+}
+
+/// Who is displeased and wants nothing clear complains: "hala bekliyorum". Complaint changes places with the main intent.
+pub(super) fn complain_if_unclear(wanted: &mut [f32; INTENTS], mood: SentimentLabel) {
+    let main = largest(wanted);
+    if mood == SentimentLabel::Negative && wanted[main] < UNCLEAR {
+        wanted.swap(main, IntentLabel::Complaint as usize);
+    }
 }

@@ -115,7 +115,7 @@ pub fn softmax<const K: usize>(odds: &[f32; K]) -> [f32; K] {
 }
 
 /// The part of a mood's log-probability that its intent hears. Half did best over our own sets in cross-validation; a whole one
-/// did about as well, none worse.
+/// did about as well, none of it worse.
 const HEARD: f32 = 0.5;
 /// No mood counts as less probable than this.
 const LEAST_PROBABLE: f32 = 1e-4;
