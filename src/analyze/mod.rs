@@ -202,7 +202,8 @@ const MOOD_MODELS: [(&str, &[u8]); sources::MOODS_ALONE.len()] = [
     ("ar", include_bytes!("models/ar.bin")),
 ];
 
-/// Names the built-in model of a language: another one after every training. Nothing where that has none.
+/// Names the built-in model of a language: another one after every training. Nothing where that has none of both sentiment
+/// and intents.
 pub fn model_name(language: &str) -> Option<String> {
     let model = match language {
         "tr" => TURKISH_MODEL,
