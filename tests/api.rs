@@ -630,7 +630,7 @@ async fn lists_come_as_csv_that_a_spreadsheet_cannot_run(
     assert!(excel.text.starts_with('\u{feff}'), "a byte order mark");
     assert_eq!(
         excel.text.trim_start_matches('\u{feff}').lines().next().map(|line| line.matches(';').count()),
-        Some(21)
+        Some(25)
     );
     assert_eq!(excel.text.lines().count(), 3, "a heading and two rows");
     let accepted = api.send(api.request(Method::GET, "/api/v1/deliveries").header("accept", "text/csv")).await;
