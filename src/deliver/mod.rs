@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use muhatap_connectors::{Connector, Receipt};
 use tokio::task::JoinSet;
 use tracing::{Instrument, debug, error, info_span, warn};
@@ -30,6 +30,8 @@ pub use probe::probe_due;
 const AT_ONCE: usize = 64;
 /// How long a lane is this process's in the dispatcher; prolonged at each third.
 const LANE_LEASE: Duration = Duration::from_secs(60);
+/// So early a hint may come and be waited for in the lane.
+const EARLY_AT_MOST: SignedDuration = SignedDuration::from_secs(1);
 /// The lease of preparing and verifying; prolonged at each third.
 const WORK_LEASE: Duration = Duration::from_secs(30);
 /// When the database does not answer, the lane is looked at again after this.
@@ -167,6 +169,15 @@ impl Sender {
     }
 
     async fn work(self: Arc<Self>, claim: Claim) -> (Claim, Ended) {
+        // Redis's clock may be a little ahead: asked now, the database would say that nothing is due.
+        let early = claim.due.duration_since(self.app.store.clock());
+        if early > EARLY_AT_MOST {
+            let rest = Some(claim.due);
+            return (claim, Ended { rest, ..Ended::default() });
+        }
+        if let Ok(early) = Duration::try_from(early) {
+            tokio::time::sleep(early).await;
+        }
         let now = self.app.store.clock();
         let turn = AssertUnwindSafe(self.turn(&claim.lane, now)).catch_unwind().await;
         let ended = match turn {

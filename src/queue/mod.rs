@@ -66,6 +66,8 @@ pub struct Claim {
     pub lane: String,
     pub account: AccountId,
     pub id: DeliveryId,
+    /// When the hint is due: a moment ahead where the dispatcher's clock is ahead of the database's.
+    pub due: Timestamp,
     /// Tells this lease from an earlier one of the same lane; a later lease has a larger one.
     pub nonce: u64,
     pub until: Timestamp,

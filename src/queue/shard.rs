@@ -115,7 +115,7 @@ impl Account {
 
 impl Lane {
     /// Its first due hint by class, due time and id, and the next moment at which another one comes before it.
-    fn head(&self, now: Tick) -> (Option<(Class, DeliveryId)>, Option<Tick>) {
+    fn head(&self, now: Tick) -> (Option<(Class, Tick, DeliveryId)>, Option<Tick>) {
         let mut wake: Option<Tick> = None;
         for class in (Class::TAKEDOWN.0..=Class::CAMPAIGN.0).map(Class) {
             let from = (class, Tick::FIRST, DeliveryId(ulid::Ulid::nil()));
@@ -123,7 +123,7 @@ impl Lane {
                 continue;
             };
             if *due <= now {
-                return (Some((class, *id)), wake);
+                return (Some((class, *due, *id)), wake);
             }
             wake = Some(wake.map_or(*due, |wake| wake.min(*due)));
         }
@@ -313,7 +313,7 @@ impl Shard {
         account.arrival = account.arrival.max(now).after(account.pace.interval);
         let name = (id, lane_name);
         let lane = self.lanes.get_mut(&name)?;
-        let (_, delivery) = lane.head(now).0?;
+        let (_, due, delivery) = lane.head(now).0?;
         // From the clock, so that it also grows over a loss of everything that was known.
         self.nonce = (self.nonce + 1).max(now.0);
         lane.lease = Some(self.nonce);
@@ -323,7 +323,8 @@ impl Shard {
         // Its account goes to the end of the line.
         self.set_account_place(id, None);
         self.rank_account(now, id);
-        Some(Claim { lane: name.1, account: id, id: delivery, nonce: self.nonce, until: until.into() })
+        let (lane, nonce) = (name.1, self.nonce);
+        Some(Claim { lane, account: id, id: delivery, due: due.into(), nonce, until: until.into() })
     }
 
     fn rank_lanes(&mut self, now: Tick, lanes: &Touched<Name>) {
@@ -342,7 +343,7 @@ impl Shard {
             None => lane.head(now),
         };
         let (before, forgotten) = (lane.place, lane.hints.is_empty() && lane.rests_until.is_none());
-        let place = self.place(head.map(|(class, _)| class), before);
+        let place = self.place(head.map(|(class, ..)| class), before);
         self.set_lane_timer(name, wake);
         self.set_lane_place(name, place);
         if forgotten {

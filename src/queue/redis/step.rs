@@ -173,7 +173,7 @@ impl RedisDispatcher {
         let (generation, now, next, more, claims): Answer = self.run(live, &invocation).await?;
         self.compare_clocks(shard, asked, Tick(now));
         let until = self.database_time(shard, Tick(now).after(lease));
-        let claims = claims.chunks_exact(3).map(|claim| read_claim(claim, until)).collect::<Result<_, _>>();
+        let claims = claims.chunks_exact(4).map(|claim| self.read_claim(shard, claim, until)).collect::<Result<_, _>>();
         Ok(Stepped {
             generation,
             next: u64::try_from(next).ok().map(|next| self.database_time(shard, Tick(next))),
@@ -181,14 +181,15 @@ impl RedisDispatcher {
             claims: claims.map_err(|error: RedisError| self.link.server.explain(&error))?,
         })
     }
-}
 
-fn read_claim(parts: &[Value], until: Timestamp) -> Result<Claim, RedisError> {
-    let unreadable = || RedisError::from((::redis::ErrorKind::Parse, "a claim cannot be read"));
-    let key = String::from_redis_value_ref(&parts[0])?;
-    let (account, lane) = read_lane(&key).ok_or_else(unreadable)?;
-    let bytes = Vec::<u8>::from_redis_value_ref(&parts[1])?;
-    let id = DeliveryId(ulid::Ulid::from_bytes(bytes.try_into().map_err(|_| unreadable())?));
-    let nonce = u64::from_redis_value_ref(&parts[2])?;
-    Ok(Claim { lane: lane.to_owned(), account, id, nonce, until })
+    fn read_claim(&self, shard: usize, parts: &[Value], until: Timestamp) -> Result<Claim, RedisError> {
+        let unreadable = || RedisError::from((::redis::ErrorKind::Parse, "a claim cannot be read"));
+        let key = String::from_redis_value_ref(&parts[0])?;
+        let (account, lane) = read_lane(&key).ok_or_else(unreadable)?;
+        let bytes = Vec::<u8>::from_redis_value_ref(&parts[1])?;
+        let id = DeliveryId(ulid::Ulid::from_bytes(bytes.try_into().map_err(|_| unreadable())?));
+        let due = self.database_time(shard, Tick(u64::from_redis_value_ref(&parts[2])?));
+        let nonce = u64::from_redis_value_ref(&parts[3])?;
+        Ok(Claim { lane: lane.to_owned(), account, id, due, nonce, until })
+    }
 }

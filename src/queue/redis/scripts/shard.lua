@@ -68,7 +68,7 @@ local function pace_of(account)
   return pace
 end
 
--- The first due hint of a lane as its class and id, and the next moment at which another one comes before it.
+-- The first due hint of a lane as its class, id and due time, and the next moment at which another one comes before it.
 local function head(lane)
   local from, wake = 0, nil
   while from < 4 * CLASS do
@@ -76,11 +76,11 @@ local function head(lane)
     if not found[1] then break end
     local class = class_of(found[2])
     local due = tonumber(found[2]) - class * CLASS
-    if due <= now then return class, found[1], wake end
+    if due <= now then return class, found[1], due, wake end
     if not wake or due < wake then wake = due end
     from = (class + 1) * CLASS
   end
-  return nil, nil, wake
+  return nil, nil, nil, wake
 end
 
 -- Puts a member into a line of places, unless it is there in its class: then it keeps its turn.
@@ -122,7 +122,7 @@ local function rank_lane(lane)
     wake = tonumber(rest)
   else
     if rest then call('HDEL', RESTS, lane) end
-    class, _, wake = head(lane)
+    class, _, _, wake = head(lane)
   end
   local account = account_of(lane)
   if wake then call('ZADD', TIMERS, wake, 'l' .. lane) else call('ZREM', TIMERS, 'l' .. lane) end

@@ -2,8 +2,8 @@
 -- ARGV from 2: a generation to take if there is none; process, number of this step, number of its first step that got no
 -- answer (0: all did); how many lanes, how long a lease; then for each one done: lane, nonce, rest (or empty), how many
 -- are finished, their ids.
--- Answers: generation, now, first timer (or -1), whether accounts are still in line, then lane, id and nonce of each
--- claim.
+-- Answers: generation, now, first timer (or -1), whether accounts are still in line, then lane, id, due time and
+-- nonce of each claim.
 local TIMERS_A_STEP = 256
 
 local generation = known[1]
@@ -69,9 +69,9 @@ while wanted > 0 and tries > 0 do
   if not account then break end
   local ready = prefix .. 'a:' .. account
   local lane = call('ZRANGE', ready, 0, 0)[1]
-  local class, id
+  local _, id, due
   if lane then
-    class, id = head(lane)
+    _, id, due = head(lane)
     call('ZREM', ready, lane)
   end
   call('ZREM', LINE, account)
@@ -88,6 +88,7 @@ while wanted > 0 and tries > 0 do
     wanted = wanted - 1
     answer[#answer + 1] = lane
     answer[#answer + 1] = id
+    answer[#answer + 1] = due
     answer[#answer + 1] = nonce
   end
   rank_account(account)
@@ -95,9 +96,9 @@ end
 
 if #answer > 0 then
   local kept = { '', number }
-  for i = 1, #answer, 3 do
+  for i = 1, #answer, 4 do
     kept[#kept + 1] = answer[i]
-    kept[#kept + 1] = answer[i + 2]
+    kept[#kept + 1] = answer[i + 3]
   end
   call('DEL', handed)
   call('HSET', handed, unpack(kept))
