@@ -124,7 +124,7 @@ fn column(file: &Path) -> Vec<String> {
 /// Runs the peers over the same texts and prints what they say.
 fn beside(texts: &[&str]) {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers");
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers");
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-peers");
     let python = target.join("venv/bin/python");
     if !python.is_file() {
         run(Command::new("python3").args(["-m", "venv"]).arg(target.join("venv")), "");
