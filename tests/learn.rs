@@ -8,14 +8,13 @@ use muhatap::deltas::Deltas;
 use muhatap::learn::{Ending, Lesson, learn};
 use muhatap::model::{IntentLabel, MentionId, Network, SentimentLabel};
 use muhatap::store::Store;
-use muhatap::store::accounts::NewAccount;
 use muhatap::store::corrections::NewCorrection;
 use muhatap::store::deltas::StoredDelta;
 use muhatap_connectors::Change;
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::support::messages::{account, batch, lease, message};
+use crate::support::messages::{account, account_of, batch, lease, message};
 use crate::support::running::Running;
 use crate::support::{Backend, eventually, fresh_store};
 
@@ -85,20 +84,7 @@ async fn what_corrections_teach_is_kept_for_their_brand_alone_and_dropped_with_t
     assert_eq!(learn_all(&store).await, lessons, "the same again teaches the same");
 
     let brand = store.brand_by_name("Marka").await.expect("it is there");
-    let other = NewAccount {
-        name: "basin".to_owned(),
-        brand: "Başka".to_owned(),
-        network: Network::Mastodon,
-        base_url: Some("https://network.example".to_owned()),
-        login: None,
-        listen_for: Vec::new(),
-        poll_seconds: 30,
-        timezone: "Europe/Istanbul".to_owned(),
-        origin: "console",
-        secret: None,
-        secret_mark: None,
-    };
-    store.put_account(&other).await.expect("an account can be added");
+    account_of(&store, "Başka", "basin", Network::Mastodon).await;
     let deltas = Deltas::new(store.clone());
     let learnt = deltas.of(brand).await.expect("it was learnt");
     assert!(deltas.of(store.brand_by_name("Başka").await.expect("it is there")).await.is_none());

@@ -53,10 +53,11 @@ impl<'a> Judge<'a> {
     /// The mood and the intents of a composed text. `certainty` is that of its language.
     pub fn judge(&self, text: &str, tokens: &[Token<'_>], certainty: f64) -> (Sentiment, Vec<Intent>) {
         let reading = self.read(tokens);
-        let chances = moods(&self.model.moods.log_odds(&reading.moods));
+        let odds = self.model.moods.log_odds(&reading.moods);
+        let chances = moods(&odds);
         let said = largest(&chances);
         let because = self.reasons(text, &reading);
-        let score = score_of(weight_of(self.model.moods.log_odds(&reading.moods)[POLARITY]));
+        let score = score_of(weight_of(odds[POLARITY]));
         let sentiment = Sentiment {
             label: SentimentLabel::ALL[said],
             score,

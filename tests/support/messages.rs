@@ -12,9 +12,14 @@ use muhatap_connectors::{Author, Change, Cursor, Incoming, Kind, Stream, StreamK
 
 /// An account that polls every thirty seconds.
 pub async fn account(store: &Store, name: &str, network: Network) -> AccountId {
+    account_of(store, "Marka", name, network).await
+}
+
+/// As [`account`], of another brand.
+pub async fn account_of(store: &Store, brand: &str, name: &str, network: Network) -> AccountId {
     let new = NewAccount {
         name: name.to_owned(),
-        brand: "Marka".to_owned(),
+        brand: brand.to_owned(),
         network,
         base_url: Some("https://network.example".to_owned()),
         login: None,
