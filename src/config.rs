@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
+use crate::model::EventKind;
 use crate::queue::redis::Server;
 
 /// Every key with its default is in `config/muhatap.toml`.
@@ -315,11 +316,28 @@ impl AccountConfig {
         if let Some(name) = &self.timezone {
             check_zone(name).map_err(|message| ("timezone", message))?;
         }
+        if self.network.0 == Network::Webhook {
+            self.check_webhook()?;
+        }
         if let Some(url) = &self.base_url
             && (!["http", "https"].contains(&url.scheme()) || url.host_str().is_none())
         {
             let message = format!("base_url {url} must start with https:// (or http:// on your own machine)");
             return Err(("base_url", message));
+        }
+        Ok(())
+    }
+
+    /// What an endpoint of a webhook needs beside.
+    fn check_webhook(&self) -> Result<(), (&'static str, String)> {
+        if let Some(unknown) =
+            self.listen_for.iter().find(|kind| !EventKind::on_offer().any(|known| known.as_str() == **kind))
+        {
+            let known: Vec<&str> = EventKind::on_offer().map(EventKind::as_str).collect();
+            return Err(("listen_for", format!("{unknown:?} is not an event; there are {}", known.join(", "))));
+        }
+        if self.listen_for.is_empty() {
+            return Err(("listen_for", "name the events it wants, such as \"mention.received\"".to_owned()));
         }
         Ok(())
     }

@@ -475,6 +475,58 @@ async fn other_creating_calls_are_done_once_for_their_key(
 
 #[rstest]
 #[tokio::test]
+async fn a_webhook_is_added_changed_tested_and_its_secret_shown_once(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    api.use_token(Scope::Admin).await;
+    let new = json!({ "name": "crm", "url": "https://crm.example/in?key=gizli", "events": ["mention.complaint"] });
+    let made = api.post_keyed("/api/v1/webhooks", "one", new.clone()).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let (id, secret) = (made.json()["webhook"]["id"].clone(), made.json()["secret"].clone());
+    let (id, secret) = (id.as_str().expect("an id"), secret.as_str().expect("a secret"));
+    assert!(secret.starts_with("whsec_"));
+    api.post_keyed("/api/v1/webhooks", "one", new.clone()).await.refused(409, "conflict");
+    let path = format!("/api/v1/webhooks/{id}");
+    let other = api.post(&format!("{path}/secret"), json!({})).await;
+    assert_eq!(other.status, 200, "{}", other.text);
+    assert_ne!(other.json()["secret"], secret);
+    let change = json!({ "events": ["delivery.failed", "mention.deleted"] });
+    let changed = api.send(api.request(Method::PATCH, &path).json(&change)).await;
+    assert_eq!(changed.json()["events"], json!(["mention.deleted", "delivery.failed"]), "{}", changed.text);
+    let event = api.post(&format!("{path}/test"), json!({})).await;
+    assert_eq!(event.status, 202, "{}", event.text);
+    let events = api.get(&format!("{path}/events")).await;
+    assert_eq!(events.json()[0]["kind"], "webhook.test", "{}", events.text);
+    assert_eq!(events.json()[0]["id"], event.json()["id"]);
+    let delivery = api.get(&format!("/api/v1/deliveries/{}", event.json()["id"].as_str().expect("an id"))).await;
+    assert_eq!(delivery.json()["kind"], "webhook", "{}", delivery.text);
+    let replayed = api.post(&format!("{path}/replay"), json!({})).await;
+    assert_eq!(replayed.json()["replayed"], 0, "{}", replayed.text);
+    let paused = api.post(&format!("{path}/pause"), json!({ "reason": "bakım" })).await;
+    assert_eq!(paused.json()["pause_reason"], "bakım");
+    assert!(api.post(&format!("{path}/resume"), json!({})).await.json()["paused_at"].is_null());
+    api.get(&format!("/api/v1/accounts/{id}")).await.refused(404, "not-found");
+    for page in ["/api/v1/webhooks", path.as_str(), "/api/v1/audit"] {
+        let shown = api.get(page).await;
+        assert_eq!(shown.status, 200, "{page}: {}", shown.text);
+        assert!(!shown.text.contains("whsec_"), "{page}: {}", shown.text);
+    }
+    assert!(!api.get("/api/v1/webhooks").await.text.contains("gizli"), "nor the receiver's own secret");
+    assert_eq!(api.get("/api/v1/accounts").await.json()["items"], json!([]));
+    let private = json!({ "name": "ev", "url": "http://192.168.1.4/", "events": ["mention.received"] });
+    let refusal = api.post("/api/v1/webhooks", private).await.refused(422, "invalid");
+    assert!(refusal["detail"].as_str().expect("a text").contains("configuration file"), "{refusal}");
+    let account = json!({ "name": "ev", "network": "webhook", "base_url": "https://a.example" });
+    api.post("/api/v1/accounts", account).await.refused(422, "invalid");
+    assert_eq!(api.send(api.request(Method::DELETE, &path)).await.status, 204);
+    api.get(&path).await.refused(404, "not-found");
+    api.use_token(Scope::Write).await;
+    api.post("/api/v1/webhooks", new).await.refused(403, "forbidden");
+}
+
+#[rstest]
+#[tokio::test]
 async fn users_and_tokens_are_an_administrators_and_scopes_hold(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {

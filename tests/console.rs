@@ -11,7 +11,7 @@ use crate::support::eventually;
 use crate::support::running::{Running, Visitor};
 
 /// Every page that lists or shows something, besides a conversation.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "/",
     "/schedule",
     "/schedule/new",
@@ -21,6 +21,7 @@ const PAGES: [&str; 9] = [
     "/accounts/new",
     "/contacts",
     "/users",
+    "/webhooks",
 ];
 
 async fn deliveries(running: &Running) -> Vec<DeliveryView> {

@@ -15,7 +15,7 @@ pub use personal::personal_data;
 use crate::analyze::tokens::search_fold;
 use crate::app::App;
 use crate::live::Wake;
-use crate::model::{AccountId, Class, DeliveryId, IntentLabel, MentionId, new_ulid};
+use crate::model::{AccountId, Class, DeliveryId, IntentLabel, MentionId, Network, new_ulid};
 use crate::policy::{Answered, Facts, Policy};
 use crate::store::StoreError;
 use crate::store::accounts::Account;
@@ -268,6 +268,12 @@ async fn finish(app: &App, enqueued: Enqueued) -> Result<DeliveryView, ComposeEr
 
 /// The account's connector and the rules of its network.
 async fn sending<'a>(app: &'a App, account: &Account) -> Result<(Arc<dyn Connector>, &'a Policy), ComposeError> {
+    if account.network == Network::Webhook {
+        return Err(ComposeError::Refused {
+            rule: "network.events".into(),
+            reason: format!("{} is a webhook: it takes events, not what people write", account.name),
+        });
+    }
     let Some(policy) = app.policies.of(account.network) else { return Err(read_only(account)) };
     let connector = app
         .connectors
@@ -306,6 +312,7 @@ fn draft(text: &str, now: Timestamp, reply_to: Option<ReplyTo>, visibility: Visi
         key: String::new(),
         created_at: now,
         due_at: now,
+        called_at: now,
         text: text.to_owned(),
         reply_to,
         visibility,

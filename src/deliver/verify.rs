@@ -32,9 +32,12 @@ enum Seen {
 impl Sender {
     /// Settles a delivery that this worker verifies.
     pub(super) async fn verify(&self, work: Work, moment: Moment) -> Result<Ended, StoreError> {
-        if work.action == Action::Delete {
-            // Deleting what is already gone succeeds.
-            let again = retry(&work, "unclear whether it was deleted: it is deleted again".into(), moment.now());
+        if work.action.is_repeatable() {
+            let reason = match work.action {
+                Action::Delete => "unclear whether it was deleted: it is deleted again",
+                _ => "unclear whether it was taken: it is sent again under its id",
+            };
+            let again = retry(&work, reason.to_owned(), moment.now());
             return self.record(&work, again, moment).await;
         }
         let connector = match self.connector(work.account_id).await {

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use sqlx::any::AnyRow;
 
 use super::rows::Cells;
-use super::{Store, StoreError, Tx, enqueue, events, maybe_micros, micros};
+use super::{Store, StoreError, Tx, enqueue, events, maybe_micros, micros, webhooks};
 use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Hold, Network, Visibility};
 use crate::policy::Answered;
 
@@ -61,9 +61,14 @@ impl Work {
     /// The message as the network gets it; the same after a restart.
     pub fn outgoing(&self) -> Outgoing {
         Outgoing {
-            key: network_key(self.id),
+            key: match self.action {
+                // A person finds the delivery by what the receiver has in its log.
+                Action::Webhook => self.id.to_string(),
+                Action::Publish | Action::Delete => network_key(self.id),
+            },
             created_at: self.created_at,
             due_at: self.due_at,
+            called_at: self.last_called_at.unwrap_or(self.due_at),
             text: self.text.clone(),
             reply_to: self.reply_to.clone(),
             visibility: self.visibility,
@@ -142,7 +147,7 @@ const WORK: &str = "
     SELECT d.id, d.account_id, d.lane, d.class, d.action, d.epoch, d.state, d.created_at, d.due_at, d.expires_at,
         d.late_limit, d.attempts, d.first_called_at, d.last_called_at, d.absent_since, d.read_failures, d.prepared,
         d.cancel_wanted, d.next_at, d.lease_until, a.network,
-        COALESCE(r.text, p.text, '') AS body, COALESCE(r.visibility, p.visibility, 'public') AS visibility,
+        COALESCE(r.text, p.text, y.body, '') AS body, COALESCE(r.visibility, p.visibility, 'public') AS visibility,
         m.remote_id AS answers, m.published_at AS answers_at, m.deleted_at AS answers_deleted_at, m.kind AS answers_kind,
         au.handle AS answers_handle, ma.reply_data,
         t.receipt AS target_receipt
@@ -150,6 +155,7 @@ const WORK: &str = "
     JOIN accounts a ON a.id = d.account_id
     LEFT JOIN replies r ON r.id = d.reply_id
     LEFT JOIN posts p ON p.id = d.post_id
+    LEFT JOIN payloads y ON y.id = d.payload_id
     LEFT JOIN mentions m ON m.id = r.mention_id
     LEFT JOIN authors au ON au.id = m.author_id
     LEFT JOIN mention_accounts ma ON ma.mention_id = m.id AND ma.account_id = d.account_id
@@ -160,7 +166,7 @@ const WORK: &str = "
 const LANE: &str = "
     SELECT l.delivery_id, l.gated_until, l.paused_at AS lane_paused_at, a.paused_at, a.health,
         a.gated_until AS account_gated_until, a.probe_at,
-        (SELECT COUNT(*) FROM installation i WHERE i.name = 'sending_stopped_at') AS stopped
+        (SELECT COUNT(*) FROM installation i WHERE i.name = 'sending_stopped_at' AND a.network <> 'webhook') AS stopped
     FROM lanes l JOIN accounts a ON a.id = l.account_id
     WHERE l.lane = $1";
 
@@ -226,7 +232,7 @@ impl Store {
              WHERE id = $1 AND state = $2 AND epoch = $3 AND cancel_wanted IS NULL
                 AND (expires_at IS NULL OR expires_at > $6)
                 AND (first_called_at IS NOT NULL OR due_at >= $6 - late_limit)
-                AND NOT EXISTS (SELECT 1 FROM installation WHERE name = 'sending_stopped_at')
+                AND (action = 'webhook' OR NOT EXISTS (SELECT 1 FROM installation WHERE name = 'sending_stopped_at'))
                 AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = deliveries.account_id AND a.paused_at IS NULL
                     AND a.health <> 'unauthorized' AND a.probe_at IS NULL
                     AND (a.gated_until IS NULL OR a.gated_until <= $6))
@@ -520,6 +526,7 @@ async fn set_aside(tx: &mut Tx, work: &Work, aside: Aside, now: Timestamp) -> Re
     if moved {
         followers(tx, work.id, state, now).await?;
         event(tx, work.id, now).await?;
+        webhooks::delivery_moved(tx, work.id, state, now).await?;
     }
     Ok(moved)
 }
@@ -602,7 +609,7 @@ pub(in crate::store) async fn apply(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let Some(cancel) = lock(tx, work).await? else { return Ok(false) };
+    let Some(Locked { cancel, is_followed }) = lock(tx, work).await? else { return Ok(false) };
     let (state, word, detail, to) = match outcome {
         Outcome::Sent { receipt, found } => {
             let to = To {
@@ -712,11 +719,17 @@ pub(in crate::store) async fn apply(
     }
     followers(tx, work.id, state, now).await?;
     event(tx, work.id, now).await?;
+    if is_followed {
+        webhooks::delivery_moved(tx, work.id, state, now).await?;
+    }
     Ok(true)
 }
 
 /// What a sent delivery leaves: our message in the conversation, or its deletion.
 async fn left_behind(tx: &mut Tx, work: &Work, receipt: &Receipt, now: Timestamp) -> Result<(), StoreError> {
+    if work.action.is_told() {
+        return Ok(());
+    }
     if work.action == Action::Delete {
         sqlx::query("UPDATE outgoing SET deleted_at = COALESCE(deleted_at, $3) WHERE network = $1 AND remote_id = $2")
             .bind(work.network.as_str())
@@ -819,16 +832,29 @@ pub(in crate::store) async fn event(tx: &mut Tx, id: DeliveryId, now: Timestamp)
 
 /// Locks the row until the end of the transaction, if it still is as `work` has it, and says whether a person asked to
 /// cancel it meanwhile: from here on nobody can ask any more without seeing how it ended.
-async fn lock(tx: &mut Tx, work: &Work) -> Result<Option<bool>, StoreError> {
+async fn lock(tx: &mut Tx, work: &Work) -> Result<Option<Locked>, StoreError> {
     let row = sqlx::query(
-        "UPDATE deliveries SET epoch = epoch WHERE id = $1 AND state = $2 AND epoch = $3 RETURNING cancel_wanted",
+        "UPDATE deliveries SET epoch = epoch WHERE id = $1 AND state = $2 AND epoch = $3
+         RETURNING cancel_wanted, (SELECT COUNT(*) FROM accounts w WHERE w.network = 'webhook') AS endpoints",
     )
     .bind(work.id.to_string())
     .bind(work.state.as_str())
     .bind(work.epoch)
     .fetch_optional(&mut **tx)
     .await?;
-    row.map(|row| Ok(row.maybe_number("cancel_wanted")?.is_some())).transpose()
+    row.map(|row| {
+        let is_followed = row.number("endpoints")? > 0 && !work.action.is_told();
+        Ok(Locked { cancel: row.maybe_number("cancel_wanted")?.is_some(), is_followed })
+    })
+    .transpose()
+}
+
+/// What [`lock`] finds out at no cost of its own.
+struct Locked {
+    /// A person asked to cancel it.
+    cancel: bool,
+    /// A webhook may want to hear how it ends.
+    is_followed: bool,
 }
 
 /// Reads a delivery as a worker needs it.

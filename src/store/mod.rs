@@ -31,6 +31,7 @@ pub mod search;
 pub mod streams;
 pub mod sweep;
 pub mod users;
+pub mod webhooks;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -93,13 +93,17 @@ impl Notice {
     pub const ACCOUNT_ADDED: Notice = Notice("account-added", Text::AccountAdded, true);
     pub const ACCOUNT_CHANGED: Notice = Notice("account-changed", Text::AccountChanged, true);
     pub const ACCOUNT_REMOVED: Notice = Notice("account-removed", Text::AccountRemoved, true);
+    pub const WEBHOOK_CHANGED: Notice = Notice("webhook-changed", Text::WebhookChanged, true);
+    pub const WEBHOOK_REMOVED: Notice = Notice("webhook-removed", Text::WebhookRemoved, true);
+    pub const EVENT_QUEUED: Notice = Notice("event-queued", Text::EventQueued, true);
+    pub const REPLAYED: Notice = Notice("replayed", Text::Replayed, true);
     pub const BAD_SNOOZE: Notice = Notice("bad-snooze", Text::SnoozeBadTime, false);
     pub const BAD_TIME: Notice = Notice("bad-time", Text::PostBadTime, false);
     pub const PAST_TIME: Notice = Notice("past-time", Text::PostPastTime, false);
     pub const EMPTY_NOTE: Notice = Notice("empty-note", Text::NoteEmpty, false);
     pub const OTHER_BESIDE: Notice = Notice("other-beside", Text::OtherBeside, false);
 
-    const ALL: [Notice; 24] = [
+    const ALL: [Notice; 28] = [
         Self::UNDONE,
         Self::TOO_LATE,
         Self::SCHEDULED,
@@ -119,6 +123,10 @@ impl Notice {
         Self::ACCOUNT_ADDED,
         Self::ACCOUNT_CHANGED,
         Self::ACCOUNT_REMOVED,
+        Self::WEBHOOK_CHANGED,
+        Self::WEBHOOK_REMOVED,
+        Self::EVENT_QUEUED,
+        Self::REPLAYED,
         Self::BAD_SNOOZE,
         Self::BAD_TIME,
         Self::PAST_TIME,
@@ -159,6 +167,7 @@ pub enum Place {
     Sentiment,
     Contacts,
     Accounts,
+    Webhooks,
     Users,
 }
 
@@ -171,6 +180,7 @@ impl Place {
             Place::Sentiment => ("/sentiment", Text::Sentiment, Icon::Chart),
             Place::Contacts => ("/contacts", Text::Contacts, Icon::People),
             Place::Accounts => ("/accounts", Text::Accounts, Icon::Plug),
+            Place::Webhooks => ("/webhooks", Text::Webhooks, Icon::Bolt),
             Place::Users => ("/users", Text::Users, Icon::Person),
         }
     }
@@ -287,7 +297,7 @@ fn navigation(console: &Console, current: Place) -> Markup {
         }
     };
     let rest: &[Place] = match console.is_admin() {
-        true => &[Place::Contacts, Place::Accounts, Place::Users],
+        true => &[Place::Contacts, Place::Accounts, Place::Webhooks, Place::Users],
         false => &[Place::Contacts, Place::Accounts],
     };
     html! {

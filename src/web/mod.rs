@@ -30,6 +30,7 @@ pub mod texts;
 pub mod thread;
 pub mod unparsed;
 pub mod users;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ use locale::Locale;
 
 /// Whether anything can be written on this network at all.
 pub fn can_publish(network: Network) -> bool {
-    !matches!(network, Network::Rss | Network::File)
+    !matches!(network, Network::Rss | Network::Webhook | Network::File)
 }
 
 /// The console, the API and what operators look at, under one roof.
@@ -67,6 +68,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(unparsed::router())
         .merge(contacts::router())
         .merge(users::router())
+        .merge(webhooks::router())
         .merge(live::router())
         .merge(assets::router())
         .merge(login::router(Arc::clone(&app)))

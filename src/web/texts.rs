@@ -67,6 +67,58 @@ texts! {
     ResumeSendingMore: "Geciken kampanya gönderileri hemen çıkmaz: beklemeye alınır ve size sorulur.", "Campaign posts that are late by now do not burst out: they are held and you are asked.";
     YesStop: "Evet, durdur", "Yes, stop";
 
+    // Webhooks.
+    Webhooks: "Webhook'lar", "Webhooks";
+    NoWebhooksTitle: "Henüz webhook yok", "No webhooks yet";
+    NoWebhooksBody: "Bir webhook, olan biteni anında başka bir programa bildirir: CRM'inize, yardım masanıza, sohbet aracınıza. Aşağıdan adresini ve olaylarını seçerek ekleyin.", "A webhook tells another program at once what happens: your CRM, your help desk, your chat tool. Add one below with its address and its events.";
+    AddWebhook: "Webhook ekle", "Add webhook";
+    ChangeWebhook: "Ayarlar", "Settings";
+    WebhookRefused: "Webhook kaydedilmedi: {0}", "The webhook was not saved: {0}";
+    WebhookUrl: "Adres", "Address";
+    WebhookUrlHint: "Olaylar bu adrese POST ile gönderilir. Kendi ağınızdaki bir adres yalnızca muhatap.toml dosyasından eklenebilir.", "Events are posted to this address. One on your own network can only be added in muhatap.toml.";
+    WebhookBrandHint: "Yalnızca bu markanın hesaplarında olanları duyar.", "It hears only of this brand's accounts.";
+    WebhookEvents: "Bildirilecek olaylar", "Events to tell of";
+    EventMentionReceived: "Yeni bir mesaj geldi", "A mention came in";
+    EventMentionNegative: "Olumsuz bir mesaj geldi", "A negative mention came in";
+    EventMentionComplaint: "Bir şikâyet geldi", "A complaint came in";
+    EventMentionUrgent: "Acil bir mesaj geldi", "An urgent mention came in";
+    EventMentionEdited: "Bir mesajı yazarı değiştirdi", "A mention was edited by its author";
+    EventMentionDeleted: "Bir mesajı yazarı sildi", "A mention was deleted by its author";
+    EventConversationOpened: "Bir konuşma yeniden açıldı", "A conversation was reopened";
+    EventConversationDone: "Bir konuşma tamamlandı", "A conversation was finished";
+    EventDeliverySent: "Bir yanıt ya da gönderi yayımlandı", "A reply or post was published";
+    EventDeliveryFailed: "Bir yanıt ya da gönderi reddedildi", "A reply or post was refused";
+    EventDeliveryUnknown: "Bir yanıt ya da gönderinin çıkıp çıkmadığı belirsiz", "It is unclear whether a reply or post is out";
+    EventDeliveryHeld: "Bir yanıt ya da gönderi beklemeye alındı", "A reply or post is held";
+    EventDeliveryExpired: "Bir yanıt ya da gönderinin süresi doldu", "A reply or post expired";
+    EventWebhookTest: "Deneme olayı", "Test event";
+    WebhookFailingHelp: "Olaylar sırada bekliyor ve yeniden deneniyor; üç gün içinde teslim edilemeyenler buradan yeniden gönderilebilir. Alıcıyı kontrol edin.", "Events wait in line and are tried again; what cannot be handed over within three days can be sent again from here. Look at the receiver.";
+    WebhookGated: "Alıcı yavaşlamamızı istedi: {0} saatine kadar gönderilmiyor.", "The receiver asked for a pause: nothing is sent before {0}.";
+    WebhookWaiting: "{0} olay bekliyor", "{0} event waits|{0} events wait";
+    WebhookNothingWaits: "Bekleyen olay yok", "Nothing waits";
+    WebhookDead: "{0} olay teslim edilemedi", "{0} event was not handed over|{0} events were not handed over";
+    WebhookUnkept: "kuyruk dolu olduğu için {0} olay gönderilmeyecek", "{0} event was not kept, the queue was full|{0} events were not kept, the queue was full";
+    WebhookLastSent: "son teslim", "last handed over";
+    WebhookCalls: "{0} deneme", "{0} try|{0} tries";
+    WebhookNextTry: "sonraki deneme {0}", "next try {0}";
+    WebhookSecretOnce: "İmza anahtarı yalnızca şimdi gösteriliyor; alıcıya verin.", "The signing secret is shown only now; give it to the receiver.";
+    WebhookSecretUse: "Her olay Standard Webhooks belirtimine göre bu anahtarla imzalanır (webhook-signature başlığı).", "Every event is signed with it as Standard Webhooks says (the header webhook-signature).";
+    NewSecret: "Yeni anahtar", "New secret";
+    NewSecretAsk: "Yeni bir imza anahtarı üretilsin mi?", "Make a new signing secret?";
+    NewSecretMore: "Eski anahtar bir gün daha geçerli kalır: bu sürede olaylar iki imza taşır.", "The former one goes on for a day: until then events carry two signatures.";
+    SendTestEvent: "Deneme olayı gönder", "Send a test event";
+    RemoveWebhookAsk: "Bu webhook kaldırılsın mı?", "Remove this webhook?";
+    RemoveWebhookMore: "Anahtarı silinir, bekleyen olayları gönderilmez.", "Its secret is forgotten, and what waits is not sent.";
+    WebhookChanged: "Webhook kaydedildi.", "The webhook is saved.";
+    WebhookRemoved: "Webhook kaldırıldı.", "The webhook is removed.";
+    EventQueued: "Deneme olayı yolda.", "The test event is on its way.";
+    Replay: "Yeniden gönder", "Send again";
+    Replayed: "Olaylar yeniden gönderiliyor.", "The events are being sent again.";
+    ReplayMore: "Oldukları sırayla ve eski kimlikleriyle gönderilirler; alıcı daha önce aldığını tanır.", "They go out in the order they happened and under their old ids; the receiver knows what it took before.";
+    ReplaySince: "Şu andan beri (boşsa hepsi)", "Since (all if empty)";
+    NoEventsTitle: "Henüz olay yok", "No events yet";
+    NoEventsBody: "Seçtiğiniz olaylardan biri olduğunda burada görünür. Hemen görmek için bir deneme olayı gönderin.", "When one of the events you chose happens, it appears here. Send a test event to see one now.";
+
     // Time.
     Today: "Bugün", "Today";
     Yesterday: "Dün", "Yesterday";
@@ -126,6 +178,7 @@ texts! {
     Mine: "Bana atanan", "Assigned to me";
     NetworkFile: "Dosya", "File";
     NetworkFeed: "Haber akışı", "Feed";
+    NetworkWebhook: "Webhook", "Webhook";
     LanguageTurkish: "Türkçe", "Turkish";
     LanguageEnglish: "İngilizce", "English";
     LanguageGerman: "Almanca", "German";
@@ -384,6 +437,7 @@ texts! {
     Delivery: "Gönderi", "Delivery";
     DeliveryReply: "Yanıt", "Reply";
     DeliveryPost: "Gönderi", "Post";
+    DeliveryWebhook: "Webhook olayı", "Webhook event";
     DeliveryDelete: "Silme", "Deletion";
     DueAt: "Zamanı", "Due";
     SentAt: "Gönderilme", "Sent";

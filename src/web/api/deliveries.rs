@@ -122,6 +122,7 @@ impl Row for DeliveryView {
         let kind = match self.kind {
             DeliveryKind::Reply => "reply",
             DeliveryKind::Post => "post",
+            DeliveryKind::Webhook => "webhook",
         };
         vec![
             Cell::of(self.id),

@@ -16,6 +16,7 @@ mod mentions;
 mod read;
 mod unparsed;
 mod users;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -82,6 +83,7 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .merge(insight::routes())
         .merge(alerts::routes())
         .merge(users::routes())
+        .merge(webhooks::routes())
         .merge(events::routes());
     let (routes, mut description) =
         OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", routes).split_for_parts();
