@@ -26,6 +26,7 @@ pub mod outbox;
 pub mod policy;
 pub mod pulse;
 pub mod queue;
+pub mod recurring;
 pub mod secrets;
 pub mod snooze;
 pub mod store;

@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use muhatap_connectors::{ReplyTo, Visibility};
 
 use super::attempts::{event, late_reason, visibility};
+use super::recurrences::still_wants;
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, audit, maybe_micros, micros};
 use crate::compose::OtherReply;
 use crate::model::{
-    AccountId, Action, Class, ConversationId, DeliveryId, DeliveryState, Hold, IntentLabel, MentionId, Network, PostId,
-    ReplyId,
+    AccountId, Action, CampaignId, Class, ConversationId, DeliveryId, DeliveryState, Hold, IntentLabel, MentionId, Network, PostId,
+    RecurrenceId, ReplyId,
 };
 
 /// Words that two texts share, of all they have, from which on they count as nearly the same.
@@ -54,6 +55,20 @@ pub struct NewDelivery {
     pub late_limit: Duration,
     pub expires_at: Option<Timestamp>,
     pub after_id: Option<DeliveryId>,
+}
+
+/// What a post belongs to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub campaign: Option<CampaignId>,
+    pub occurrence: Option<Occurrence>,
+}
+
+/// The recurring post that makes a post, as it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occurrence {
+    pub recurrence: RecurrenceId,
+    pub revision: i64,
 }
 
 /// What became of a request to send.
@@ -162,17 +177,21 @@ impl Store {
         new: &NewDelivery,
         fingerprint: &str,
         day: Option<(Timestamp, Timestamp)>,
+        origin: Origin,
         now: Timestamp,
     ) -> Result<Enqueued, StoreError> {
         let mut tx = self.begin().await?;
+        if let Some(occurrence) = origin.occurrence {
+            still_wants(&mut tx, occurrence.recurrence, occurrence.revision).await?;
+        }
         tx.alone(&format!("posts of {}", new.account_id)).await?;
         if let Some(before) = same_key(&mut tx, new).await? {
             return Ok(before);
         }
         if let Some(day) = day
-            && let Some(earlier) = near_duplicate(&mut tx, new.account_id, fingerprint, day).await?
+            && let Some((earlier, due_at)) = near_duplicate(&mut tx, new.account_id, fingerprint, day, None).await?
         {
-            return Ok(earlier);
+            return Ok(Enqueued::NearDuplicate { earlier, due_at });
         }
         if let Some(after) = new.after_id {
             let row = sqlx::query("SELECT account_id FROM deliveries WHERE id = $1")
@@ -187,8 +206,9 @@ impl Store {
         }
         let post = PostId::new(now);
         sqlx::query(
-            "INSERT INTO posts (id, account_id, text, visibility, text_fingerprint, author, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO posts (id, account_id, text, visibility, text_fingerprint, author, campaign_id, recurrence_id,
+                created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(post.to_string())
         .bind(new.account_id.to_string())
@@ -196,10 +216,25 @@ impl Store {
         .bind(new.visibility.as_str())
         .bind(fingerprint)
         .bind(new.author.as_str())
+        .bind(origin.campaign.map(|id| id.to_string()))
+        .bind(origin.occurrence.map(|occurrence| occurrence.recurrence.to_string()))
         .bind(micros(now))
         .execute(&mut *tx)
         .await?;
         self.enqueue(tx, new, Body { post: Some(post), ..Body::default() }, now).await
+    }
+
+    /// The earliest post of the account in `day` whose words are nearly the same, and when it is due; `own` occurrences
+    /// do not count.
+    pub async fn near_post(
+        &self,
+        account: AccountId,
+        fingerprint: &str,
+        day: (Timestamp, Timestamp),
+        own: Option<RecurrenceId>,
+    ) -> Result<Option<(DeliveryId, Timestamp)>, StoreError> {
+        let mut tx = self.begin_reading().await?;
+        near_duplicate(&mut tx, account, fingerprint, day, own).await
     }
 
     async fn enqueue(&self, mut tx: Tx, new: &NewDelivery, body: Body, now: Timestamp) -> Result<Enqueued, StoreError> {
@@ -400,22 +435,24 @@ async fn near_duplicate(
     account: AccountId,
     fingerprint: &str,
     day: (Timestamp, Timestamp),
-) -> Result<Option<Enqueued>, StoreError> {
+    own: Option<RecurrenceId>,
+) -> Result<Option<(DeliveryId, Timestamp)>, StoreError> {
     let rows = sqlx::query(
         "SELECT d.id, d.due_at, p.text_fingerprint FROM deliveries d JOIN posts p ON p.id = d.post_id
          WHERE d.account_id = $1 AND d.due_at >= $2 AND d.due_at < $3 AND d.action = 'publish'
-            AND d.state NOT IN ('failed', 'expired', 'cancelled')
+            AND d.state NOT IN ('failed', 'expired', 'cancelled') AND COALESCE(p.recurrence_id, '') <> $5
          ORDER BY d.due_at, d.id LIMIT $4",
     )
     .bind(account.to_string())
     .bind(micros(day.0))
     .bind(micros(day.1))
     .bind(COMPARED)
+    .bind(own.map(|id| id.to_string()).unwrap_or_else(|| "none".into()))
     .fetch_all(&mut **tx)
     .await?;
     for row in rows {
         if are_near(fingerprint, &row.text("text_fingerprint")?) {
-            return Ok(Some(Enqueued::NearDuplicate { earlier: row.word("id")?, due_at: row.time("due_at")? }));
+            return Ok(Some((row.word("id")?, row.time("due_at")?)));
         }
     }
     Ok(None)

@@ -25,6 +25,7 @@ pub mod links;
 pub mod mentions;
 mod open;
 pub mod people;
+pub mod recurrences;
 pub(in crate::store) mod rollups;
 pub(in crate::store) mod rows;
 pub mod search;

@@ -27,6 +27,7 @@ use crate::compose::{self, ComposeError, Confirmed, PostRequest};
 use crate::live::Wake;
 use crate::model::{AccountId, Action, DeliveryId, DeliveryState, new_ulid};
 use crate::store::accounts::Account;
+use crate::store::enqueue::Origin;
 use crate::store::deliveries::{DeliveryFilter, DeliveryKind, DeliveryOrder, DeliveryView};
 
 /// The most posts of one month on a page.
@@ -321,6 +322,7 @@ async fn schedule(console: Console, State(app): State<Arc<App>>, RawForm(bytes):
             after: None,
             expires_at: None,
             confirm: Confirmed { duplicate: draft.confirm_duplicate, personal_data: draft.confirm_personal_data },
+            origin: Origin::default(),
         };
         match compose::post(&app, request).await {
             Ok(delivery) => last = Some(delivery.due_at),

@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::compose::{self, Confirmed, PostRequest};
 use crate::live::Wake;
 use crate::model::{AccountId, ConversationId, DeliveryId, DeliveryState, Hold, MentionId};
+use crate::store::enqueue::Origin;
 use crate::store::deliveries::{AttemptView, Decision, DeliveryFilter, DeliveryKind, DeliveryOrder, DeliveryView};
 use crate::web::error::Problem;
 
@@ -238,6 +239,7 @@ async fn post(
         after: post.after_id,
         expires_at: post.expires_at,
         confirm: Confirmed { duplicate: post.confirm_duplicate, personal_data: post.confirm_personal_data },
+        origin: Origin::default(),
     };
     let delivery = compose::post(&app, request).await?;
     app.live.wake(Wake::Outbox);
