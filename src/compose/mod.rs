@@ -20,7 +20,7 @@ use crate::policy::{Answered, Facts, Policy};
 use crate::store::StoreError;
 use crate::store::accounts::Account;
 use crate::store::deliveries::DeliveryView;
-use crate::store::enqueue::{Enqueued, Known, NewDelivery, Origin};
+use crate::store::enqueue::{Enqueued, Known, NewDelivery, Origin, Quiet};
 
 /// The longest key a caller may give.
 const LONGEST_KEY: usize = 200;
@@ -232,9 +232,18 @@ pub async fn post(app: &App, request: PostRequest) -> Result<DeliveryView, Compo
         after_id: request.after,
         text,
     };
-    let day = (!request.confirm.duplicate).then(|| day_of(due_at, &account.timezone));
-    let enqueued = app.store.enqueue_post(&new, &fingerprint(&new.text), day, request.origin, now).await?;
+    let quiet = quiet_at(app, &account, due_at).await?;
+    let day = (!request.confirm.duplicate).then(|| day_of(quiet.map_or(due_at, |quiet| quiet.end), &account.timezone));
+    let enqueued = app.store.enqueue_post(&new, &fingerprint(&new.text), day, request.origin, quiet, now).await?;
     finish(app, enqueued).await
+}
+
+/// The account's quiet hours that `at` falls into.
+pub async fn quiet_at(app: &App, account: &Account, at: Timestamp) -> Result<Option<Quiet>, ComposeError> {
+    let Some(hours) = app.store.quiet_hours(account.id).await? else { return Ok(None) };
+    let zone = TimeZone::get(&account.timezone).unwrap_or(TimeZone::UTC);
+    let spacing = app.config.delivery.release_spacing;
+    Ok(hours.end_after(at, &zone).map(|end| Quiet { end, spacing }))
 }
 
 /// Refuses a text that could not be published on the account, or that is nearly the same as another post on the day of

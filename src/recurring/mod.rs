@@ -1,17 +1,16 @@
 //! Recurring posts: makes their dated occurrences ahead of time, each an ordinary post with a delivery and a key of its
 //! own, so that one made twice is still one, whichever process makes it.
 //!
-//! One process at a time makes them, by a lease. Occurrences that nobody could make in time are never sent together: they
+//! Occurrences that nobody could make in time are never sent together: they
 //! are passed over, or held until a person decides.
 
 mod rule;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 pub use rule::{Rule, weekday};
 
@@ -29,40 +28,12 @@ use crate::store::recurrences::{NewRecurrence, Progress, RecurrenceAccount, Recu
 pub const HORIZON: SignedDuration = SignedDuration::from_hours(35 * 24);
 /// Missed dates that a person is asked about at most; older ones are passed over.
 const ASKED_ABOUT: usize = 31;
-/// Of the loop and of its lease.
-const NAME: &str = "recurring";
-const ROUND_EVERY: Duration = Duration::from_secs(5);
-const LEASE: Duration = Duration::from_secs(60);
 /// Recurring posts looked at in one round.
 const A_ROUND: i64 = 200;
 /// The horizon moves by the day: an hour is soon enough.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// After an occurrence that could not be made.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_mins(1);
-
-/// Makes occurrences until the app shuts down.
-pub async fn run(app: Arc<App>) {
-    while !app.shutdown.is_cancelled() {
-        app.pulse.beat(NAME);
-        let now = app.store.clock();
-        match app.store.lease(NAME, &app.worker, LEASE, now).await {
-            Ok(true) => {
-                if let Err(error) = round(&app, now).await {
-                    error!(%error, "occurrences of recurring posts could not be made; it is tried again");
-                }
-            }
-            Ok(false) => {}
-            Err(error) => error!(%error, "the lease of the recurring posts could not be taken; it is tried again"),
-        }
-        tokio::select! {
-            () = app.shutdown.cancelled() => {}
-            () = tokio::time::sleep(ROUND_EVERY) => {}
-        }
-    }
-    if let Err(error) = app.store.give_back(NAME, &app.worker).await {
-        warn!(%error, "the lease of the recurring posts could not be given back; it ends by itself");
-    }
-}
 
 /// Makes what is missing of every recurring post whose time to be looked at has come; answers how many occurrences.
 pub async fn round(app: &App, now: Timestamp) -> Result<usize, StoreError> {
@@ -145,7 +116,8 @@ async fn checked(
     let Some((_, first)) = new.rule.moments(now).next() else {
         return Err(ComposeError::Invalid("its last date has passed; choose a later end".into()));
     };
-    let ahead = new.rule.moments(now).map(|(_, at)| at).take_while(|at| *at <= first.max(horizon(now))).collect::<Vec<_>>();
+    let ahead =
+        new.rule.moments(now).map(|(_, at)| at).take_while(|at| *at <= first.max(horizon(now))).collect::<Vec<_>>();
     for index in 0..new.texts.len() {
         let (account, text) = &new.texts[index];
         if new.texts[..index].iter().any(|(earlier, _)| earlier == account) {

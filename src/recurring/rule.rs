@@ -51,7 +51,9 @@ impl Rule {
         }
         match (self.frequency, self.weekdays.is_empty(), self.day) {
             (Frequency::Weekly, true, _) => return Err("weekly needs weekdays; name at least one".into()),
-            (Frequency::Monthly, _, None) => return Err("monthly needs a day of the month; name one from 1 to 31".into()),
+            (Frequency::Monthly, _, None) => {
+                return Err("monthly needs a day of the month; name one from 1 to 31".into());
+            }
             (Frequency::Monthly, _, Some(day)) if !(1..=31).contains(&day) => {
                 return Err(format!("{day} is not a day of a month; name one from 1 to 31"));
             }
@@ -79,7 +81,9 @@ impl Rule {
     /// Its dates on or after `start`, in order.
     pub fn dates(&self, start: Date) -> impl Iterator<Item = Date> + '_ {
         let last = self.last_date();
-        days(start.max(self.from)).take_while(move |date| last.is_none_or(|last| *date <= last)).filter(|date| self.falls_on(*date))
+        days(start.max(self.from))
+            .take_while(move |date| last.is_none_or(|last| *date <= last))
+            .filter(|date| self.falls_on(*date))
     }
 
     /// Its moments after `after`, in order, with their dates.

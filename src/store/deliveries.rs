@@ -78,6 +78,8 @@ pub struct DeliveryView {
     /// 0 takedown, 1 answer to a complaint, 2 other answer, 3 post.
     pub class: i64,
     pub due_at: Timestamp,
+    /// The time asked for, where the account's quiet hours moved it.
+    pub wanted_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     pub author: String,
     pub key: String,
@@ -167,7 +169,7 @@ pub enum Decision {
 
 const VIEW: &str = "
     SELECT d.id, d.account_id, a.name AS account, a.network, d.action, d.state, d.hold, d.reason, d.next_at, d.class,
-        d.due_at, d.expires_at, d.idem_key, d.reply_id, d.post_id, d.target_id, d.after_id, d.attempts,
+        d.due_at, d.wanted_at, d.expires_at, d.idem_key, d.reply_id, d.post_id, d.target_id, d.after_id, d.attempts,
         d.first_called_at, d.cancel_wanted, d.decided_by, d.network_ref, d.receipt, d.created_at, d.changed_at,
         d.sent_at, d.read_failures, COALESCE(r.text, p.text, '') AS body,
         COALESCE(r.visibility, p.visibility, 'public') AS visibility, COALESCE(r.author, p.author, '') AS author,
@@ -348,6 +350,7 @@ fn view(row: &AnyRow, now: Timestamp) -> Result<DeliveryView, StoreError> {
         visibility: row.text("visibility")?,
         class: row.number("class")?,
         due_at: row.time("due_at")?,
+        wanted_at: row.maybe_time("wanted_at")?,
         expires_at: row.maybe_time("expires_at")?,
         author: row.text("author")?,
         key: row.text("idem_key")?,

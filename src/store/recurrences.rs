@@ -82,7 +82,8 @@ enum Withdrawn {
     All,
 }
 
-const VIEW: &str = "SELECT id, rule, missed, author, revision, effective_at, paused_at, ended_at, created_at, changed_at
+const VIEW: &str =
+    "SELECT id, rule, missed, author, revision, effective_at, paused_at, ended_at, created_at, changed_at
     FROM recurrences";
 
 impl Store {
@@ -121,15 +122,14 @@ impl Store {
 
     /// The recurring post that was made with this key.
     pub async fn recurrence_of_key(&self, key: &str) -> Result<Option<RecurrenceId>, StoreError> {
-        let row = sqlx::query("SELECT id FROM recurrences WHERE idem_key = $1")
-            .bind(key)
-            .fetch_optional(self.pool())
-            .await?;
+        let row =
+            sqlx::query("SELECT id FROM recurrences WHERE idem_key = $1").bind(key).fetch_optional(self.pool()).await?;
         row.map(|row| row.word("id")).transpose()
     }
 
     async fn same_recurrence(&self, new: &NewRecurrence, key: &str) -> Result<RecurrenceId, StoreError> {
-        let known = self.recurrence_of_key(key).await?.ok_or_else(|| StoreError::Busy("the key is just being used".into()))?;
+        let known =
+            self.recurrence_of_key(key).await?.ok_or_else(|| StoreError::Busy("the key is just being used".into()))?;
         let known = self.recurrence(known).await?;
         let texts: Vec<_> = known.accounts.iter().map(|account| (account.account_id, account.text.clone())).collect();
         let is_same = known.rule == new.rule
@@ -239,13 +239,11 @@ impl Store {
             return Ok(());
         }
         let withdrawn = withdraw(&mut tx, id, Withdrawn::ToComeAnew, who, now).await?;
-        sqlx::query(
-            "UPDATE recurrences SET paused_at = $2, revision = revision + 1, changed_at = $2 WHERE id = $1",
-        )
-        .bind(id.to_string())
-        .bind(micros(now))
-        .execute(&mut *tx)
-        .await?;
+        sqlx::query("UPDATE recurrences SET paused_at = $2, revision = revision + 1, changed_at = $2 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(micros(now))
+            .execute(&mut *tx)
+            .await?;
         finish(tx, id, "recurrence.pause", withdrawn, who, now).await
     }
 
