@@ -22,6 +22,7 @@ pub mod enqueue;
 mod error;
 pub mod events;
 pub mod inbox;
+pub(in crate::store) mod lateness;
 pub mod links;
 pub mod mentions;
 mod open;
