@@ -281,6 +281,11 @@ impl Config {
             if !names.insert(&account.name) {
                 return Err(ConfigError::invalid(place, "two accounts have this name; names must differ"));
             }
+            if account.network.0 == Network::Webhook && account.token.is_none() {
+                let message = "a webhook needs a secret to sign its events with: token names where \"whsec_\" and 24 to 64 \
+                    random bytes in base64 lie";
+                return Err(ConfigError::invalid(place, message));
+            }
             account.check().map_err(|(_, message)| ConfigError::invalid(place, message))?;
         }
         Ok(())
