@@ -123,7 +123,13 @@ impl Sender {
         // would look for a message that appears only afterwards.
         if marked.elapsed() > margin.saturating_sub(DEADLINE_RESERVE.min(margin / 2)) {
             warn!("the deadline for the call has passed, it was not started");
-            self.app.store.not_called(&work, &before, "its turn came too late for the call", moment.now()).await?;
+            let reason = "its turn came too late for the call";
+            let taken_back = self.app.store.not_called(&work, &before, reason, moment.now()).await;
+            if let Err(error) = taken_back {
+                // Nobody else knows it.
+                self.keep(&work, &Outcome::PutBack { reason: Some(reason.to_owned()) }, &error.to_string());
+                return Ok(Ended { rest: Some(moment.now() + super::DATABASE_AWAY), ..Ended::default() });
+            }
             return Ok(Ended { rest: Some(moment.now()), ..Ended::default() });
         }
         let late = moment.now().duration_since(work.due_at).as_secs_f64().max(0.0);

@@ -270,7 +270,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Takes back [`Store::begin_sending`] where the call was not started in time: as if it had never been marked.
+    /// Takes back [`Store::begin_sending`] where the call was not started in time: as if it had never been marked, even
+    /// where others already ask whether it is out.
     pub async fn not_called(
         &self,
         work: &Work,
@@ -291,7 +292,9 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if rows.rows_affected() == 0 {
-            return Ok(false);
+            let taken_back = take_back_late(&mut tx, work.id, work.epoch, reason, now).await?;
+            tx.commit().await?;
+            return Ok(taken_back);
         }
         let outcome = match before.state {
             DeliveryState::Verifying => Outcome::Verifying { at: now, reason: reason.to_owned() },
@@ -322,6 +325,20 @@ impl Store {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`Store::not_called`], from the journal: the database was away when the call was not started.
+    pub async fn replay_not_called(
+        &self,
+        id: DeliveryId,
+        epoch: i64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let taken_back = take_back_late(&mut tx, id, epoch, reason, now).await?;
+        tx.commit().await?;
+        Ok(taken_back)
     }
 
     /// Puts any other journalled outcome into the row, if it still is as the worker had it.
@@ -357,16 +374,39 @@ impl Store {
         let found = work(&mut tx, id).await?;
         tx.commit().await?;
         let Some(work) = found else { return Ok(true) };
+        if work.state == DeliveryState::Sent {
+            self.note_second_proof(id, receipt, now).await?;
+            return Ok(true);
+        }
         if work.state.is_end() {
-            if work.state != DeliveryState::Sent {
-                tracing::error!(delivery.id = %id, state = %work.state, "it was sent, but the delivery ended otherwise: look at the network");
-            }
+            tracing::error!(delivery.id = %id, state = %work.state, "it was sent, but the delivery ended otherwise: look at the network");
             return Ok(true);
         }
         if work.state == DeliveryState::Sending && work.epoch != epoch {
             return Ok(false);
         }
         self.finish(&work, &Outcome::Sent { receipt: receipt.clone(), found: false }, now).await
+    }
+
+    /// Two messages were proved for one delivery: a worker was frozen between its deadline and its request, on a network
+    /// that cannot drop the second. Nothing can prevent it, so people are told.
+    async fn note_second_proof(&self, id: DeliveryId, receipt: &Receipt, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let noted = sqlx::query(
+            "UPDATE deliveries SET reason = $3, changed_at = $4
+             WHERE id = $1 AND state = 'sent' AND network_ref <> $2 AND decided_by IS NULL",
+        )
+        .bind(id.to_string())
+        .bind(receipt.remote_id.as_str())
+        .bind(format!("it is on the network twice, also as {}: delete one of them there", receipt.remote_id))
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?;
+        if noted.rows_affected() > 0 {
+            tracing::error!(delivery.id = %id, "it is on the network twice: delete one of them there");
+            event(&mut tx, id, now).await?;
+        }
+        tx.commit().await
     }
 
     /// Messages of the account that belong to other deliveries, as far as they were sent since `since`.
@@ -722,6 +762,46 @@ pub(in crate::store) async fn apply(
     if is_followed {
         webhooks::delivery_moved(tx, work.id, state, now).await?;
     }
+    Ok(true)
+}
+
+/// A worker that was frozen past its lease, or had no database, knows that it did not call. Where no other call was ever
+/// made nothing can be out, so nobody has to look or to decide.
+async fn take_back_late(
+    tx: &mut Tx,
+    id: DeliveryId,
+    epoch: i64,
+    reason: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "UPDATE deliveries SET state = CASE WHEN cancel_wanted IS NULL THEN 'queued' ELSE 'cancelled' END,
+            epoch = epoch + 1, worker = NULL, lease_until = NULL, first_called_at = NULL, last_called_at = NULL,
+            attempts = attempts - 1, absent_since = NULL, read_failures = 0, next_at = $3, changed_at = $3, reason = $4
+         WHERE id = $1 AND (state IN ('verifying', 'unknown') OR (state = 'sending' AND epoch = $2))
+            AND NOT EXISTS (SELECT 1 FROM attempts a
+                WHERE a.delivery_id = $1 AND a.epoch <> $2 AND COALESCE(a.outcome, '') <> 'put_back')
+         RETURNING state, lane",
+    )
+    .bind(id.to_string())
+    .bind(epoch)
+    .bind(micros(now))
+    .bind(reason)
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(row) = row else { return Ok(false) };
+    sqlx::query(
+        "UPDATE attempts SET finished_at = $3, outcome = 'put_back', detail = $4 WHERE delivery_id = $1 AND epoch = $2",
+    )
+    .bind(id.to_string())
+    .bind(epoch)
+    .bind(micros(now))
+    .bind(reason)
+    .execute(&mut **tx)
+    .await?;
+    free_lane(tx, &row.text("lane")?, id).await?;
+    followers(tx, id, row.word("state")?, now).await?;
+    event(tx, id, now).await?;
     Ok(true)
 }
 
