@@ -37,7 +37,7 @@ impl Sender {
             let again = retry(&work, "unclear whether it was deleted: it is deleted again".into(), moment.now());
             return self.record(&work, again, moment).await;
         }
-        let connector = match self.connector(work.account_id).await {
+        let connector = match self.app.connectors.since(work.account_id, work.account_changed_at).await {
             Ok(connector) => connector,
             Err(error) => return self.unread(&work, error.to_string(), moment).await,
         };

@@ -2,6 +2,7 @@
 
 mod calls;
 mod compose;
+mod groups;
 mod people;
 mod redis;
 mod running;
