@@ -48,7 +48,7 @@ macro_rules! ids {
 
 ids! {
     BrandId, AccountId, StreamId, AuthorId, ContactId, ConversationId, MentionId, NoteId, ReplyId, PostId, DeliveryId,
-    UserId, TokenId, AlertId, LinkId, MergeId,
+    UserId, TokenId, AlertId, LinkId, MergeId, CampaignId, RecurrenceId,
 }
 
 /// A new ULID that sorts by `now`, the database's clock.
@@ -106,6 +106,17 @@ words! {
         Money = "money",
     }
     ConversationState { Open = "open", Snoozed = "snoozed", Done = "done" }
+    /// How often a recurring post comes.
+    Frequency { Daily = "daily", Weekly = "weekly", Monthly = "monthly" }
+    Weekday {
+        Monday = "monday", Tuesday = "tuesday", Wednesday = "wednesday", Thursday = "thursday", Friday = "friday",
+        Saturday = "saturday", Sunday = "sunday",
+    }
+    /// What becomes of an occurrence of a recurring post whose time passed before it could be sent: nothing (`skip`), or
+    /// it is held until a person decides (`ask`).
+    Missed { Skip = "skip", Ask = "ask" }
+    /// `finished`: its last date has passed.
+    RecurrenceState { Active = "active", Paused = "paused", Ended = "ended", Finished = "finished" }
     /// JOBS 2.2: the only list of a delivery's states.
     DeliveryState {
         Waiting = "waiting", Queued = "queued", Preparing = "preparing", Sending = "sending",

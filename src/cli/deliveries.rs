@@ -259,7 +259,7 @@ fn row(out: &mut impl Write, delivery: &DeliveryView, zone: &jiff::tz::TimeZone)
 }
 
 /// An id that names nothing is wrong usage.
-fn usage(error: StoreError) -> anyhow::Error {
+pub(super) fn usage(error: StoreError) -> anyhow::Error {
     match error {
         StoreError::NotFound(what) => UsageError(what).into(),
         error => error.into(),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::rows::Cells;
-use super::{Store, StoreError, Tx, events, micros};
+use super::{Store, StoreError, Tx, events, lateness, micros};
 use crate::model::AlertId;
 
 /// What is looked at in one round; the rest comes with the next.
@@ -220,24 +220,29 @@ async fn deliveries_in_trouble(tx: &mut Tx, now: Timestamp) -> Result<Vec<(Strin
     .bind(A_ROUND)
     .fetch_all(&mut **tx)
     .await?;
-    rows.iter()
-        .map(|row| {
-            let (state, account) = (row.text("state")?, row.text("name")?);
-            let reason = row.maybe_text("reason")?.unwrap_or_default();
-            let what = match state.as_str() {
-                "failed" => "failed",
-                "held" => "is held until a person decides",
-                "unknown" => "may or may not have been sent: a person decides",
-                "verifying" => "may or may not have been sent, and the network cannot be asked",
-                _ => "is late",
-            };
-            let message = match reason.as_str() {
-                "" => format!("delivery on account {account} {what}"),
-                reason => format!("delivery on account {account} {what}: {}", shortened(reason)),
-            };
-            Ok((row.text("kind")?, row.text("id")?, message))
-        })
-        .collect()
+    let mut troubled = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (kind, id) = (row.text("kind")?, row.text("id")?);
+        let (state, account) = (row.text("state")?, row.text("name")?);
+        let reason = row.maybe_text("reason")?.unwrap_or_default();
+        let what = match state.as_str() {
+            "failed" => "failed",
+            "held" => "is held until a person decides",
+            "unknown" => "may or may not have been sent: a person decides",
+            "verifying" => "may or may not have been sent, and the network cannot be asked",
+            _ => "is late",
+        };
+        let mut message = match reason.as_str() {
+            "" => format!("delivery on account {account} {what}"),
+            reason => format!("delivery on account {account} {what}: {}", shortened(reason)),
+        };
+        if kind == "delivery_late" {
+            let why = lateness::why(tx, &id, now).await?;
+            message.push_str(&format!("; why: {}", shortened(&why)));
+        }
+        troubled.push((kind, id, message));
+    }
+    Ok(troubled)
 }
 
 /// Accounts whose credentials are refused or whose network fails, without an open alert.

@@ -321,6 +321,11 @@ pub(in crate::store) async fn hold_restored(tx: &mut Tx, now: Timestamp, who: &s
     .await?
     .rows_affected();
     sqlx::query("UPDATE lanes SET delivery_id = NULL").execute(&mut **tx).await?;
+    // What a recurring post made since the backup is not in it: no occurrence due before is made again.
+    sqlx::query("UPDATE recurrences SET effective_at = $1 WHERE effective_at < $1")
+        .bind(micros(now))
+        .execute(&mut **tx)
+        .await?;
     sqlx::query(
         "INSERT INTO installation (name, value) VALUES ('restored_at', $1)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -342,7 +347,7 @@ fn changed_meanwhile(id: DeliveryId) -> StoreError {
 
 /// The compare-and-set of a person's decision; frees the lane of one that was being prepared or verified. Who sends it
 /// after all takes back an earlier wish to cancel.
-async fn set(
+pub(in crate::store) async fn set(
     tx: &mut Tx,
     work: &Work,
     to: DeliveryState,

@@ -77,6 +77,12 @@ impl Notice {
     pub const UNDONE: Notice = Notice("undone", Text::UndoneReply, true);
     pub const TOO_LATE: Notice = Notice("too-late", Text::UndoTooLate, false);
     pub const SCHEDULED: Notice = Notice("scheduled", Text::Scheduled, true);
+    pub const SCHEDULED_AFTER_QUIET: Notice = Notice("scheduled-after-quiet", Text::ScheduledAfterQuiet, true);
+    pub const RECURRENCE_STARTED: Notice = Notice("recurrence-started", Text::RecurrenceStarted, true);
+    pub const RECURRENCE_CHANGED: Notice = Notice("recurrence-changed", Text::RecurrenceChanged, true);
+    pub const REST_CANCELLED: Notice = Notice("rest-cancelled", Text::RestCancelled, true);
+    pub const QUIET_SAVED: Notice = Notice("quiet-saved", Text::QuietSaved, true);
+    pub const QUIET_BAD: Notice = Notice("quiet-bad", Text::QuietBad, false);
     pub const CANCELLED: Notice = Notice("cancelled", Text::Cancelled, true);
     pub const CANCEL_WANTED: Notice = Notice("cancel-wanted", Text::CancelWanted, true);
     pub const MOVED: Notice = Notice("moved", Text::Moved, true);
@@ -103,10 +109,16 @@ impl Notice {
     pub const EMPTY_NOTE: Notice = Notice("empty-note", Text::NoteEmpty, false);
     pub const OTHER_BESIDE: Notice = Notice("other-beside", Text::OtherBeside, false);
 
-    const ALL: [Notice; 28] = [
+    const ALL: [Notice; 34] = [
         Self::UNDONE,
         Self::TOO_LATE,
         Self::SCHEDULED,
+        Self::SCHEDULED_AFTER_QUIET,
+        Self::RECURRENCE_STARTED,
+        Self::RECURRENCE_CHANGED,
+        Self::REST_CANCELLED,
+        Self::QUIET_SAVED,
+        Self::QUIET_BAD,
         Self::CANCELLED,
         Self::CANCEL_WANTED,
         Self::MOVED,

@@ -6,6 +6,7 @@ pub mod api;
 pub mod assets;
 pub mod auth;
 pub mod calendar;
+pub mod campaigns;
 pub mod chart;
 pub mod composer;
 pub mod contacts;
@@ -24,6 +25,10 @@ pub mod locale;
 pub mod login;
 pub mod parts;
 pub mod person;
+pub mod post_form;
+pub mod quiet;
+pub mod recurring;
+mod repeat_fields;
 pub mod security;
 pub mod sentiment;
 pub mod texts;
@@ -61,6 +66,10 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(correction::router())
         .merge(person::router())
         .merge(calendar::router())
+        .merge(post_form::router())
+        .merge(recurring::router())
+        .merge(campaigns::router())
+        .merge(quiet::router())
         .merge(deliveries::router())
         .merge(sentiment::router())
         .merge(accounts::router())

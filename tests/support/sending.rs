@@ -22,7 +22,7 @@ pub struct Bench {
     pub sender: Arc<Sender>,
     pub network: Arc<FakeNetwork>,
     pub account: AccountId,
-    _database: Database,
+    pub database: Database,
     /// How far the test's time is ahead of the database's.
     ahead: AtomicI64,
 }
@@ -55,7 +55,7 @@ impl Bench {
         let account = messages::account(&app.store, "biz", Network::Mastodon).await;
         connect(&app, account, &network).await;
         let sender = Arc::new(Sender::open(app.clone()).expect("the journal's folder can be made"));
-        Bench { app, sender, network, account, _database: database, ahead: AtomicI64::new(1) }
+        Bench { app, sender, network, account, database, ahead: AtomicI64::new(1) }
     }
 
     /// Another process on the same database.
@@ -126,7 +126,7 @@ impl Bench {
     }
 }
 
-async fn connect(app: &App, account: AccountId, network: &Arc<FakeNetwork>) {
+pub async fn connect(app: &App, account: AccountId, network: &Arc<FakeNetwork>) {
     let account = app.store.account(account).await.expect("it is there");
     app.connectors.put(&account, network.clone());
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod alerts;
 mod answers;
 pub mod caller;
+mod campaigns;
 mod contacts;
 mod conversations;
 mod corrections;
@@ -13,7 +14,9 @@ mod imports;
 mod insight;
 pub mod lists;
 mod mentions;
+mod quiet;
 mod read;
+mod recurrences;
 mod unparsed;
 mod users;
 mod webhooks;
@@ -76,6 +79,9 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .merge(conversations::routes())
         .merge(corrections::routes())
         .merge(deliveries::routes())
+        .merge(recurrences::routes())
+        .merge(campaigns::routes())
+        .merge(quiet::routes())
         .merge(accounts::routes())
         .merge(unparsed::routes())
         .merge(contacts::routes())
