@@ -40,7 +40,7 @@ impl Sender {
             let again = retry(&work, reason.to_owned(), moment.now());
             return self.record(&work, again, moment).await;
         }
-        let connector = match self.connector(work.account_id).await {
+        let connector = match self.app.connectors.since(work.account_id, work.account_changed_at).await {
             Ok(connector) => connector,
             Err(error) => return self.unread(&work, error.to_string(), moment).await,
         };
