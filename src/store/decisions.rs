@@ -93,7 +93,7 @@ impl Store {
                 )));
             }
         };
-        if due_at + work.late_limit < now {
+        if due_at < now - work.late_limit {
             return Err(StoreError::Conflict(format!(
                 "{due_at} has passed by more than the delivery may be late; choose a later time"
             )));
