@@ -235,7 +235,10 @@ impl Store {
         if let Some(quiet) = quiet {
             let due_at = after_quiet(&mut tx, new.account_id, quiet.end, quiet.spacing).await?;
             body.moved = Some((new.due_at, quiet.end));
-            new.expires_at = new.expires_at.map(|expires_at| expires_at + due_at.duration_since(new.due_at));
+            if origin.occurrence.is_some() {
+                // As late as it may be, counted from its new time.
+                new.expires_at = new.expires_at.map(|expires_at| expires_at + due_at.duration_since(new.due_at));
+            }
             new.due_at = due_at;
         }
         self.enqueue(tx, &new, body, now).await
