@@ -235,7 +235,7 @@ fn occurrence(
     PostRequest {
         key: Some(format!("recurring:{}:{date}", recurrence.id)),
         due_at: Some(due_at),
-        expires_at: (recurrence.missed == Missed::Skip).then(|| due_at + limit),
+        expires_at: (recurrence.missed == Missed::Skip).then(|| due_at.saturating_add(limit).unwrap_or(due_at)),
         // Who made the rule was asked.
         confirm: Confirmed { duplicate: true, personal_data: true },
         origin: Origin {

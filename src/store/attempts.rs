@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::any::AnyRow;
 
+use super::lateness::is_late;
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, enqueue, events, maybe_micros, micros, webhooks};
 use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Hold, Network, Visibility};
@@ -494,7 +495,7 @@ impl Aside {
     fn of(work: &Work, now: Timestamp) -> Option<Aside> {
         match () {
             () if work.expires_at.is_some_and(|expires_at| expires_at <= now) => Some(Self::Expired),
-            () if now > work.due_at + work.late_limit => Some(Self::Late),
+            () if is_late(work.due_at, work.late_limit, now) => Some(Self::Late),
             () => None,
         }
     }

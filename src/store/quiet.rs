@@ -155,10 +155,10 @@ pub(in crate::store) async fn after_quiet(
     )
     .bind(account.to_string())
     .bind(micros(end))
-    .bind(micros(end + spacing * MOST_SPACED))
+    .bind(micros(end.saturating_add(spacing * MOST_SPACED).unwrap_or(end)))
     .fetch_one(&mut **tx)
     .await?;
-    Ok(row.maybe_time("due_at")?.map_or(end, |last| last + spacing))
+    Ok(row.maybe_time("due_at")?.map_or(end, |last| last.saturating_add(spacing).unwrap_or(last)))
 }
 
 /// What a person reads of a post that was moved.
