@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::support::postgres::free_port;
+use crate::support::free_port;
 use crate::support::redis::Redis;
 
 const ACCOUNT: &str = r#"

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::{Ended, Moment, Sender};
 use crate::app::AppError;
-use crate::model::{Action, DeliveryState, Health, Hold};
+use crate::model::{AccountId, Action, DeliveryState, Health, Hold};
 use crate::policy::Facts;
 use crate::queue::Gate;
 use crate::store::StoreError;
@@ -30,6 +30,8 @@ const LONGEST_GATE: Duration = Duration::from_secs(24 * 3600);
 const TELLINGS: u32 = 16;
 /// From so many failed calls on an endpoint counts as failing.
 const FAILING_FROM: u32 = 3;
+/// What waits with an unclear end for an account that a person must open is looked at again after this.
+const CLOSED_BY_HAND: Duration = Duration::from_secs(60);
 /// A setting that cannot work is tried again after this, in case it was mended.
 const SETTINGS_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
@@ -56,7 +58,7 @@ impl Call {
 impl Sender {
     /// Sends a delivery that this worker prepares (`work.state` is `preparing`).
     pub(super) async fn attempt(&self, work: Work, moment: Moment) -> Result<Ended, StoreError> {
-        let connector = match self.connector(work.account_id).await {
+        let connector = match self.app.connectors.since(work.account_id, work.account_changed_at).await {
             Ok(connector) => connector,
             Err(error) => return self.record(&work, no_connector(error, moment.now()), moment).await,
         };
@@ -113,7 +115,7 @@ impl Sender {
             let outcome = match before.state {
                 DeliveryState::Verifying => {
                     let reason = "it waits until its account may send, to be sent again under the same key".to_owned();
-                    Outcome::Verifying { at: moment.now() + super::DATABASE_AWAY * 2, reason }
+                    Outcome::Verifying { at: self.opens(before.account_id, moment.now()).await?, reason }
                 }
                 _ => Outcome::PutBack { reason: None },
             };
@@ -123,7 +125,13 @@ impl Sender {
         // would look for a message that appears only afterwards.
         if marked.elapsed() > margin.saturating_sub(DEADLINE_RESERVE.min(margin / 2)) {
             warn!("the deadline for the call has passed, it was not started");
-            self.app.store.not_called(&work, &before, "its turn came too late for the call", moment.now()).await?;
+            let reason = "its turn came too late for the call";
+            let taken_back = self.app.store.not_called(&work, &before, reason, moment.now()).await;
+            if let Err(error) = taken_back {
+                // Nobody else knows it.
+                self.keep(&work, &Outcome::PutBack { reason: Some(reason.to_owned()) }, &error.to_string());
+                return Ok(Ended { rest: Some(moment.now() + super::DATABASE_AWAY), ..Ended::default() });
+            }
             return Ok(Ended { rest: Some(moment.now()), ..Ended::default() });
         }
         let late = moment.now().duration_since(work.due_at).as_secs_f64().max(0.0);
@@ -150,6 +158,15 @@ impl Sender {
             self.probe(work.account_id, 0, moment.now()).await?;
         }
         Ok(ended)
+    }
+
+    /// When to look again at what waits for its account with an unclear end: each look reads from the network, which is
+    /// not to be asked every other second for as long as a person leaves the account closed.
+    async fn opens(&self, account: AccountId, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let account = self.app.store.account(account).await?;
+        let by_hand = account.paused_at.is_some() || account.health == Health::Unauthorized;
+        let again = now + if by_hand { CLOSED_BY_HAND } else { super::DATABASE_AWAY * 2 };
+        Ok(account.gated_until.map_or(again, |until| until.max(again)))
     }
 
     /// Asks the rules again: they, the text's limit or the answered message may have changed since it was queued.

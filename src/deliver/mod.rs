@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, debug, error, info_span, warn};
 
 use crate::app::{App, AppError};
+use crate::live::Wake;
 use crate::model::{AccountId, DeliveryId};
 use crate::outbox;
 use crate::queue::{Claim, Done, Gate, Want};
@@ -27,13 +28,9 @@ pub use journal::Journal;
 pub use probe::probe_due;
 
 /// Deliveries one process works on at the same time.
-const AT_ONCE: usize = 64;
-/// How long a lane is this process's in the dispatcher; prolonged at each third.
-const LANE_LEASE: Duration = Duration::from_secs(60);
+const AT_ONCE: usize = 128;
 /// So early a hint may come and be waited for in the lane.
 const EARLY_AT_MOST: SignedDuration = SignedDuration::from_secs(1);
-/// The lease of preparing and verifying; prolonged at each third.
-const WORK_LEASE: Duration = Duration::from_secs(30);
 /// When the database does not answer, the lane is looked at again after this.
 const DATABASE_AWAY: Duration = Duration::from_secs(1);
 /// When the queue does not answer, it is asked again after this.
@@ -84,10 +81,12 @@ pub async fn run(app: Arc<App>) {
     let mut held: HashMap<String, Claim> = HashMap::new();
     let mut done: Vec<Done> = Vec::new();
     let mut generation = None;
-    let mut renew = tokio::time::interval(LANE_LEASE / 3);
+    // How long a lane is this process's in the dispatcher; prolonged at each third.
+    let lane_lease = app.config.delivery.work_lease * 2;
+    let mut renew = tokio::time::interval(lane_lease / 3);
     while !app.shutdown.is_cancelled() {
         let want =
-            Want { claims: AT_ONCE.saturating_sub(running.len()), lease: LANE_LEASE, done: std::mem::take(&mut done) };
+            Want { claims: AT_ONCE.saturating_sub(running.len()), lease: lane_lease, done: std::mem::take(&mut done) };
         let acknowledged = want.done.clone();
         let next = match app.dispatcher.step(want).await {
             Ok(step) => {
@@ -114,18 +113,29 @@ pub async fn run(app: Arc<App>) {
         let full = running.len() >= AT_ONCE;
         tokio::select! {
             () = app.shutdown.cancelled() => {}
-            Some(ended) = running.join_next() => match ended {
-                Ok((claim, ended)) => {
-                    held.remove(&claim.lane);
-                    done.push(close(&app, claim, ended).await);
+            Some(ended) = running.join_next() => {
+                // Those that were written in one commit end together: dispatcher and live pages hear of them together.
+                let (mut next, mut news) = (Some(ended), false);
+                while let Some(ended) = next {
+                    match ended {
+                        Ok((claim, ended)) => {
+                            held.remove(&claim.lane);
+                            news |= ended.outcome.is_some();
+                            done.push(close(&app, claim, ended).await);
+                        }
+                        // Its lane opens again when its lease runs out.
+                        Err(error) => error!(%error, "a sender ended in a panic"),
+                    }
+                    next = running.try_join_next();
                 }
-                // Its lane opens again when its lease runs out.
-                Err(error) => error!(%error, "a sender ended in a panic"),
+                if news {
+                    app.live.wake(Wake::Events);
+                }
             },
             () = app.dispatcher.wait(next), if !full => {}
             _ = renew.tick() => {
                 let held: Vec<Claim> = held.values().cloned().collect();
-                if let Err(error) = app.dispatcher.extend(&held, LANE_LEASE).await {
+                if let Err(error) = app.dispatcher.extend(&held, lane_lease).await {
                     warn!(%error, "leases of lanes could not be prolonged");
                 }
             }
@@ -142,7 +152,7 @@ pub async fn run(app: Arc<App>) {
         warn!(count = running.len(), "calls were still out at the end; the network is asked about them");
     }
     // Other processes go on with these lanes now, not when their leases run out.
-    if let Err(error) = app.dispatcher.step(Want { claims: 0, lease: LANE_LEASE, done }).await {
+    if let Err(error) = app.dispatcher.step(Want { claims: 0, lease: lane_lease, done }).await {
         warn!(%error, "the queue could not be told what is done; its leases run out by themselves");
     }
 }
@@ -204,7 +214,7 @@ impl Sender {
     /// one whose end is unclear.
     pub async fn turn(&self, lane: &str, now: Timestamp) -> Result<Ended, StoreError> {
         let moment = Moment::new(now);
-        match self.app.store.take(lane, &self.app.worker, WORK_LEASE, now).await? {
+        match self.app.store.take(lane, &self.app.worker, self.app.config.delivery.work_lease, now).await? {
             Turn::Nothing => Ok(Ended::default()),
             Turn::Rest(until) => Ok(Ended { rest: Some(until), ..Ended::default() }),
             Turn::Closed(until) => Ok(Ended { closed: Some(until), ..Ended::default() }),
@@ -242,7 +252,6 @@ impl Sender {
                 return Ok(Ended { rest: Some(now + DATABASE_AWAY), ..ended });
             }
         }
-        self.app.live.wake(crate::live::Wake::Events);
         let pause = self.app.policies.of(work.network).map_or(Duration::ZERO, |policy| policy.lane_rest());
         ended.rest = match &outcome {
             Outcome::Retry { at, .. }
@@ -279,7 +288,7 @@ impl Sender {
     async fn prove(&self, work: &Work, receipt: &Receipt, now: Timestamp) {
         let sent = Outcome::Sent { receipt: receipt.clone(), found: false };
         match self.app.store.replay_sent(work.id, work.epoch, receipt, now).await {
-            Ok(true) => self.app.live.wake(crate::live::Wake::Events),
+            Ok(true) => self.app.live.wake(Wake::Events),
             Ok(false) => self.keep(work, &sent, "another worker is calling for it"),
             Err(error) => self.keep(work, &sent, &error.to_string()),
         }
@@ -314,15 +323,16 @@ impl Sender {
     /// Waits for `future` while the delivery's lease is prolonged at each third. `None`: the delivery is no longer this
     /// worker's, or the process ends; the future is dropped.
     async fn while_leased<T>(&self, work: &Work, moment: Moment, future: impl Future<Output = T>) -> Option<T> {
+        let lease = self.app.config.delivery.work_lease;
         tokio::pin!(future);
         loop {
             tokio::select! {
                 biased;
                 answer = &mut future => return Some(answer),
                 () = self.app.shutdown.cancelled() => return None,
-                () = tokio::time::sleep(WORK_LEASE / 3) => {
+                () = tokio::time::sleep(lease / 3) => {
                     // A database that does not answer now may do so before the lease ends.
-                    if let Ok(false) = self.app.store.renew(work, WORK_LEASE, moment.now()).await {
+                    if let Ok(false) = self.app.store.renew(work, lease, moment.now()).await {
                         return None;
                     }
                 }

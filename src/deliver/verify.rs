@@ -15,8 +15,8 @@ use crate::model::{Action, Health};
 use crate::store::StoreError;
 use crate::store::attempts::{Outcome, Work};
 
-/// A network's clock may be behind ours by so much.
-const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(2);
+/// A network's clock may be behind ours by so much: with less, a message would be proved absent by a wrong clock of ours.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(15);
 const READ_AT_MOST: Duration = Duration::from_secs(60);
 const FIRST_REREAD: Duration = Duration::from_secs(5);
 const LONGEST_REREAD: Duration = Duration::from_secs(5 * 60);
@@ -40,7 +40,7 @@ impl Sender {
             let again = retry(&work, reason.to_owned(), moment.now());
             return self.record(&work, again, moment).await;
         }
-        let connector = match self.connector(work.account_id).await {
+        let connector = match self.app.connectors.since(work.account_id, work.account_changed_at).await {
             Ok(connector) => connector,
             Err(error) => return self.unread(&work, error.to_string(), moment).await,
         };

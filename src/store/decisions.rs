@@ -21,6 +21,7 @@ const STOPPED_WHY: &str = "sending_stopped_reason";
 
 impl Store {
     /// Stops a delivery. Before the call it is cancelled at once; during the call it is taken back as soon as it is out.
+    /// What may be out is not stopped but decided ([`Store::decide`]).
     pub async fn cancel(&self, id: DeliveryId, who: &str) -> Result<DeliveryView, StoreError> {
         for _ in 0..RACES {
             if self.cancel_once(id, who).await? {
@@ -58,6 +59,12 @@ impl Store {
                     return Ok(false);
                 }
                 event(&mut tx, id, now).await?;
+            }
+            // To say that it is stopped would be a guess.
+            _ if may_be_out(&mut tx, &work).await? => {
+                return Err(StoreError::Conflict(format!(
+                    "delivery {id} may be on its network already: look there, then decide whether it was sent or is cancelled"
+                )));
             }
             _ => {
                 if !set(&mut tx, &work, DeliveryState::Cancelled, work.due_at, who, now).await? {
@@ -340,6 +347,14 @@ pub(in crate::store) async fn hold_restored(tx: &mut Tx, now: Timestamp, who: &s
 
 async fn existing(tx: &mut Tx, id: DeliveryId) -> Result<Work, StoreError> {
     work(tx, id).await?.ok_or_else(|| StoreError::NotFound(format!("delivery {id} does not exist")))
+}
+
+/// Whether only a person who looks at the network can tell that it is not there.
+async fn may_be_out(tx: &mut Tx, work: &Work) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT hold FROM deliveries WHERE id = $1").bind(work.id.to_string()).fetch_one(&mut **tx);
+    let hold = row.await?.maybe_text("hold")?;
+    Ok(work.state == DeliveryState::Unknown
+        || (work.state == DeliveryState::Held && hold.as_deref() == Some(Hold::Restored.as_str())))
 }
 
 fn changed_meanwhile(id: DeliveryId) -> StoreError {

@@ -204,13 +204,22 @@ impl Store {
             return Ok(Enqueued::NearDuplicate { earlier, due_at });
         }
         if let Some(after) = new.after_id {
-            let row = sqlx::query("SELECT account_id FROM deliveries WHERE id = $1")
+            // Locked until this one is there: what ends without being sent holds those that follow it.
+            let row = sqlx::query("UPDATE deliveries SET epoch = epoch WHERE id = $1 RETURNING account_id, state")
                 .bind(after.to_string())
                 .fetch_optional(&mut *tx)
                 .await?;
-            if row.map(|row| row.word::<AccountId>("account_id")).transpose()? != Some(new.account_id) {
+            let row =
+                row.filter(|row| row.word("account_id").is_ok_and(|account: AccountId| account == new.account_id));
+            let Some(row) = row else {
                 return Err(StoreError::NotFound(format!(
                     "delivery {after}, which it should follow, is not this account's"
+                )));
+            };
+            let state: DeliveryState = row.word("state")?;
+            if matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Cancelled) {
+                return Err(StoreError::Conflict(format!(
+                    "delivery {after}, which it should follow, is {state} and will not be sent; choose another or none"
                 )));
             }
         }

@@ -271,10 +271,11 @@ impl Store {
 
         reaped.reopened = reopen(&mut tx, None, now).await?;
 
-        // After what was reopened, and whatever its next try: those of one lane keep their order.
+        // Whatever may be queued again by itself, so that those of one lane keep their order.
         reaped.lifted = sqlx::query(
             "UPDATE deliveries SET class = 2, changed_at = $1
-             WHERE state IN ('queued', 'retry') AND class = 3 AND due_at < $2",
+             WHERE state IN ('queued', 'retry', 'preparing', 'sending', 'verifying', 'held') AND due_at < $2 AND class = 3
+                AND (state <> 'held' OR hold = 'account')",
         )
         .bind(micros(now))
         .bind(micros(now - LIFT_AFTER))

@@ -4,6 +4,7 @@ mod bad_input;
 mod calls;
 mod campaigns;
 mod compose;
+mod groups;
 mod people;
 mod quiet;
 mod recurring;

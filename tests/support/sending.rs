@@ -11,8 +11,9 @@ use muhatap::compose::{self, ComposeError, PostRequest};
 use muhatap::config::Config;
 use muhatap::deliver::{Ended, Sender};
 use muhatap::model::{AccountId, DeliveryId, DeliveryState, Network};
+use muhatap::store::attempts::network_key;
 use muhatap::store::deliveries::DeliveryView;
-use muhatap_connectors::Certainty;
+use muhatap_connectors::{Certainty, Prepared};
 
 use super::network::FakeNetwork;
 use super::{Backend, Database, messages};
@@ -64,6 +65,14 @@ impl Bench {
         connect(&app, self.account, &self.network).await;
         let sender = Arc::new(Sender::open(app.clone()).expect("the journal's folder can be made"));
         (app, sender)
+    }
+
+    /// Another process on the same database, of a name that is taken already.
+    pub async fn process_named(&self, name: &str) -> Arc<Sender> {
+        let mut app = App::open(self.app.config.clone()).await.expect("the app opens");
+        Arc::get_mut(&mut app).expect("nobody else has it yet").worker = name.to_owned();
+        connect(&app, self.account, &self.network).await;
+        Arc::new(Sender::open(app).expect("the journal's folder can be made"))
     }
 
     pub fn now(&self) -> Timestamp {
@@ -119,6 +128,16 @@ impl Bench {
 
     pub async fn reap(&self) {
         self.app.store.reap(self.app.config.delivery.settle, self.now()).await.expect("the database answers");
+    }
+
+    /// What the network makes of a delivery before its call.
+    pub fn prepared(&self, id: DeliveryId) -> Prepared {
+        Prepared(serde_json::json!({ "for": network_key(id) }))
+    }
+
+    /// Changes rows past the store.
+    pub async fn execute(&self, statement: &'static str) {
+        self.database.execute(statement).await;
     }
 
     pub async fn stop(self) {

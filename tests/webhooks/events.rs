@@ -45,7 +45,7 @@ async fn a_mention_is_told_by_ids_and_labels_and_never_by_its_words(
     assert_eq!(bench.kinds().await, ["mention.received", "mention.negative", "mention.complaint"]);
 
     let mention = store.mentions(&MentionFilter::default()).await.expect("they can be read");
-    let mention = mention.iter().find(|row| row.account_id == ours).expect("it is there");
+    let mention = mention.iter().find(|row| row.account.id == ours).expect("it is there");
     let data = bench.data(0).await;
     assert_eq!(data["mention_id"], mention.id.to_string());
     assert_eq!(data["sentiment"]["label"], "negative");
@@ -54,7 +54,7 @@ async fn a_mention_is_told_by_ids_and_labels_and_never_by_its_words(
     let named = bench.database.number("SELECT COUNT(*) FROM payloads WHERE body <> replace(body, 'ayse', '')").await;
     assert_eq!((told, named), (0, 0));
 
-    let conversation = mention.conversation_id;
+    let conversation = mention.conversation.id;
     for _ in 0..2 {
         let done = store.set_conversation_state(conversation, ConversationState::Done, None, "test").await;
         done.expect("it can be finished");
