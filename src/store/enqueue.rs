@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use muhatap_connectors::{ReplyTo, Visibility};
 
 use super::attempts::{event, late_reason, visibility};
+use super::lateness::is_late;
 use super::quiet::{after_quiet, moved_reason};
 use super::recurrences::still_wants;
 use super::rows::Cells;
@@ -244,7 +245,10 @@ impl Store {
         if let Some(quiet) = quiet {
             let due_at = after_quiet(&mut tx, new.account_id, quiet.end, quiet.spacing).await?;
             body.moved = Some((new.due_at, quiet.end));
-            new.expires_at = new.expires_at.map(|expires_at| expires_at + due_at.duration_since(new.due_at));
+            if origin.occurrence.is_some() {
+                // As late as it may be, counted from its new time.
+                new.expires_at = new.expires_at.map(|expires_at| expires_at + due_at.duration_since(new.due_at));
+            }
             new.due_at = due_at;
         }
         self.enqueue(tx, &new, body, now).await
@@ -318,7 +322,7 @@ async fn insert(
     .await?;
     let seq = row.number("last_seq")?;
     let id = DeliveryId::new(now);
-    let late = new.due_at < now - new.late_limit;
+    let late = is_late(new.due_at, new.late_limit, now);
     let (state, hold, reason) = match late {
         true => (DeliveryState::Held, Some(Hold::Late.as_str()), Some(late_reason(new.due_at, now))),
         false => (DeliveryState::Queued, None, body.moved.map(|(_, end)| moved_reason(end))),

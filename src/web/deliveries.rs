@@ -289,15 +289,17 @@ fn alert_word(kind: &str) -> Text {
         "delivery_late" => Text::AlertLate,
         "delivery_held" => Text::AlertHeld,
         "delivery_unknown" => Text::AlertUnknown,
+        "recurrence" => Text::PartOfRecurring,
         _ => Text::AlertToken,
     }
 }
 
 fn alert_link(alert: &AlertView) -> String {
-    match alert.kind.starts_with("delivery") {
-        true => format!("/deliveries/{}", alert.subject_id),
-        false if alert.kind == "webhook" => format!("/webhooks/{}", alert.subject_id),
-        false => format!("/accounts#a-{}", alert.subject_id),
+    match alert.kind.as_str() {
+        kind if kind.starts_with("delivery") => format!("/deliveries/{}", alert.subject_id),
+        "recurrence" => format!("/schedule/recurring/{}", alert.subject_id),
+        "webhook" => format!("/webhooks/{}", alert.subject_id),
+        _ => format!("/accounts#a-{}", alert.subject_id),
     }
 }
 
