@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use muhatap::model::{AccountId, Class, DeliveryState};
 use muhatap::store::Store;
-use muhatap::store::enqueue::{Enqueued, NewDelivery};
+use muhatap::store::enqueue::{Enqueued, NewDelivery, Origin};
 use muhatap_connectors::Visibility;
 use muhatap_simulator::Simulator;
 use rig::{ACCOUNTS, Postgres, Redis, Worker, account, configure, cpu_time, network, peak_mb};
@@ -218,7 +218,10 @@ impl Outbox<'_> {
                         expires_at: None,
                         after_id: None,
                     };
-                    let made = store.enqueue_post(&new, &new.text, None, store.clock()).await.expect("it can be added");
+                    let made = store
+                        .enqueue_post(&new, &new.text, None, Origin::default(), None, store.clock())
+                        .await
+                        .expect("it can be added");
                     assert!(matches!(made, Enqueued::New(_)), "{made:?}");
                 }
             });

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use muhatap::model::{AccountId, Class, DeliveryId};
 use muhatap::store::Store;
 use muhatap::store::attempts::{Outcome, Turn};
-use muhatap::store::enqueue::{Enqueued, NewDelivery};
+use muhatap::store::enqueue::{Enqueued, NewDelivery, Origin};
 use muhatap_connectors::Visibility;
 use rig::{Postgres, Worker, configure};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
@@ -141,7 +141,11 @@ async fn add(store: &Store, account_id: AccountId, key: String, due_at: Timestam
         expires_at: None,
         after_id: None,
     };
-    match store.enqueue_post(&new, &new.text, None, store.clock()).await.expect("it can be added") {
+    match store
+        .enqueue_post(&new, &new.text, None, Origin::default(), None, store.clock())
+        .await
+        .expect("it can be added")
+    {
         Enqueued::New(id) => id,
         other => panic!("{other:?}"),
     }

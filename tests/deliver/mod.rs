@@ -1,9 +1,13 @@
 //! What is sent is sent once, whatever happens on the way.
 
+mod bad_input;
 mod calls;
+mod campaigns;
 mod compose;
 mod groups;
 mod people;
+mod quiet;
+mod recurring;
 mod redis;
 mod running;
 mod unclear;

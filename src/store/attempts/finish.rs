@@ -8,7 +8,7 @@ use muhatap_connectors::Receipt;
 use super::{Outcome, Work};
 use crate::model::{Action, DeliveryId, DeliveryState, Hold};
 use crate::store::rows::Cells;
-use crate::store::{StoreError, Tx, enqueue, events, maybe_micros, micros};
+use crate::store::{StoreError, Tx, enqueue, events, maybe_micros, micros, webhooks};
 
 /// The compare-and-set from the state and epoch that a worker has. What is not called after all (`g.value ->> 13`) is
 /// cancelled instead where a person asked for that meanwhile: in the same statement, so that nobody can ask between the
@@ -31,7 +31,8 @@ const TRANSFER: &str = "
     FROM {rows}
     WHERE deliveries.id = g.value ->> 0 AND deliveries.state || '' = g.value ->> 1
         AND deliveries.epoch = CAST(g.value ->> 2 AS BIGINT)
-    RETURNING id, state, cancel_wanted";
+    RETURNING id, state, cancel_wanted,
+        (SELECT COUNT(*) FROM accounts w WHERE w.network = 'webhook') AS endpoints";
 
 const FREE_LANES: &str = "
     UPDATE lanes SET delivery_id = NULL FROM {rows}
@@ -198,6 +199,8 @@ pub(super) struct Moved {
     pub state: DeliveryState,
     /// A person asked for that before it moved.
     pub cancel_wanted: bool,
+    /// There are webhooks, which may want to hear of it: found out at no cost of its own.
+    pub may_be_followed: bool,
 }
 
 /// Moves each whose state and epoch are still as its worker has them; the others are not in the answer.
@@ -227,7 +230,8 @@ pub(super) async fn transfer(tx: &mut Tx, moves: &[Move<'_>]) -> Result<HashMap<
     let mut moved = HashMap::with_capacity(rows.len());
     for row in tx.over(TRANSFER, &rows).await? {
         let cancel_wanted = row.maybe_number("cancel_wanted")?.is_some();
-        moved.insert(row.word("id")?, Moved { state: row.word("state")?, cancel_wanted });
+        let may_be_followed = row.number("endpoints")? > 0;
+        moved.insert(row.word("id")?, Moved { state: row.word("state")?, cancel_wanted, may_be_followed });
     }
     Ok(moved)
 }
@@ -273,6 +277,9 @@ pub(in crate::store) async fn apply_all(tx: &mut Tx, finishes: &[Finish]) -> Res
     left_behind(tx, &ends).await?;
     let states: Vec<_> = ends.iter().map(|end| (end.work().id, end.moved.state, end.finish.now)).collect();
     ended(tx, &states).await?;
+    for end in ends.iter().filter(|end| end.moved.may_be_followed && !end.work().action.is_told()) {
+        webhooks::delivery_moved(tx, end.work().id, end.moved.state, end.finish.now).await?;
+    }
     Ok(finishes.iter().map(|finish| moved.contains_key(&finish.work.id)).collect())
 }
 
@@ -311,7 +318,7 @@ impl<'f> End<'f> {
 /// person cancelled during the call.
 async fn left_behind(tx: &mut Tx, ends: &[End<'_>]) -> Result<(), StoreError> {
     let sent = || ends.iter().filter_map(|end| Some((end, end.receipt()?)));
-    let published = || sent().filter(|(end, _)| end.work().action != Action::Delete);
+    let published = || sent().filter(|(end, _)| end.work().action == Action::Publish);
     let gone: Vec<_> = sent()
         .filter(|(end, _)| end.work().action == Action::Delete)
         .map(|(end, receipt)| (end.work().network.as_str(), receipt.remote_id.as_str(), micros(end.finish.now)))
@@ -328,7 +335,7 @@ async fn left_behind(tx: &mut Tx, ends: &[End<'_>]) -> Result<(), StoreError> {
         .map(|(end, _)| (end.work().id.to_string(), micros(end.finish.now)))
         .collect();
     tx.over(ANSWERED, &answers).await?;
-    for (end, _) in published().filter(|(end, _)| end.moved.cancel_wanted && end.work().action == Action::Publish) {
+    for (end, _) in published().filter(|(end, _)| end.moved.cancel_wanted) {
         enqueue::take_back(tx, end.work().id, "cancelled while it was being sent", end.finish.now).await?;
     }
     Ok(())

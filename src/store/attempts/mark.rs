@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Outcome, Work, apply};
+use super::{Outcome, Work, apply, event, followers, free_lane};
 use crate::model::{DeliveryId, DeliveryState};
 use crate::store::rows::Cells;
 use crate::store::{Store, StoreError, Tx, events, maybe_micros, micros};
@@ -23,7 +23,8 @@ const MARK: &str = "
         AND (deliveries.expires_at IS NULL OR deliveries.expires_at > CAST(g.value ->> 5 AS BIGINT))
         AND (deliveries.first_called_at IS NOT NULL
             OR deliveries.due_at >= CAST(g.value ->> 5 AS BIGINT) - deliveries.late_limit)
-        AND NOT EXISTS (SELECT 1 FROM installation i WHERE i.name = 'sending_stopped_at')
+        AND (deliveries.action = 'webhook'
+            OR NOT EXISTS (SELECT 1 FROM installation i WHERE i.name = 'sending_stopped_at'))
         AND (SELECT COUNT(*) FROM accounts a WHERE a.id = deliveries.account_id AND a.paused_at IS NULL
             AND a.health <> 'unauthorized' AND a.probe_at IS NULL
             AND (a.gated_until IS NULL OR a.gated_until <= CAST(g.value ->> 5 AS BIGINT))) = 1
@@ -88,7 +89,8 @@ impl Store {
         Ok(rows.rows_affected() == 1)
     }
 
-    /// Takes back [`Store::begin_sending`] where the call was not started in time: as if it had never been marked.
+    /// Takes back [`Store::begin_sending`] where the call was not started in time: as if it had never been marked, even
+    /// where others already ask whether it is out.
     pub async fn not_called(
         &self,
         work: &Work,
@@ -109,7 +111,9 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if rows.rows_affected() == 0 {
-            return Ok(false);
+            let taken_back = take_back_late(&mut tx, work.id, work.epoch, reason, now).await?;
+            tx.commit().await?;
+            return Ok(taken_back);
         }
         let outcome = match before.state {
             DeliveryState::Verifying => Outcome::Verifying { at: now, reason: reason.to_owned() },
@@ -119,4 +123,44 @@ impl Store {
         tx.commit().await?;
         Ok(finished)
     }
+}
+
+/// A worker that was frozen past its lease, or had no database, knows that it did not call. Where no other call was ever
+/// made nothing can be out, so nobody has to look or to decide.
+pub(super) async fn take_back_late(
+    tx: &mut Tx,
+    id: DeliveryId,
+    epoch: i64,
+    reason: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "UPDATE deliveries SET state = CASE WHEN cancel_wanted IS NULL THEN 'queued' ELSE 'cancelled' END,
+            epoch = epoch + 1, worker = NULL, lease_until = NULL, first_called_at = NULL, last_called_at = NULL,
+            attempts = attempts - 1, absent_since = NULL, read_failures = 0, next_at = $3, changed_at = $3, reason = $4
+         WHERE id = $1 AND (state IN ('verifying', 'unknown') OR (state = 'sending' AND epoch = $2))
+            AND NOT EXISTS (SELECT 1 FROM attempts a
+                WHERE a.delivery_id = $1 AND a.epoch <> $2 AND COALESCE(a.outcome, '') <> 'put_back')
+         RETURNING state, lane",
+    )
+    .bind(id.to_string())
+    .bind(epoch)
+    .bind(micros(now))
+    .bind(reason)
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(row) = row else { return Ok(false) };
+    sqlx::query(
+        "UPDATE attempts SET finished_at = $3, outcome = 'put_back', detail = $4 WHERE delivery_id = $1 AND epoch = $2",
+    )
+    .bind(id.to_string())
+    .bind(epoch)
+    .bind(micros(now))
+    .bind(reason)
+    .execute(&mut **tx)
+    .await?;
+    free_lane(tx, &row.text("lane")?, id).await?;
+    followers(tx, id, row.word("state")?, now).await?;
+    event(tx, id, now).await?;
+    Ok(true)
 }

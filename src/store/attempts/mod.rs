@@ -71,9 +71,14 @@ impl Work {
     /// The message as the network gets it; the same after a restart.
     pub fn outgoing(&self) -> Outgoing {
         Outgoing {
-            key: network_key(self.id),
+            key: match self.action {
+                // A person finds the delivery by what the receiver has in its log.
+                Action::Webhook => self.id.to_string(),
+                Action::Publish | Action::Delete => network_key(self.id),
+            },
             created_at: self.created_at,
             due_at: self.due_at,
+            called_at: self.last_called_at.unwrap_or(self.due_at),
             text: self.text.clone(),
             reply_to: self.reply_to.clone(),
             visibility: self.visibility,

@@ -11,7 +11,7 @@ use super::work::works;
 use super::{BUSY_LANE, Turn, Work};
 use crate::model::{DeliveryId, DeliveryState, Hold};
 use crate::store::rows::Cells;
-use crate::store::{StoreError, Tx, events, micros};
+use crate::store::{StoreError, Tx, events, micros, webhooks};
 
 /// An account that may not send is looked at again after this; whoever opens it wakes the outbox at once.
 const CLOSED_ACCOUNT: SignedDuration = SignedDuration::from_secs(2);
@@ -22,7 +22,7 @@ const PUT_ASIDE: usize = 64;
 const LANES: &str = "
     SELECT l.lane, l.delivery_id, l.gated_until, l.paused_at AS lane_paused_at, a.paused_at, a.health,
         a.gated_until AS account_gated_until, a.probe_at,
-        (SELECT COUNT(*) FROM installation i WHERE i.name = 'sending_stopped_at') AS stopped
+        (SELECT COUNT(*) FROM installation i WHERE i.name = 'sending_stopped_at' AND a.network <> 'webhook') AS stopped
     FROM {rows}
     JOIN lanes l ON l.lane = g.value ->> 0
     JOIN accounts a ON a.id = l.account_id";
@@ -310,6 +310,7 @@ async fn set_aside(tx: &mut Tx, work: &Work, aside: Aside, now: Timestamp) -> Re
     let moved = !transfer(tx, &[Move { work, arrow, now }]).await?.is_empty();
     if moved {
         ended(tx, &[(work.id, state, now)]).await?;
+        webhooks::delivery_moved(tx, work.id, state, now).await?;
     }
     Ok(moved)
 }

@@ -16,7 +16,7 @@ const WORKS: &str = "
     SELECT d.id, d.account_id, d.lane, d.class, d.action, d.epoch, d.state, d.created_at, d.due_at, d.expires_at,
         d.late_limit, d.attempts, d.first_called_at, d.last_called_at, d.absent_since, d.read_failures, d.prepared,
         d.cancel_wanted, d.next_at, d.lease_until, a.network, a.changed_at AS account_changed_at,
-        COALESCE(r.text, p.text, '') AS body, COALESCE(r.visibility, p.visibility, 'public') AS visibility,
+        COALESCE(r.text, p.text, y.body, '') AS body, COALESCE(r.visibility, p.visibility, 'public') AS visibility,
         m.remote_id AS answers, m.published_at AS answers_at, m.deleted_at AS answers_deleted_at, m.kind AS answers_kind,
         au.handle AS answers_handle, ma.reply_data,
         t.receipt AS target_receipt
@@ -25,6 +25,7 @@ const WORKS: &str = "
     JOIN accounts a ON a.id = d.account_id
     LEFT JOIN replies r ON r.id = d.reply_id
     LEFT JOIN posts p ON p.id = d.post_id
+    LEFT JOIN payloads y ON y.id = d.payload_id
     LEFT JOIN mentions m ON m.id = r.mention_id
     LEFT JOIN authors au ON au.id = m.author_id
     LEFT JOIN mention_accounts ma ON ma.mention_id = m.id AND ma.account_id = d.account_id
