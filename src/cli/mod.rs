@@ -26,6 +26,7 @@ pub mod stems;
 pub mod token;
 pub mod train;
 pub mod user;
+pub mod workers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ pub enum Command {
     Dictionaries(dictionaries::Args),
     User(user::Args),
     Token(token::Args),
+    Workers(workers::Args),
     Train(train::Args),
     Corpus(corpus::Args),
     Stems(stems::Args),
@@ -106,6 +108,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::User(args) => user::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
+        Command::Workers(args) => workers::run(args, config).await,
         Command::Train(args) => train::run(args, config).await,
         Command::Corpus(args) => corpus::run(args).await,
         Command::Stems(args) => stems::run(args),

@@ -13,9 +13,9 @@ use super::{Ended, Moment, Sender};
 use crate::app::AppError;
 use crate::model::{Action, DeliveryState, Health, Hold};
 use crate::policy::Facts;
-use crate::queue::Gate;
+use crate::queue::{Budget, Gate};
 use crate::store::StoreError;
-use crate::store::attempts::{Outcome, Work};
+use crate::store::attempts::{Before, Outcome, Work};
 
 /// Of its lease, so much must be left beyond the call's timeout when the call starts.
 const DEADLINE_RESERVE: Duration = Duration::from_secs(2);
@@ -61,6 +61,9 @@ impl Sender {
         };
         if let Some(refused) = self.refused(&work, publisher, moment.now()) {
             return self.record(&work, refused, moment).await;
+        }
+        if let Some(wait) = self.over_budget(&work, moment.now()).await? {
+            return self.record(&work, wait, moment).await;
         }
         let prepared = match work.action {
             Action::Publish => {
@@ -118,8 +121,10 @@ impl Sender {
         // would look for a message that appears only afterwards.
         if marked.elapsed() > margin.saturating_sub(DEADLINE_RESERVE.min(margin / 2)) {
             warn!("the deadline for the call has passed, it was not started");
-            self.app.store.not_called(&work, &before, "its turn came too late for the call", moment.now()).await?;
-            return Ok(Ended { rest: Some(moment.now()), ..Ended::default() });
+            let reason = "its turn came too late for the call, which was not made".to_owned();
+            let not_called = Outcome::NotCalled { before: Before::of(&before), at: moment.now(), reason };
+            let ended = self.record(&work, not_called, moment).await?;
+            return Ok(Ended { rest: Some(moment.now()), finished: Vec::new(), ..ended });
         }
         let late = moment.now().duration_since(work.due_at).as_secs_f64().max(0.0);
         metrics::histogram!(crate::telemetry::DELIVERY_LATENESS, "network" => work.network.as_str()).record(late);
@@ -156,6 +161,28 @@ impl Sender {
         let length = publisher.measure(&work.outgoing());
         let facts = Facts { text: &work.text, length, answers: work.answers, at: now };
         policy.check(&facts).err().and_then(|refusal| failed(format!("{refusal} (rule {})", refusal.rule)))
+    }
+
+    /// Takes one call from the budget of its app, where the network's policy names one; or when to ask again.
+    async fn over_budget(&self, work: &Work, now: Timestamp) -> Result<Option<Outcome>, StoreError> {
+        let Some(rule) = self.app.policies.of(work.network).and_then(|policy| policy.app.as_ref()) else {
+            return Ok(None);
+        };
+        let account = self.app.store.account(work.account_id).await?;
+        let budget = rule.budget(&account.app());
+        match self.app.dispatcher.budget(&budget, work.class, 1).await {
+            Ok(0) => {
+                let Budget { calls, window, .. } = budget;
+                let reason = format!("the app's limit of {calls} calls in {} s is used up", window.as_secs());
+                Ok(Some(Outcome::Wait { at: now + jitter(rule.ask_again()), reason }))
+            }
+            Ok(_) => Ok(None),
+            Err(error) => {
+                // The network's own answer limits it then.
+                warn!(%error, "the app's budget could not be asked, the call is made");
+                Ok(None)
+            }
+        }
     }
 
     /// Preparing is repeatable: whatever went wrong, nothing was sent.
@@ -217,6 +244,7 @@ impl Sender {
             (Action::Delete, _) => retry(work, reason.to_owned(), now),
             (Action::Publish, Certainty::None) => Outcome::Unknown {
                 reason: format!("{reason}, and {} cannot be asked: look at the account", work.network.as_str()),
+                settles_at: Some(now + self.app.config.delivery.settle),
             },
             (Action::Publish, _) => {
                 Outcome::Verifying { at: now + self.app.config.delivery.settle, reason: reason.to_owned() }

@@ -256,6 +256,7 @@ impl Sender {
             // The hint stays for the next try.
             Outcome::Retry { .. }
             | Outcome::PutBack { .. }
+            | Outcome::NotCalled { .. }
             | Outcome::Requeued
             | Outcome::Verifying { .. }
             | Outcome::Absent { .. }
@@ -267,7 +268,7 @@ impl Sender {
             .increment(1);
         match &outcome {
             Outcome::Failed { reason } => warn!(reason, "delivery refused, it is not tried again"),
-            Outcome::Unknown { reason } => error!(reason, "unclear whether the delivery is out: a person decides"),
+            Outcome::Unknown { reason, .. } => error!(reason, "unclear whether the delivery is out: a person decides"),
             Outcome::Held { reason, .. } => error!(reason, "delivery held: a person is needed"),
             _ => debug!(outcome = word, "delivery worked on"),
         }

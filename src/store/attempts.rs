@@ -53,7 +53,8 @@ pub struct Work {
     pub read_failures: u32,
     pub prepared: Option<Prepared>,
     pub cancel_wanted: bool,
-    next_at: Timestamp,
+    pub hold: Option<Hold>,
+    pub(in crate::store) next_at: Timestamp,
     lease_until: Option<Timestamp>,
 }
 
@@ -103,6 +104,11 @@ pub enum Outcome {
     Retry { at: Timestamp, reason: String },
     /// Not called after all, through no fault of its own: again at once or when the account opens.
     PutBack { reason: Option<String> },
+    /// It was marked as called, and the call was not started in time: as if it had never been marked. `before` is how
+    /// its worker had it.
+    NotCalled { before: Before, at: Timestamp, reason: String },
+    /// Not begun: a limit that it shares with others is used up. Others on the lane go first until `at`.
+    Wait { at: Timestamp, reason: String },
     /// The network or its rules say no.
     Failed { reason: String },
     /// Waits for a person, or for its account to be reconnected and `again` to come.
@@ -115,8 +121,30 @@ pub enum Outcome {
     Unread { at: Timestamp, reason: String },
     /// Proved absent: free to be sent again.
     Requeued,
-    /// Nobody can tell: a person decides.
-    Unknown { reason: String },
+    /// Nobody can tell: a person decides; not before `settles_at`, when its call can have no effect any more.
+    Unknown {
+        reason: String,
+        #[serde(default)]
+        settles_at: Option<Timestamp>,
+    },
+}
+
+/// What [`Store::begin_sending`] overwrote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Before {
+    first_called_at: Option<Timestamp>,
+    last_called_at: Option<Timestamp>,
+    is_verifying: bool,
+}
+
+impl Before {
+    pub fn of(work: &Work) -> Before {
+        Before {
+            first_called_at: work.first_called_at,
+            last_called_at: work.last_called_at,
+            is_verifying: work.state == DeliveryState::Verifying,
+        }
+    }
 }
 
 impl Outcome {
@@ -126,7 +154,8 @@ impl Outcome {
             Self::Sent { found: false, .. } => "sent",
             Self::Sent { found: true, .. } => "found",
             Self::Retry { .. } => "retry",
-            Self::PutBack { .. } => "put_back",
+            Self::PutBack { .. } | Self::NotCalled { .. } => "put_back",
+            Self::Wait { .. } => "wait",
             Self::Failed { .. } => "failed",
             Self::Held { .. } => "held",
             Self::Verifying { .. } => "unclear",
@@ -141,7 +170,7 @@ impl Outcome {
 const WORK: &str = "
     SELECT d.id, d.account_id, d.lane, d.class, d.action, d.epoch, d.state, d.created_at, d.due_at, d.expires_at,
         d.late_limit, d.attempts, d.first_called_at, d.last_called_at, d.absent_since, d.read_failures, d.prepared,
-        d.cancel_wanted, d.next_at, d.lease_until, a.network,
+        d.cancel_wanted, d.hold, d.next_at, d.lease_until, a.network,
         COALESCE(r.text, p.text, '') AS body, COALESCE(r.visibility, p.visibility, 'public') AS visibility,
         m.remote_id AS answers, m.published_at AS answers_at, m.deleted_at AS answers_deleted_at, m.kind AS answers_kind,
         au.handle AS answers_handle, ma.reply_data,
@@ -160,7 +189,9 @@ const WORK: &str = "
 const LANE: &str = "
     SELECT l.delivery_id, l.gated_until, l.paused_at AS lane_paused_at, a.paused_at, a.health,
         a.gated_until AS account_gated_until, a.probe_at,
-        (SELECT COUNT(*) FROM installation i WHERE i.name = 'sending_stopped_at') AS stopped
+        (SELECT COUNT(*) FROM stops s WHERE s.scope IN ('all', 'account:' || a.id,
+            'app:' || a.network || ' ' || COALESCE(a.base_url, ''))) AS stopped,
+        (SELECT COUNT(*) FROM stops s WHERE s.scope = 'posts') AS posts_stopped
     FROM lanes l JOIN accounts a ON a.id = l.account_id
     WHERE l.lane = $1";
 
@@ -182,6 +213,13 @@ const HEAD: &str = "
         AND class = 3 AND due_at <= $2 AND next_at <= $2 AND (after_id IS NULL OR EXISTS (SELECT 1 FROM deliveries b
         WHERE b.id = d.after_id AND b.state = 'sent')) ORDER BY due_at, seq LIMIT 1) AS c3
     ORDER BY class";
+
+/// The first due one while posts are stopped: [`HEAD`] without them.
+const HEAD_BESIDE_POSTS: &str = "
+    SELECT id, class FROM deliveries d WHERE lane = $1 AND state IN ('queued', 'retry')
+        AND due_at <= $2 AND next_at <= $2 AND (post_id IS NULL OR action <> 'publish')
+        AND (after_id IS NULL OR EXISTS (SELECT 1 FROM deliveries b WHERE b.id = d.after_id AND b.state = 'sent'))
+    ORDER BY class, due_at, seq LIMIT 1";
 
 impl Store {
     /// Takes the lane for `worker`: its delivery that waits to be verified, or else its first due one. Whatever is late
@@ -226,7 +264,9 @@ impl Store {
              WHERE id = $1 AND state = $2 AND epoch = $3 AND cancel_wanted IS NULL
                 AND (expires_at IS NULL OR expires_at > $6)
                 AND (first_called_at IS NOT NULL OR due_at >= $6 - late_limit)
-                AND NOT EXISTS (SELECT 1 FROM installation WHERE name = 'sending_stopped_at')
+                AND NOT EXISTS (SELECT 1 FROM stops s JOIN accounts a ON a.id = deliveries.account_id
+                    WHERE s.scope IN ('all', 'account:' || a.id, 'app:' || a.network || ' ' || COALESCE(a.base_url, ''))
+                        OR (s.scope = 'posts' AND deliveries.post_id IS NOT NULL AND deliveries.action = 'publish'))
                 AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = deliveries.account_id AND a.paused_at IS NULL
                     AND a.health <> 'unauthorized' AND a.probe_at IS NULL
                     AND (a.gated_until IS NULL OR a.gated_until <= $6))
@@ -264,38 +304,6 @@ impl Store {
         Ok(true)
     }
 
-    /// Takes back [`Store::begin_sending`] where the call was not started in time: as if it had never been marked.
-    pub async fn not_called(
-        &self,
-        work: &Work,
-        before: &Work,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let rows = sqlx::query(
-            "UPDATE deliveries SET first_called_at = $4, last_called_at = $5, attempts = attempts - 1
-             WHERE id = $1 AND state = $2 AND epoch = $3",
-        )
-        .bind(work.id.to_string())
-        .bind(work.state.as_str())
-        .bind(work.epoch)
-        .bind(maybe_micros(before.first_called_at))
-        .bind(maybe_micros(before.last_called_at))
-        .execute(&mut *tx)
-        .await?;
-        if rows.rows_affected() == 0 {
-            return Ok(false);
-        }
-        let outcome = match before.state {
-            DeliveryState::Verifying => Outcome::Verifying { at: now, reason: reason.to_owned() },
-            _ => Outcome::PutBack { reason: Some(reason.to_owned()) },
-        };
-        let finished = apply(&mut tx, work, &outcome, now).await?;
-        tx.commit().await?;
-        Ok(finished)
-    }
-
     /// Writes down how work on a delivery ended, frees its lane unless it must be verified, and wakes what follows it.
     /// False: it was not this worker's any more.
     pub async fn finish(&self, work: &Work, outcome: &Outcome, now: Timestamp) -> Result<bool, StoreError> {
@@ -310,7 +318,7 @@ impl Store {
                 drop(tx);
                 let mut tx = self.begin().await?;
                 let reason = "the network names a message that belongs to another delivery".to_owned();
-                let finished = apply(&mut tx, work, &Outcome::Unknown { reason }, now).await?;
+                let finished = apply(&mut tx, work, &Outcome::Unknown { reason, settles_at: None }, now).await?;
                 tx.commit().await?;
                 Ok(finished)
             }
@@ -399,8 +407,9 @@ async fn take(tx: &mut Tx, lane: &str, worker: &str, lease: Duration, now: Times
     if let Some(until) = row.maybe_time("gated_until")?.filter(|until| *until > now) {
         return Ok(Turn::Rest(until));
     }
+    let head = if row.number("posts_stopped")? > 0 { HEAD_BESIDE_POSTS } else { HEAD };
     for _ in 0..PUT_ASIDE {
-        let head = sqlx::query(HEAD).bind(lane).bind(micros(now)).fetch_optional(&mut **tx).await?;
+        let head = sqlx::query(head).bind(lane).bind(micros(now)).fetch_optional(&mut **tx).await?;
         let Some(head) = head else { return Ok(Turn::Nothing) };
         let Some(mut work) = work(tx, head.word("id")?).await? else { return Ok(Turn::Nothing) };
         // Read a moment after it was chosen: a person may have cancelled, held or moved it between the two.
@@ -613,9 +622,28 @@ pub(in crate::store) async fn apply(
             };
             (DeliveryState::Sent, if *found { "found" } else { "sent" }, None, to)
         }
-        Outcome::Retry { .. } | Outcome::PutBack { .. } | Outcome::Requeued | Outcome::Held { .. } if cancel => {
+        Outcome::Retry { .. }
+        | Outcome::PutBack { .. }
+        | Outcome::Wait { .. }
+        | Outcome::Requeued
+        | Outcome::Held { .. }
+            if cancel =>
+        {
             (DeliveryState::Cancelled, "not_sent", None, To { reason: Some("cancelled"), ..To::default() })
         }
+        Outcome::NotCalled { before, .. } if cancel && !before.is_verifying => {
+            (DeliveryState::Cancelled, "not_sent", None, To { reason: Some("cancelled"), ..To::default() })
+        }
+        Outcome::NotCalled { before, at, reason } => {
+            let state = if before.is_verifying { DeliveryState::Verifying } else { DeliveryState::Queued };
+            (state, "put_back", Some(reason), To { reason: Some(reason), next_at: Some(*at), ..To::default() })
+        }
+        Outcome::Wait { at, reason } => (
+            DeliveryState::Queued,
+            "put_back",
+            Some(reason),
+            To { next_at: Some(*at), reason: Some(reason), ..To::default() },
+        ),
         Outcome::Retry { at, reason } => (
             DeliveryState::Retry,
             "retry",
@@ -673,10 +701,23 @@ pub(in crate::store) async fn apply(
                 ..To::default()
             },
         ),
-        Outcome::Unknown { reason } => {
-            (DeliveryState::Unknown, "unclear", Some(reason), To { reason: Some(reason), ..To::default() })
-        }
+        Outcome::Unknown { reason, settles_at } => (
+            DeliveryState::Unknown,
+            "unclear",
+            Some(reason),
+            To { reason: Some(reason), next_at: Some(settles_at.unwrap_or(now)), ..To::default() },
+        ),
     };
+    if let Outcome::NotCalled { before, .. } = outcome {
+        sqlx::query(
+            "UPDATE deliveries SET first_called_at = $2, last_called_at = $3, attempts = attempts - 1 WHERE id = $1",
+        )
+        .bind(work.id.to_string())
+        .bind(maybe_micros(before.first_called_at))
+        .bind(maybe_micros(before.last_called_at))
+        .execute(&mut **tx)
+        .await?;
+    }
     if !transfer(tx, work, state, now, to).await? {
         return Ok(false);
     }
@@ -689,6 +730,31 @@ pub(in crate::store) async fn apply(
         // Its turn is kept: nothing behind it on the lane goes first.
         gate_lane(tx, &work.lane, *at, reason).await?;
     }
+    // Preparing makes no call: the attempt before it stays as it ended.
+    let is_of_call = work.state != DeliveryState::Preparing || matches!(outcome, Outcome::Sent { .. });
+    if is_of_call {
+        note_attempt(tx, work, outcome, word, detail.map(String::as_str), now).await?;
+    }
+    if let Outcome::Sent { receipt, .. } = outcome {
+        left_behind(tx, work, receipt, now).await?;
+        if cancel && work.action == Action::Publish {
+            enqueue::take_back(tx, work.id, "cancelled while it was being sent", now).await?;
+        }
+    }
+    followers(tx, work.id, state, now).await?;
+    event(tx, work.id, now).await?;
+    Ok(true)
+}
+
+/// Writes down in its latest attempt how the call ended.
+async fn note_attempt(
+    tx: &mut Tx,
+    work: &Work,
+    outcome: &Outcome,
+    word: &str,
+    detail: Option<&str>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE attempts SET finished_at = $2, outcome = $3, detail = $4, network_ref = $5
          WHERE delivery_id = $1 AND epoch = (SELECT MAX(epoch) FROM attempts WHERE delivery_id = $1)
@@ -704,15 +770,7 @@ pub(in crate::store) async fn apply(
     })
     .execute(&mut **tx)
     .await?;
-    if let Outcome::Sent { receipt, .. } = outcome {
-        left_behind(tx, work, receipt, now).await?;
-        if cancel && work.action == Action::Publish {
-            enqueue::take_back(tx, work.id, "cancelled while it was being sent", now).await?;
-        }
-    }
-    followers(tx, work.id, state, now).await?;
-    event(tx, work.id, now).await?;
-    Ok(true)
+    Ok(())
 }
 
 /// What a sent delivery leaves: our message in the conversation, or its deletion.
@@ -882,6 +940,7 @@ fn read_work(row: &AnyRow) -> Result<Work, StoreError> {
         read_failures: count(row, "read_failures")?,
         prepared: row.maybe_text("prepared")?.and_then(|prepared| serde_json::from_str(&prepared).ok()),
         cancel_wanted: row.maybe_number("cancel_wanted")?.is_some(),
+        hold: row.maybe_word("hold")?,
         next_at: row.time("next_at")?,
         lease_until: row.maybe_time("lease_until")?,
     })

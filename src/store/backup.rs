@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 use super::{Engine, Store, StoreError};
 
 /// Every table whose rows are worth keeping, parents before children. Logins and leases are not.
-const TABLES: [&str; 31] = [
+const TABLES: [&str; 32] = [
     "installation",
     "brands",
     "users",
@@ -45,6 +45,7 @@ const TABLES: [&str; 31] = [
     "deliveries",
     "attempts",
     "lanes",
+    "stops",
     "alerts",
     "audit",
     "events",

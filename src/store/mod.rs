@@ -22,15 +22,18 @@ mod error;
 pub mod events;
 pub mod inbox;
 pub mod links;
+pub mod many;
 pub mod mentions;
 mod open;
 pub mod people;
 pub(in crate::store) mod rollups;
 pub(in crate::store) mod rows;
 pub mod search;
+pub mod stops;
 pub mod streams;
 pub mod sweep;
 pub mod users;
+pub mod workers;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};

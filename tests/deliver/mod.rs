@@ -2,8 +2,10 @@
 
 mod calls;
 mod compose;
+mod decisions;
 mod people;
 mod redis;
 mod running;
+mod stops;
 mod unclear;
 mod workers;

@@ -14,6 +14,7 @@ mod insight;
 pub mod lists;
 mod mentions;
 mod read;
+mod sending;
 mod unparsed;
 mod users;
 
@@ -75,6 +76,7 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .merge(conversations::routes())
         .merge(corrections::routes())
         .merge(deliveries::routes())
+        .merge(sending::routes())
         .merge(accounts::routes())
         .merge(unparsed::routes())
         .merge(contacts::routes())
