@@ -13,7 +13,7 @@ use super::{Ended, Moment, Sender};
 use crate::app::AppError;
 use crate::model::{AccountId, Action, DeliveryState, Health, Hold};
 use crate::policy::Facts;
-use crate::queue::Gate;
+use crate::queue::{Budget, Gate};
 use crate::store::StoreError;
 use crate::store::attempts::{Outcome, Work};
 
@@ -68,6 +68,9 @@ impl Sender {
         };
         if let Some(refused) = self.refused(&work, publisher, moment.now()) {
             return self.record(&work, refused, moment).await;
+        }
+        if let Some(wait) = self.over_budget(&work, moment.now()).await? {
+            return self.record(&work, wait, moment).await;
         }
         let prepared = match work.action {
             Action::Publish => {
@@ -183,6 +186,28 @@ impl Sender {
         policy.check(&facts).err().and_then(|refusal| failed(format!("{refusal} (rule {})", refusal.rule)))
     }
 
+    /// Takes one call from the budget of its app, where the network's policy names one; or when to ask again.
+    async fn over_budget(&self, work: &Work, now: Timestamp) -> Result<Option<Outcome>, StoreError> {
+        let Some(rule) = self.app.policies.of(work.network).and_then(|policy| policy.app.as_ref()) else {
+            return Ok(None);
+        };
+        let account = self.app.store.account(work.account_id).await?;
+        let budget = rule.budget(&account.app());
+        match self.app.dispatcher.budget(&budget, work.class, 1).await {
+            Ok(0) => {
+                let Budget { calls, window, .. } = budget;
+                let reason = format!("the app's limit of {calls} calls in {} s is used up", window.as_secs());
+                Ok(Some(Outcome::Wait { at: now + jitter(rule.ask_again()), reason }))
+            }
+            Ok(_) => Ok(None),
+            Err(error) => {
+                // The network's own answer limits it then.
+                warn!(%error, "the app's budget could not be asked, the call is made");
+                Ok(None)
+            }
+        }
+    }
+
     /// Preparing is repeatable: whatever went wrong, nothing was sent.
     async fn not_prepared(&self, work: &Work, error: ConnectorError, moment: Moment) -> Outcome {
         let error = match error {
@@ -246,6 +271,7 @@ impl Sender {
             (action, _) if action.is_repeatable() => again(work, reason.to_owned(), now),
             (_, Certainty::None) => Outcome::Unknown {
                 reason: format!("{reason}, and {} cannot be asked: look at the account", work.network.as_str()),
+                settles_at: Some(now + self.app.config.delivery.settle),
             },
             _ => Outcome::Verifying { at: now + self.app.config.delivery.settle, reason: reason.to_owned() },
         }

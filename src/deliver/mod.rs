@@ -276,7 +276,7 @@ impl Sender {
             .increment(1);
         match &outcome {
             Outcome::Failed { reason } => warn!(reason, "delivery refused, it is not tried again"),
-            Outcome::Unknown { reason } => error!(reason, "unclear whether the delivery is out: a person decides"),
+            Outcome::Unknown { reason, .. } => error!(reason, "unclear whether the delivery is out: a person decides"),
             Outcome::Held { reason, .. } => error!(reason, "delivery held: a person is needed"),
             _ => debug!(outcome = word, "delivery worked on"),
         }

@@ -213,14 +213,18 @@ async fn without_a_way_to_tell_it_is_unknown_at_once_and_a_person_decides(
     // An unknown end does not stop what comes after it.
     assert_eq!(bench.state(after).await, DeliveryState::Sent);
 
+    bench.later(SETTLE);
     let store = &bench.app.store;
     let link = Some("https://network.example/post/9".to_owned());
-    let sent = store.decide(ids[0], Decision::Sent { url_or_id: link }, Duration::ZERO, "ali").await.expect("decided");
+    let sent = store
+        .decide(ids[0], Decision::Sent { url_or_id: link }, Duration::ZERO, "ali", bench.now())
+        .await
+        .expect("decided");
     assert_eq!((sent.state, sent.url.as_deref()), (DeliveryState::Sent, Some("https://network.example/post/9")));
     assert_eq!(sent.decided_by.as_deref(), Some("ali"));
-    store.decide(ids[1], Decision::Queue, Duration::ZERO, "ali").await.expect("decided");
-    store.decide(ids[2], Decision::Cancel, Duration::ZERO, "ali").await.expect("decided");
-    assert!(store.decide(ids[2], Decision::Queue, Duration::ZERO, "ali").await.is_err(), "it is decided");
+    store.decide(ids[1], Decision::Queue, Duration::ZERO, "ali", bench.now()).await.expect("decided");
+    store.decide(ids[2], Decision::Cancel, Duration::ZERO, "ali", bench.now()).await.expect("decided");
+    assert!(store.decide(ids[2], Decision::Queue, Duration::ZERO, "ali", bench.now()).await.is_err(), "it is decided");
     bench.drain().await;
     assert_eq!(bench.state(ids[1]).await, DeliveryState::Sent);
     assert_eq!(bench.state(ids[2]).await, DeliveryState::Cancelled);
@@ -420,7 +424,7 @@ async fn who_sends_an_unknown_one_after_all_takes_back_the_wish_to_cancel(
     bench.reap().await;
     bench.turn().await;
     assert_eq!(bench.state(id).await, DeliveryState::Unknown);
-    bench.app.store.decide(id, Decision::Queue, Duration::ZERO, "ali").await.expect("decided");
+    bench.app.store.decide(id, Decision::Queue, Duration::ZERO, "ali", bench.now()).await.expect("decided");
     muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
     bench.drain().await;
     assert_eq!(bench.state(id).await, DeliveryState::Sent);

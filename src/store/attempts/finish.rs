@@ -145,6 +145,9 @@ impl Arrow {
             Outcome::PutBack { reason } => {
                 (Arrow { may_cancel: true, ..arrow(DeliveryState::Queued, None, reason.as_deref()) }, "put_back")
             }
+            Outcome::Wait { at, reason } => {
+                (Arrow { may_cancel: true, ..arrow(DeliveryState::Queued, Some(*at), Some(reason)) }, "put_back")
+            }
             Outcome::Requeued => {
                 let reason = "the network was asked twice: it is not there, so it is sent again";
                 (Arrow { may_cancel: true, ..arrow(DeliveryState::Queued, Some(*now), Some(reason)) }, "absent")
@@ -165,7 +168,9 @@ impl Arrow {
                 let read_failures = i64::from(work.read_failures) + 1;
                 (Arrow { absent_since: work.absent_since, read_failures, ..unread }, "unclear")
             }
-            Outcome::Unknown { reason } => (arrow(DeliveryState::Unknown, None, Some(reason)), "unclear"),
+            Outcome::Unknown { reason, settles_at } => {
+                (arrow(DeliveryState::Unknown, Some(settles_at.unwrap_or(*now)), Some(reason)), "unclear")
+            }
         }
     }
 }
@@ -179,7 +184,8 @@ impl Outcome {
             | Self::Held { reason, .. }
             | Self::Verifying { reason, .. }
             | Self::Unread { reason, .. }
-            | Self::Unknown { reason } => Some(reason),
+            | Self::Unknown { reason, .. }
+            | Self::Wait { reason, .. } => Some(reason),
             Self::PutBack { reason } => reason.as_deref(),
             Self::Sent { .. } | Self::Absent { .. } | Self::Requeued => None,
         }
@@ -272,7 +278,7 @@ pub(in crate::store) async fn apply_all(tx: &mut Tx, finishes: &[Finish]) -> Res
         })
         .collect();
     tx.over(GATE_LANES, &gated).await?;
-    let attempts: Vec<_> = ends.iter().map(End::attempt).collect();
+    let attempts: Vec<_> = ends.iter().filter(|end| end.is_of_call()).map(End::attempt).collect();
     tx.over(END_ATTEMPTS, &attempts).await?;
     left_behind(tx, &ends).await?;
     let states: Vec<_> = ends.iter().map(|end| (end.work().id, end.moved.state, end.finish.now)).collect();
@@ -302,6 +308,11 @@ impl<'f> End<'f> {
             Outcome::Sent { receipt, .. } => Some(receipt),
             _ => None,
         }
+    }
+
+    /// Preparing makes no call: the attempt before it stays as it ended.
+    fn is_of_call(&self) -> bool {
+        self.work().state != DeliveryState::Preparing || self.receipt().is_some()
     }
 
     fn attempt(&self) -> AttemptRow<'f> {

@@ -23,8 +23,10 @@ const MARK: &str = "
         AND (deliveries.expires_at IS NULL OR deliveries.expires_at > CAST(g.value ->> 5 AS BIGINT))
         AND (deliveries.first_called_at IS NOT NULL
             OR deliveries.due_at >= CAST(g.value ->> 5 AS BIGINT) - deliveries.late_limit)
-        AND (deliveries.action = 'webhook'
-            OR NOT EXISTS (SELECT 1 FROM installation i WHERE i.name = 'sending_stopped_at'))
+        AND NOT EXISTS (SELECT 1 FROM stops s JOIN accounts a ON a.id = deliveries.account_id
+            WHERE (s.scope = 'all' AND deliveries.action <> 'webhook')
+                OR s.scope IN ('account:' || a.id, 'app:' || a.network || ' ' || COALESCE(a.base_url, ''))
+                OR (s.scope = 'posts' AND deliveries.post_id IS NOT NULL AND deliveries.action = 'publish'))
         AND (SELECT COUNT(*) FROM accounts a WHERE a.id = deliveries.account_id AND a.paused_at IS NULL
             AND a.health <> 'unauthorized' AND a.probe_at IS NULL
             AND (a.gated_until IS NULL OR a.gated_until <= CAST(g.value ->> 5 AS BIGINT))) = 1

@@ -61,6 +61,7 @@ pub struct Work {
     pub read_failures: u32,
     pub prepared: Option<Prepared>,
     pub cancel_wanted: bool,
+    pub hold: Option<Hold>,
     /// When its account's settings last changed.
     pub account_changed_at: Timestamp,
     pub(in crate::store) next_at: Timestamp,
@@ -118,6 +119,8 @@ pub enum Outcome {
     Retry { at: Timestamp, reason: String },
     /// Not called after all, through no fault of its own: again at once or when the account opens.
     PutBack { reason: Option<String> },
+    /// Not begun: a limit that it shares with others is used up. Others on the lane go first until `at`.
+    Wait { at: Timestamp, reason: String },
     /// The network or its rules say no.
     Failed { reason: String },
     /// Waits for a person, or for its account to be reconnected and `again` to come.
@@ -130,8 +133,12 @@ pub enum Outcome {
     Unread { at: Timestamp, reason: String },
     /// Proved absent: free to be sent again.
     Requeued,
-    /// Nobody can tell: a person decides.
-    Unknown { reason: String },
+    /// Nobody can tell: a person decides; not before `settles_at`, when its call can have no effect any more.
+    Unknown {
+        reason: String,
+        #[serde(default)]
+        settles_at: Option<Timestamp>,
+    },
 }
 
 impl Outcome {
@@ -142,6 +149,7 @@ impl Outcome {
             Self::Sent { found: true, .. } => "found",
             Self::Retry { .. } => "retry",
             Self::PutBack { .. } => "put_back",
+            Self::Wait { .. } => "wait",
             Self::Failed { .. } => "failed",
             Self::Held { .. } => "held",
             Self::Verifying { .. } => "unclear",
@@ -198,7 +206,7 @@ impl Store {
             // The message is already another delivery's: which of the two is out cannot be told from here.
             Err(error) if error.is_unique() && matches!(outcome, Outcome::Sent { .. }) => {
                 let reason = "the network names a message that belongs to another delivery".to_owned();
-                self.group().finish(finish(Outcome::Unknown { reason })).await
+                self.group().finish(finish(Outcome::Unknown { reason, settles_at: None })).await
             }
             finished => finished,
         }

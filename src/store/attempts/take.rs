@@ -23,12 +23,14 @@ const PUT_ASIDE: usize = 64;
 const LANES: &str = "
     SELECT l.lane, l.delivery_id, l.gated_until, l.paused_at AS lane_paused_at, a.paused_at, a.health,
         a.gated_until AS account_gated_until, a.probe_at,
-        (SELECT COUNT(*) FROM installation i WHERE i.name = 'sending_stopped_at' AND a.network <> 'webhook') AS stopped
+        (SELECT COUNT(*) FROM stops s WHERE (s.scope = 'all' AND a.network <> 'webhook')
+            OR s.scope IN ('account:' || a.id, 'app:' || a.network || ' ' || COALESCE(a.base_url, ''))) AS stopped
     FROM {rows}
     JOIN lanes l ON l.lane = g.value ->> 0
     JOIN accounts a ON a.id = l.account_id";
 
-/// A lane's first due delivery of one class; one whose predecessor is not out yet does not stand in the way.
+/// A lane's first due delivery of one class; one whose predecessor is not out yet does not stand in the way, nor do posts
+/// while they are stopped.
 macro_rules! head {
     ($class:literal) => {
         concat!(
@@ -37,6 +39,8 @@ macro_rules! head {
             $class,
             " AND d.due_at <= CAST(g.value ->> 1 AS BIGINT) AND d.next_at <= CAST(g.value ->> 1 AS BIGINT)
                 AND (d.after_id IS NULL OR (SELECT b.state FROM deliveries b WHERE b.id = d.after_id) = 'sent')
+                AND (d.post_id IS NULL OR d.action <> 'publish'
+                    OR NOT EXISTS (SELECT 1 FROM stops s WHERE s.scope = 'posts'))
               ORDER BY d.due_at, d.seq LIMIT 1)"
         )
     };

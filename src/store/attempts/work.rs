@@ -15,7 +15,7 @@ use crate::store::{StoreError, Tx};
 const WORKS: &str = "
     SELECT d.id, d.account_id, d.lane, d.class, d.action, d.epoch, d.state, d.created_at, d.due_at, d.expires_at,
         d.late_limit, d.attempts, d.first_called_at, d.last_called_at, d.absent_since, d.read_failures, d.prepared,
-        d.cancel_wanted, d.next_at, d.lease_until, a.network, a.changed_at AS account_changed_at,
+        d.cancel_wanted, d.hold, d.next_at, d.lease_until, a.network, a.changed_at AS account_changed_at,
         COALESCE(r.text, p.text, y.body, '') AS body, COALESCE(r.visibility, p.visibility, 'public') AS visibility,
         m.remote_id AS answers, m.published_at AS answers_at, m.deleted_at AS answers_deleted_at, m.kind AS answers_kind,
         au.handle AS answers_handle, ma.reply_data,
@@ -88,6 +88,7 @@ fn read_work(row: &AnyRow) -> Result<Work, StoreError> {
         read_failures: count(row, "read_failures")?,
         prepared: row.maybe_text("prepared")?.and_then(|prepared| serde_json::from_str(&prepared).ok()),
         cancel_wanted: row.maybe_number("cancel_wanted")?.is_some(),
+        hold: row.maybe_word("hold")?,
         account_changed_at: row.time("account_changed_at")?,
         next_at: row.time("next_at")?,
         lease_until: row.maybe_time("lease_until")?,
