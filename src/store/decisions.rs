@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::attempts::{Outcome, Work, apply, event, followers, free_lane, work};
 use super::deliveries::{Decision, DeliveryView};
-use super::lateness::is_late;
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, audit, enqueue, micros};
 use crate::model::{AccountId, Action, DeliveryId, DeliveryState, Hold};
@@ -94,7 +93,7 @@ impl Store {
                 )));
             }
         };
-        if is_late(due_at, work.late_limit, now) {
+        if due_at < now - work.late_limit {
             return Err(StoreError::Conflict(format!(
                 "{due_at} has passed by more than the delivery may be late; choose a later time"
             )));

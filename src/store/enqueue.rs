@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use muhatap_connectors::{ReplyTo, Visibility};
 
 use super::attempts::{event, late_reason, visibility};
-use super::lateness::is_late;
 use super::quiet::{after_quiet, moved_reason};
 use super::recurrences::still_wants;
 use super::rows::Cells;
@@ -322,7 +321,7 @@ async fn insert(
     .await?;
     let seq = row.number("last_seq")?;
     let id = DeliveryId::new(now);
-    let late = is_late(new.due_at, new.late_limit, now);
+    let late = new.due_at < now - new.late_limit;
     let (state, hold, reason) = match late {
         true => (DeliveryState::Held, Some(Hold::Late.as_str()), Some(late_reason(new.due_at, now))),
         false => (DeliveryState::Queued, None, body.moved.map(|(_, end)| moved_reason(end))),

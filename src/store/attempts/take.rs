@@ -10,7 +10,6 @@ use super::finish::{Arrow, Move, ended, free_lane, transfer};
 use super::work::works;
 use super::{BUSY_LANE, Turn, Work};
 use crate::model::{DeliveryId, DeliveryState, Hold};
-use crate::store::lateness::is_late;
 use crate::store::rows::Cells;
 use crate::store::{StoreError, Tx, events, micros, webhooks};
 
@@ -278,7 +277,7 @@ impl Aside {
     fn of(work: &Work, now: Timestamp) -> Option<Aside> {
         match () {
             () if work.expires_at.is_some_and(|expires_at| expires_at <= now) => Some(Self::Expired),
-            () if is_late(work.due_at, work.late_limit, now) => Some(Self::Late),
+            () if work.due_at < now - work.late_limit => Some(Self::Late),
             () => None,
         }
     }
