@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::attempts::{Outcome, Work, apply, event, followers, free_lane, work};
 use super::deliveries::{Decision, DeliveryView};
-use super::lateness::is_late;
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, audit, enqueue, micros};
 use crate::model::{AccountId, Action, DeliveryId, DeliveryState, Hold};

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use muhatap_connectors::{ReplyTo, Visibility};
 
 use super::attempts::{event, late_reason, visibility};
-use super::lateness::is_late;
 use super::quiet::{after_quiet, moved_reason};
 use super::recurrences::still_wants;
 use super::rows::Cells;

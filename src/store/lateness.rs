@@ -1,16 +1,9 @@
-//! Whether a delivery is late, and why: what stands in its way right now, in words for a person.
-
-use std::time::Duration;
+//! Why a delivery is late: what stands in its way right now, in words for a person.
 
 use jiff::Timestamp;
 
 use super::rows::Cells;
 use super::{StoreError, Tx, micros};
-
-/// Whether more than `late_limit` has passed since `due_at`, which may lie at the very end of the calendar.
-pub(in crate::store) fn is_late(due_at: Timestamp, late_limit: Duration, now: Timestamp) -> bool {
-    Duration::try_from(now.duration_since(due_at)).is_ok_and(|late| late > late_limit)
-}
 
 /// What stands between a late delivery and its network, the widest cause first.
 pub(in crate::store) async fn why(tx: &mut Tx, delivery: &str, now: Timestamp) -> Result<String, StoreError> {
@@ -62,18 +55,4 @@ pub(in crate::store) async fn why(tx: &mut Tx, delivery: &str, now: Timestamp) -
         () if row.time("created_at")? > row.time("due_at")? => "it was planned after its time".to_owned(),
         () => "its turn comes next".to_owned(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_of_the_calendar_is_not_late() {
-        let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("a time");
-        let minute = Duration::from_secs(60);
-        assert!(!is_late(Timestamp::MAX, minute, now));
-        assert!(!is_late(now - minute, minute, now));
-        assert!(is_late(now - minute * 2, minute, now));
-    }
 }

@@ -10,7 +10,6 @@ use super::finish::{Arrow, Move, ended, free_lane, transfer};
 use super::work::works;
 use super::{BUSY_LANE, Turn, Work};
 use crate::model::{DeliveryId, DeliveryState, Hold};
-use crate::store::lateness::is_late;
 use crate::store::rows::Cells;
 use crate::store::{StoreError, Tx, events, micros, webhooks};
 
