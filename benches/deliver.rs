@@ -5,6 +5,14 @@
 //! BullMQ is measured beside it where node finds the packages bullmq and pg (`$NODE_PATH`): its handler makes the same
 //! HTTP call and writes the outcome into one row of the same PostgreSQL.
 
+#[path = "rig/network.rs"]
+mod network;
+#[path = "rig/postgres.rs"]
+mod postgres;
+#[path = "rig/processes.rs"]
+mod processes;
+#[path = "rig/redis.rs"]
+mod redis_server;
 mod rig;
 #[path = "rivals/sending.rs"]
 mod rivals;
@@ -19,7 +27,11 @@ use muhatap::store::Store;
 use muhatap::store::enqueue::{Enqueued, NewDelivery, Origin};
 use muhatap_connectors::Visibility;
 use muhatap_simulator::Simulator;
-use rig::{ACCOUNTS, Postgres, Redis, Worker, account, configure, cpu_time, network, peak_mb};
+use network::network;
+use postgres::Postgres;
+use processes::{cpu_time, peak_mb};
+use redis_server::Redis;
+use rig::{ACCOUNTS, Worker, account, configure};
 use rivals::BullMq;
 
 /// Due evenly within one second.
@@ -51,7 +63,7 @@ async fn main() {
         |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
     let jobs: u64 = value("--jobs").map_or(20_000, |text| text.parse().expect("a number"));
     let only = value("--only");
-    let (postgres, redis) = (Postgres::start(), Redis::start());
+    let ((postgres, postgres_pid), redis) = (Postgres::start(), Redis::start());
     let mut all = Vec::new();
     for (number, (database, queue)) in
         [("PostgreSQL", "Redis"), ("PostgreSQL", "local"), ("SQLite", "Redis"), ("SQLite", "local")].iter().enumerate()
@@ -63,7 +75,7 @@ async fn main() {
         redis.flush();
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
         let (database_url, database_pid) = match *database {
-            "PostgreSQL" => (postgres.database(&format!("bench_{number}")).await, Some(postgres.pid())),
+            "PostgreSQL" => (postgres.database(&format!("bench_{number}")).await, Some(postgres_pid)),
             _ => (format!("sqlite:{}", dir.path().join("muhatap.db").display()), None),
         };
         let queue_url = if *queue == "Redis" { redis.url() } else { "local:".to_owned() };
@@ -80,7 +92,7 @@ async fn main() {
             Ok(bullmq) => {
                 redis.flush();
                 let database = postgres.database("bullmq").await;
-                all.push(bullmq.measure(&postgres, &redis, &database, jobs).await);
+                all.push(bullmq.measure(postgres_pid, &redis, &database, jobs).await);
             }
         }
     }
@@ -90,8 +102,8 @@ async fn main() {
 fn table(all: &[Results], jobs: u64) {
     println!("\n{jobs} deliveries on {ACCOUNTS} accounts, then {BURST} due within one second");
     println!(
-        "{:18} {:>8} {:>10} {:>22} {:>8}   {}",
-        "", "a second", "last out", "late p50/p99", "peak", "processor time a delivery"
+        "{:18} {:>8} {:>10} {:>22} {:>8}   processor time a delivery",
+        "", "a second", "last out", "late p50/p99", "peak"
     );
     for results in all {
         let [last, middle, late] = results.burst.map(|time| time.as_secs_f64());
@@ -121,7 +133,7 @@ async fn measure(
     outbox.fill(ACCOUNTS as u64, |_| warm).await;
     outbox.sent(ACCOUNTS as u64).await;
 
-    let pids = [Some(worker.pid()), database_pid, redis_pid, Some(std::process::id())];
+    let pids = [Some(worker.0.id()), database_pid, redis_pid, Some(std::process::id())];
     let due = outbox.store.clock() + HEAD_START + HEAD_START_EACH * jobs as u32;
     let first = outbox.made;
     outbox.fill(jobs, |_| due).await;
@@ -154,7 +166,7 @@ async fn measure(
         a_second,
         cpu: cpu.try_into().expect("four were measured"),
         burst,
-        peak_mb: peak_mb(worker.pid()),
+        peak_mb: peak_mb(worker.0.id()),
         name,
     };
     println!(

@@ -5,6 +5,8 @@
 //! Between the two looks the rows are made by one statement in the database; what is measured goes through the store, and
 //! the page through the console's own HTTP.
 
+#[path = "rig/postgres.rs"]
+mod postgres;
 mod rig;
 
 use std::time::{Duration, Instant};
@@ -15,7 +17,8 @@ use muhatap::store::Store;
 use muhatap::store::attempts::{Outcome, Turn};
 use muhatap::store::enqueue::{Enqueued, NewDelivery, Origin};
 use muhatap_connectors::Visibility;
-use rig::{Postgres, Worker, configure};
+use postgres::Postgres;
+use rig::{Worker, configure};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 
 /// Rows that one look adds and cancels, lanes that it claims, and pages that it reads.
@@ -49,7 +52,7 @@ async fn main() {
     );
     for name in ["SQLite", "PostgreSQL"].into_iter().filter(|name| only.is_none_or(|only| only == *name)) {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
-        let postgres = (name == "PostgreSQL").then(Postgres::start);
+        let postgres = (name == "PostgreSQL").then(|| Postgres::start().0);
         let database = match &postgres {
             Some(postgres) => postgres.database("scheduled").await,
             None => format!("sqlite:{}", dir.path().join("muhatap.db").display()),
@@ -57,8 +60,8 @@ async fn main() {
         let console = format!("127.0.0.1:{}", rig::free_port());
         let config = configure(dir.path(), &database, "local:", "http://127.0.0.1:9", &console);
         let _worker = Worker::start(&config, "console");
-        let month = first_page(&console).await;
         let store = Store::open(&database).await.expect("the database opens");
+        let month = first_page(&console, store.clock()).await;
         let accounts: Vec<AccountId> =
             store.accounts().await.expect("the database answers").iter().map(|account| account.id).collect();
         row(name, 0, &look(&store, &accounts, &month, 0).await);
@@ -161,14 +164,14 @@ fn median(mut took: Vec<Duration>) -> Duration {
 }
 
 /// Waits for the console, and gives the address of next month's page.
-async fn first_page(console: &str) -> String {
+async fn first_page(console: &str, now: Timestamp) -> String {
     let began = Instant::now();
     let client = reqwest::Client::new();
     while !client.get(format!("http://{console}/schedule")).send().await.is_ok_and(|page| page.status().is_success()) {
         assert!(began.elapsed() < PATIENCE, "the console does not answer");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let month = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().last_of_month().tomorrow();
+    let month = now.to_zoned(jiff::tz::TimeZone::UTC).date().last_of_month().tomorrow();
     let month = month.expect("there is a next month");
     format!("http://{console}/schedule?month={:04}-{:02}", month.year(), month.month())
 }

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use muhatap_simulator::Simulator;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 
-use super::rig::{ACCOUNTS, Postgres, Redis, cpu_time, network, peak_mb};
+use super::network::network;
+use super::processes::{cpu_time, peak_mb};
+use super::redis_server::Redis;
+use super::rig::ACCOUNTS;
 use super::{BURST, HEAD_START, PATIENCE, Results, lateness, out, rate};
 
 /// Jobs one worker has in hand, as its own benchmarks use.
@@ -32,7 +35,7 @@ impl BullMq {
         }
     }
 
-    pub(super) async fn measure(&self, postgres: &Postgres, redis: &Redis, database: &str, jobs: u64) -> Results {
+    pub(super) async fn measure(&self, postgres_pid: u32, redis: &Redis, database: &str, jobs: u64) -> Results {
         let network = network().await;
         let mut connection = AnyConnection::connect(database).await.expect("the database answers");
         sqlx::raw_sql(AssertSqlSafe(format!(
@@ -65,16 +68,16 @@ impl BullMq {
         run(&["fill", &jobs.to_string()]).await;
         let worker = Worker(command(&["work", CONCURRENCY]).spawn().expect("node can be started"));
         posted(&network, 1).await;
-        let pids = [worker.0.id(), postgres.pid(), redis.pid(), std::process::id()];
+        let pids = [worker.0.id(), postgres_pid, redis.pid(), std::process::id()];
         let before = pids.map(cpu_time);
         posted(&network, jobs).await;
         let a_second = rate(&out(&network, 0).into_values().collect::<Vec<_>>());
         let cpu = std::array::from_fn(|at| (cpu_time(pids[at]) - before[at]) / jobs as u32);
 
-        let from = Timestamp::now() + HEAD_START * 2;
+        let from = network.simulation().now() + HEAD_START * 2;
         let due = |number: u64| from + SignedDuration::from_micros((number * 1_000_000 / BURST) as i64);
         run(&["delayed", &format!("{BURST}+{jobs}"), &from.as_millisecond().to_string()]).await;
-        assert!(Timestamp::now() < from, "BullMQ: adding took longer than expected");
+        assert!(network.simulation().now() < from, "BullMQ: adding took longer than expected");
         posted(&network, jobs + BURST).await;
         let burst = lateness(from, out(&network, jobs).into_iter().map(|(number, at)| (due(number - jobs), at)));
         let results = Results { name: "BullMQ".into(), a_second, cpu, burst, peak_mb: peak_mb(worker.0.id()) };

@@ -89,7 +89,7 @@ impl Store {
                 )));
             }
         };
-        if is_late(due_at, work.late_limit, now) {
+        if due_at < now - work.late_limit {
             return Err(StoreError::Conflict(format!(
                 "{due_at} has passed by more than the delivery may be late; choose a later time"
             )));
@@ -129,7 +129,7 @@ impl Store {
             DeliveryState::Preparing => return self.delivery(id).await,
             DeliveryState::Queued | DeliveryState::Retry => {
                 // Its place in the lane stays, unless its time has not come or is over.
-                let keeps = work.due_at <= now && !is_late(work.due_at, work.late_limit, now);
+                let keeps = work.due_at <= now && now - work.late_limit <= work.due_at;
                 let times = Times { due_at: if keeps { work.due_at } else { now }, next_at: now };
                 set(&mut tx, &work, DeliveryState::Queued, times, who, now).await?
             }

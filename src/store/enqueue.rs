@@ -321,7 +321,7 @@ async fn insert(
     .await?;
     let seq = row.number("last_seq")?;
     let id = DeliveryId::new(now);
-    let late = is_late(new.due_at, new.late_limit, now);
+    let late = new.due_at < now - new.late_limit;
     let (state, hold, reason) = match late {
         true => (DeliveryState::Held, Some(Hold::Late.as_str()), Some(late_reason(new.due_at, now))),
         false => (DeliveryState::Queued, None, body.moved.map(|(_, end)| moved_reason(end))),

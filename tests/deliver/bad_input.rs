@@ -59,7 +59,12 @@ async fn a_text_over_the_limit_found_only_at_send_fails_with_the_reason_and_can_
     assert!(failed.reason.as_deref().is_some_and(|reason| reason.contains("13 of at most 5")), "{:?}", failed.reason);
     assert_eq!(bench.network.calls(), 0, "nothing was called");
     bench.network.set_limit(50);
-    bench.app.store.decide(id, Decision::Queue, Duration::ZERO, "ayşe").await.expect("it can be sent again");
+    bench
+        .app
+        .store
+        .decide(id, Decision::Queue, Duration::ZERO, "ayşe", bench.now())
+        .await
+        .expect("it can be sent again");
     bench.turn().await;
     assert_eq!(bench.network.texts(), ["on iki harfli"]);
     bench.stop().await;

@@ -69,7 +69,12 @@ async fn three_of_four_are_out_and_the_fourth_says_why_and_is_tried_again(
     assert_eq!((failed.account.as_str(), failed.text.as_str()), ("biz", "Kış geldi"));
     assert!(failed.reason.as_deref().is_some_and(|reason| reason.contains("not allowed")), "{:?}", failed.reason);
 
-    bench.app.store.decide(failed.id, Decision::Queue, SPACING, "ayşe").await.expect("it can be tried again");
+    bench
+        .app
+        .store
+        .decide(failed.id, Decision::Queue, SPACING, "ayşe", bench.now())
+        .await
+        .expect("it can be tried again");
     turn(&bench, bench.account).await;
     let page = campaigns::page(&bench.app, campaign).await.expect("it is there");
     assert_eq!((page.summary.as_str(), page.campaign.name.as_str()), ("4 of 4 out", "Kış indirimi"));

@@ -6,7 +6,7 @@ use muhatap::compose::PostRequest;
 use muhatap::model::{DeliveryId, DeliveryState};
 use muhatap::standing::{Next, Why};
 use muhatap::store::StoreError;
-use muhatap::store::attempts::{Before, Outcome, Turn};
+use muhatap::store::attempts::Turn;
 use muhatap::store::deliveries::Decision;
 use muhatap::store::many::Act;
 use muhatap_connectors::{Certainty, Prepared};
@@ -137,13 +137,10 @@ async fn a_call_that_was_not_made_is_not_remembered_as_one(
         let lease = Duration::from_secs(40);
         let turn = store.take(&bench.lane(), "w1", lease, bench.now()).await.expect("the database answers");
         let Turn::Send(mut work) = turn else { panic!("it is due: {turn:?}") };
-        let before = Before::of(&work);
         let prepared = Prepared::default();
         assert!(store.begin_sending(&mut work, &prepared, "w1", lease, bench.now()).await.expect("answered"));
-        let outcome = Outcome::NotCalled { before, at: bench.now(), reason: "too late".into() };
-        let kept = serde_json::to_string(&outcome).expect("it can be kept");
-        let outcome: Outcome = serde_json::from_str(&kept).expect("it can be read");
-        assert!(store.replay(id, work.state, work.epoch, &outcome, bench.now()).await.expect("answered"));
+        let replayed = store.replay_not_called(id, work.epoch, "too late", bench.now()).await;
+        assert!(replayed.expect("answered"));
     }
     let view = bench.view(id).await;
     assert_eq!((view.state, view.attempts, view.first_called_at), (DeliveryState::Queued, 0, None));

@@ -44,7 +44,12 @@ async fn what_may_be_out_is_decided_and_never_said_to_be_cancelled(
     for id in [unclear, restored] {
         let refused = bench.app.store.cancel(id, "ayşe").await.expect_err("it may be out").to_string();
         assert!(refused.contains("look there, then decide"), "{refused}");
-        bench.app.store.decide(id, Decision::Cancel, Duration::ZERO, "ayşe").await.expect("somebody looked");
+        bench
+            .app
+            .store
+            .decide(id, Decision::Cancel, Duration::ZERO, "ayşe", bench.now())
+            .await
+            .expect("somebody looked");
         assert_eq!(bench.state(id).await, DeliveryState::Cancelled);
     }
     bench.stop().await;

@@ -281,7 +281,7 @@ impl Aside {
     fn of(work: &Work, now: Timestamp) -> Option<Aside> {
         match () {
             () if work.expires_at.is_some_and(|expires_at| expires_at <= now) => Some(Self::Expired),
-            () if is_late(work.due_at, work.late_limit, now) => Some(Self::Late),
+            () if work.due_at < now - work.late_limit => Some(Self::Late),
             () => None,
         }
     }
