@@ -128,7 +128,7 @@ async fn a_token_revoked_in_the_middle_of_a_batch_loses_nothing(
     assert_eq!((stopped.state, stopped.hold.as_deref()), (DeliveryState::Held, Some("account")));
     assert!(stopped.reason.as_deref().is_some_and(|reason| reason.contains("token revoked")), "{:?}", stopped.reason);
     let waiting = bench.view(deliveries[2].id).await;
-    assert!(waiting.next_step.contains("refuses the credentials of account biz"), "{}", waiting.next_step);
+    assert!(waiting.next_step.contains("refuses the credentials of its account"), "{}", waiting.next_step);
     assert_eq!(
         bench.app.store.campaign(campaign).await.expect("it is there").summary(),
         "1 of 3 out, 1 on the way, 1 to be decided"

@@ -43,13 +43,10 @@ async fn what_may_be_out_is_decided_and_never_said_to_be_cancelled(
     bench.execute("UPDATE deliveries SET state = 'held', hold = 'restored' WHERE state = 'queued'").await;
     for id in [unclear, restored] {
         let refused = bench.app.store.cancel(id, "ayşe").await.expect_err("it may be out").to_string();
-        assert!(refused.contains("look there, then decide"), "{refused}");
-        bench
-            .app
-            .store
-            .decide(id, Decision::Cancel, Duration::ZERO, "ayşe", bench.now())
-            .await
-            .expect("somebody looked");
+        assert!(refused.contains("look at the network, then decide"), "{refused}");
+        bench.later(bench.app.config.delivery.settle);
+        let given_up = bench.app.store.decide(id, Decision::Cancel, Duration::ZERO, "ayşe", bench.now()).await;
+        given_up.expect("somebody looked");
         assert_eq!(bench.state(id).await, DeliveryState::Cancelled);
     }
     bench.stop().await;
