@@ -31,7 +31,7 @@ use network::network;
 use postgres::Postgres;
 use processes::{cpu_time, peak_mb};
 use redis_server::Redis;
-use rig::{ACCOUNTS, Worker, account, configure};
+use rig::{ACCOUNTS, Worker, account, argument, configure};
 use rivals::BullMq;
 
 /// Due evenly within one second.
@@ -58,18 +58,15 @@ struct Results {
 async fn main() {
     rustls::crypto::ring::default_provider().install_default().expect("no other provider is installed");
     sqlx::any::install_default_drivers();
-    let arguments: Vec<String> = std::env::args().collect();
-    let value =
-        |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
-    let jobs: u64 = value("--jobs").map_or(20_000, |text| text.parse().expect("a number"));
-    let only = value("--only");
+    let jobs: u64 = argument("--jobs").map_or(20_000, |text| text.parse().expect("a number"));
+    let only = argument("--only");
     let ((postgres, postgres_pid), redis) = (Postgres::start(), Redis::start());
     let mut all = Vec::new();
     for (number, (database, queue)) in
         [("PostgreSQL", "Redis"), ("PostgreSQL", "local"), ("SQLite", "Redis"), ("SQLite", "local")].iter().enumerate()
     {
         let name = format!("{database}, {queue}");
-        if only.is_some_and(|only| *only != name) {
+        if only.as_ref().is_some_and(|only| *only != name) {
             continue;
         }
         redis.flush();

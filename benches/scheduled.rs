@@ -18,7 +18,7 @@ use muhatap::store::attempts::{Outcome, Turn};
 use muhatap::store::enqueue::{Enqueued, NewDelivery, Origin};
 use muhatap_connectors::Visibility;
 use postgres::Postgres;
-use rig::{Worker, configure};
+use rig::{Worker, argument, configure};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 
 /// Rows that one look adds and cancels, lanes that it claims, and pages that it reads.
@@ -41,16 +41,13 @@ struct Look {
 async fn main() {
     rustls::crypto::ring::default_provider().install_default().expect("no other provider is installed");
     sqlx::any::install_default_drivers();
-    let arguments: Vec<String> = std::env::args().collect();
-    let value =
-        |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
-    let scheduled: u64 = value("--scheduled").map_or(1_000_000, |text| text.parse().expect("a number"));
-    let only = value("--only").map(String::as_str);
+    let scheduled: u64 = argument("--scheduled").map_or(1_000_000, |text| text.parse().expect("a number"));
+    let only = argument("--only");
     println!(
         "{:12} {:>10} {:>12} {:>12} {:>12} {:>12}   medians",
         "", "waiting", "add", "claim", "month page", "cancel"
     );
-    for name in ["SQLite", "PostgreSQL"].into_iter().filter(|name| only.is_none_or(|only| only == *name)) {
+    for name in ["SQLite", "PostgreSQL"].into_iter().filter(|name| only.as_deref().is_none_or(|only| only == *name)) {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
         let postgres = (name == "PostgreSQL").then(|| Postgres::start().0);
         let database = match &postgres {

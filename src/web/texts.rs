@@ -27,7 +27,6 @@ macro_rules! texts {
 
 texts! {
     // The frame of every page.
-    Product: "Muhatap", "Muhatap";
     Inbox: "Gelen kutusu", "Inbox";
     Schedule: "Planlama", "Schedule";
     Deliveries: "Gönderiler", "Deliveries";
@@ -49,13 +48,11 @@ texts! {
     Apply: "Uygula", "Apply";
     Search: "Ara", "Search";
     Download: "CSV indir", "Download CSV";
-    Newer: "Daha yeni", "Newer";
     Older: "Daha eski", "Older";
     FirstPage: "En yeniler", "Newest";
     NextPage: "Sonraki", "Next";
     Back: "Geri", "Back";
     Any: "Hepsi", "All";
-    None: "Yok", "None";
     Yes: "Evet", "Yes";
     LiveLost: "Canlı bağlantı koptu, yeniden bağlanılıyor…", "Live updates lost, reconnecting…";
     SendingStopped: "Tüm gönderimler durduruldu.", "All sending is stopped.";
@@ -253,10 +250,7 @@ texts! {
     ShowAll: "Tüm mesajları göster", "Show all mentions";
     DeletedMention: "Yazarı bu mesajı sildi; metni burada da silindi.", "Its author deleted this message; the text is erased here too.";
     Edited: "düzenlendi", "edited";
-    Answered: "Yanıtlandı", "Answered";
     SnoozedUntil: "{0} tarihine ertelendi", "Snoozed until {0}";
-    AssignedTo: "Atanan: {0}", "Assigned to {0}";
-    ReplyShort: "Yanıtla", "Reply";
 
     // Keyboard.
     KeyNext: "Sonraki mesaj", "Next mention";
@@ -283,14 +277,12 @@ texts! {
     SnoozeMonday: "Pazartesi 09.00", "Monday, 09:00";
     SnoozeOther: "Başka bir zaman", "Another time";
     SnoozeBadTime: "Erteleme zamanı gelecekte olmalı. Daha sonraki bir tarih ve saat seçin.", "The snooze time must be in the future. Choose a later date and time.";
-    Assignee: "Atanan kişi", "Assignee";
     Assign: "Ata", "Assign";
     TakeIt: "Bana ata", "Assign to me";
     Why: "Neden {0}?", "Why {0}?";
     WhySaid: "Analiz neden {0} demişti?", "Why did the analysis say {0}?";
     WhyNone: "Bu puanı belirleyen tek bir kelime yok.", "No single word drove this score.";
     Confidence: "güven {0}", "confidence {0}";
-    ScoreWord: "{0}: {1}", "{0}: {1}";
     Correct: "Düzelt", "Correct";
     CorrectHint: "Duygu ya da niyet yanlışsa doğrusunu seçin; süzgeçler, sayılar ve grafikler ona uyar.", "If the mood or an intent is wrong, choose the right one; filters, counts and charts follow it.";
     MainIntent: "Asıl niyet", "Main intent";
@@ -303,7 +295,6 @@ texts! {
     CorrectionOutdatedMore: "Yazarı metni sonradan değiştirdi; yeni metin yeniden analiz edildi. Önceki düzeltme ({0}): {1}. Hâlâ doğruysa “Düzelt” ile yeniden kaydedin.", "Its author changed the text since, and the new text was analysed again. The earlier correction ({0}): {1}. If it still holds, save it again with “Correct”.";
     TakeBackCorrection: "Düzeltmeyi geri al", "Take the correction back";
     InternalNote: "İç not", "Internal note";
-    InternalNotes: "İç notlar", "Internal notes";
     NoteHint: "Yalnızca ekibiniz görür.", "Only your team sees this.";
     AddNote: "Not ekle", "Add note";
     NoteEmpty: "Not boş. Eklemek için bir şey yazın.", "The note is empty. Write something to add it.";
@@ -333,7 +324,6 @@ texts! {
     WriterProgram: "bir program", "a program";
     LinkWord: "Bağlantı", "Link";
     SendAnyway: "Yine de gönder", "Send anyway";
-    EditFirst: "Önce düzenle", "Edit first";
     PersonalDataTitle: "Bu yanıtta kişisel veri var gibi görünüyor", "This reply seems to hold personal data";
     PersonalDataAsk: "Herkese açık bir yanıtta kimlik, IBAN, kart ya da telefon numarası paylaşmak geri alınamaz. Özel mesajla devam etmeyi düşünün.", "Sharing an ID number, IBAN, card or phone number in a public reply cannot be taken back. Consider going on in a direct message.";
     CannotReply: "Bu mesaja buradan yanıt verilemez", "This message cannot be answered from here";
@@ -342,7 +332,6 @@ texts! {
     Viewers: "Yetkiniz yalnızca görüntülemeye yetiyor. Yanıt vermek için bir yöneticiden yetki isteyin.", "Your role only lets you look. Ask an admin for the right to answer.";
     OpenOnNetwork: "Ağda aç", "Open on the network";
     Author: "Yazar", "Author";
-    AuthorSeen: "İlk görülme: {0}", "First seen {0}";
     Followers: "{0} takipçi", "{0} follower|{0} followers";
     EarlierMentions: "Önceki mesajları", "Earlier mentions";
     NoEarlierMentions: "Daha önce bir mesajı yok.", "No earlier mention.";
@@ -351,7 +340,6 @@ texts! {
     LinkedBecause: "Bağlantının dayanağı", "Why linked";
     NotLinked: "Bir kişiye bağlı değil", "Not linked to a contact";
     NotLinkedMore: "Yalnızca ad benzerliğiyle kimse kimseye bağlanmaz. Doğru kişiyi siz seçin ya da dayanak beklensin.", "Nobody is linked by a similar name alone. Choose the right contact yourself, or wait for evidence.";
-    LinkContact: "Kişiye bağla", "Link to a contact";
     FindContact: "Ad, e-posta, telefon ya da şirket", "Name, e-mail, phone or company";
     Link: "Bağla", "Link";
     Unlink: "Bağı kaldır", "Unlink";
@@ -362,7 +350,6 @@ texts! {
     EvidenceHandle: "CRM’de kayıtlı sosyal hesap: {0}", "Social handle known to the CRM: {0}";
     EvidencePerson: "{0} elle bağladı", "Linked by hand by {0}";
     EvidenceOther: "{0}: {1}", "{0}: {1}";
-    LinkedOn: "{0} tarihinde", "on {0}";
     Details: "Ayrıntılar", "Details";
     Account: "Hesap", "Account";
     Network: "Ağ", "Network";
@@ -372,7 +359,6 @@ texts! {
     VisibilityUnlisted: "Liste dışı", "Unlisted";
     VisibilityFollowers: "Takipçilere", "Followers";
     VisibilityDirect: "Özel", "Direct";
-    Rating: "Puan", "Rating";
     Attachment: "Ek", "Attachment";
     AttachmentDescribed: "Ek: {0}", "Attachment: {0}";
     WrittenInApp: "ağın kendi uygulamasında yazıldı", "written in the network’s own app";
@@ -398,12 +384,10 @@ texts! {
     Preview: "Önizleme", "Preview";
     PreviewHint: "Ağın sayacağı biçimde", "As the network will count it";
     PreviewEmpty: "Yazdıkça burada görünür.", "Shows up here as you write.";
-    ZoneOfAccount: "{0} · {1}", "{0} · {1}";
     NearDuplicateTitle: "Aynı gün için çok benzer bir gönderi var", "A very similar post is planned for the same day";
     NearDuplicateAsk: "Yinelenen gönderiler ağlarca istenmeyen sayılabilir. Yine de planlansın mı?", "Networks may take repeated posts for spam. Schedule it all the same?";
     ScheduleAnyway: "Yine de planla", "Schedule anyway";
     Scheduled: "Planlandı.", "Scheduled.";
-    ScheduledFor: "{0} için planlandı", "Scheduled for {0}";
     NothingScheduledTitle: "Bu dönemde gönderi yok", "Nothing is scheduled here";
     NothingScheduledBody: "Bir metin yazın, zamanı seçin; gerisini Muhatap zamanı gelince yapar.", "Write a text, choose a time, and Muhatap publishes it when its time comes.";
     EditTime: "Zamanı değiştir", "Change time";
@@ -555,7 +539,6 @@ texts! {
     SentAt: "Gönderilme", "Sent";
     CreatedAt: "Oluşturma", "Created";
     CreatedBy: "Hazırlayan", "Written by";
-    Attempts: "Denemeler", "Attempts";
     AttemptNumber: "{0}. deneme", "Attempt {0}";
     AttemptCount: "{0} deneme", "{0} attempt|{0} attempts";
     AttemptRunning: "sürüyor", "under way";
@@ -643,7 +626,6 @@ texts! {
     ShowConversation: "Konuşmayı göster", "Show the conversation";
     TakesBack: "Geri aldığı", "Takes back";
     NeedsYou: "Sizi bekleyenler", "Needs you";
-    Alerts: "Uyarılar", "Alerts";
     AlertCount: "{0} açık uyarı", "{0} open alert|{0} open alerts";
     AlertFailed: "Gönderilemedi", "Could not be sent";
     AlertLate: "Gecikti", "Late";
@@ -653,7 +635,6 @@ texts! {
     AlertTold: "{0} bildirildi", "told {0}";
     AlertNotTold: "henüz bildirilmedi", "not told yet";
     AlertTellFailed: "bildirilemedi: {0}", "could not be told: {0}";
-    TooLateTo: "Artık değiştirilemez: {0}", "It can no longer be changed: {0}";
     Cancelled: "İptal edildi.", "Cancelled.";
     CancelWanted: "Gönderim sürerken iptal istendi; çıkarsa ağdan silinecek.", "Cancelled while being sent; if it went out it will be deleted.";
     Moved: "Yeni zamana alındı.", "Moved to the new time.";
@@ -725,7 +706,6 @@ texts! {
     HealthFailing: "Sorun var", "Failing";
     HealthUnauthorized: "Yetki geçersiz", "Not authorized";
     Paused: "Duraklatıldı", "Paused";
-    LastPoll: "Son yoklama {0}", "Last polled {0}";
     NeverPolled: "Henüz yoklanmadı", "Not polled yet";
     CompleteUpTo: "{0} zamanına kadar eksiksiz", "Complete up to {0}";
     CompleteUnknown: "Eksiksizlik henüz bilinmiyor", "Completeness not known yet";
@@ -771,7 +751,6 @@ texts! {
     Phone: "Telefon", "Phone";
     Company: "Şirket", "Company";
     CustomerNumber: "Müşteri numarası", "Customer number";
-    OtherFields: "Diğer alanlar", "Other fields";
     LinkedAuthors: "Bağlı yazarlar", "Linked authors";
     NoLinkedAuthors: "Bu kişiye bağlı bir yazar yok.", "No author is linked to this contact.";
     MergeTitle: "Başka bir kişiyle birleştir", "Merge with another contact";
@@ -787,7 +766,6 @@ texts! {
     Linked: "Bağlandı.", "Linked.";
     Unlinked: "Bağ kaldırıldı.", "Unlinked.";
     ContactMentions: "Mesajları", "Mentions";
-    Name: "Ad", "Name";
 
     // Users and signing in.
     SignIn: "Giriş yap", "Sign in";
@@ -798,7 +776,6 @@ texts! {
     SignInSlow: "Çok fazla deneme yapıldı. {0} sonra yeniden deneyin.", "Too many attempts. Try again in {0}.";
     SetupTitle: "İlk kullanıcıyı oluşturun", "Create the first user";
     SetupBody: "Bu bağlantı yalnızca bir kez çalışır. Oluşturduğunuz kullanıcı yönetici olur.", "This link works once. The user you create is an admin.";
-    SetupDone: "Kullanıcı oluşturuldu. Şimdi giriş yapabilirsiniz.", "The user is created. You can sign in now.";
     SetupInvalid: "Bu kurulum bağlantısı geçersiz ya da kullanılmış. Yeni bir kullanıcıyı “muhatap user add” ile oluşturun.", "This set-up link is invalid or already used. Create a user with “muhatap user add”.";
     PasswordsDiffer: "İki parola aynı değil.", "The two passwords differ.";
     PasswordTooWeak: "Parola en az 10 karakter olmalı ve kullanıcı adıyla aynı olmamalı.", "The password needs at least 10 characters and must not be the user name.";
@@ -818,7 +795,6 @@ texts! {
     UserChanged: "Kullanıcı değiştirildi.", "The user is changed.";
     NoUsersTitle: "Henüz kullanıcı yok", "No users yet";
     NoUsersBody: "Bu bilgisayarda giriş gerekmez. Konsolu başka adreslerden açmak ya da konuşmaları kişilere atamak için kullanıcı ekleyin.", "No login is needed on this machine. Add users to open the console from elsewhere, or to assign conversations to people.";
-    ConsoleLanguage: "Konsol dili", "Console language";
 }
 
 #[cfg(test)]
