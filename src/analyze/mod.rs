@@ -44,7 +44,7 @@ use self::features::{Kinds, Reader};
 use self::hashtags::Splitter;
 use self::intents::Cues;
 use self::judge::Judge;
-use self::language::{Detector, Script};
+use self::language::{Detector, Script, Without};
 use self::lexicon::{EmojiWeights, Endings, Lexicon, Mood};
 use self::linear::Linear;
 use self::segment::Words;
@@ -217,6 +217,10 @@ pub fn model_name(language: &str) -> Option<String> {
 const FEW_TOKENS: usize = 8;
 /// So may those whose language is less sure than this.
 const SURE_LANGUAGE: f64 = 0.95;
+/// Of a text whose language is less sure than this, mixed of two more often than not, whatlang is asked for every word that
+/// is named, which takes longer than all the rest: the strongest words are named alone.
+const CLEAR_LANGUAGE: f64 = 0.8;
+const REASONS_OF_UNCLEAR: usize = 4;
 
 /// Understands texts; made once and shared by every thread.
 #[derive(Debug)]
@@ -358,7 +362,8 @@ impl Analyzer {
     }
 
     /// A text of few words, or of a language that is not sure, may be of another language or of none without one of them: then
-    /// a word is named only if the score still moves as its weight says.
+    /// a word is named only if the score still moves as its weight says. That is looked at in short texts alone: in long
+    /// ones it would take longer than all the rest, for what is named with many others.
     fn keep_sure_reasons(
         &self,
         text: &str,
@@ -367,11 +372,12 @@ impl Analyzer {
         sentiment: &mut Sentiment,
     ) {
         let score = sentiment.score;
-        let same_language = |reason: &Reason| {
-            let others: Vec<Token<'_>> = tokens.iter().filter(|token| token.surface != reason.text).cloned().collect();
-            let rest = text.replace(&reason.text, "");
-            self.detector.detect(&rest, language::script(&rest), &others).code == language.code
-        };
+        if language.confidence < CLEAR_LANGUAGE {
+            sentiment.because.truncate(REASONS_OF_UNCLEAR);
+        }
+        let without = Without::new(&self.detector, text, tokens);
+        let same_language = |reason: &Reason| without.language(&reason.text).code == language.code;
+        let short = tokens.len() <= FEW_TOKENS;
         let moves = |reason: &Reason| {
             ["", ","].iter().all(|instead| {
                 (score - self.score(&text.replace(&reason.text, instead), learnt)) * reason.weight >= 0.0
@@ -380,7 +386,7 @@ impl Analyzer {
         // Without a language there is hardly a score left: what speaks for the score moves it.
         let sure = language.confidence >= SURE_LANGUAGE;
         let speaks_for_it = |reason: &Reason| sure && reason.weight * score > 0.0;
-        sentiment.because.retain(|reason| speaks_for_it(reason) || same_language(reason) || moves(reason));
+        sentiment.because.retain(|reason| speaks_for_it(reason) || same_language(reason) || (short && moves(reason)));
         sentiment.base = base_of(score, &sentiment.because);
     }
 

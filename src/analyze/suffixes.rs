@@ -2,6 +2,8 @@
 //!
 //! Folding merges i with ı and u with ü, so each ending is listed at most twice (`-ler/-lar`, `-im/-um`).
 
+use std::sync::LazyLock;
+
 /// What the endings of a word say beside its stem.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ending {
@@ -97,6 +99,29 @@ const PERSON: &[Arc] = arcs! {
     Case PLAIN: "e" "a";
 };
 
+const LETTERS: usize = 26;
+const PLACES: [At; 8] = [At::Noun, At::Plural, At::Owned, At::Case, At::Verb, At::Negated, At::Person, At::End];
+
+/// What may come at each of [`PLACES`], by its first letter: most words that are looked up end at the first one.
+static ARCS: LazyLock<[[Vec<Arc>; LETTERS]; PLACES.len()]> = LazyLock::new(|| {
+    PLACES.map(|at| {
+        let lists: &[&[Arc]] = match at {
+            At::Noun => &[DERIVED, OWNED, CASES, BEING],
+            At::Plural => &[OWNED, CASES, BEING],
+            At::Owned => &[CASES, BEING],
+            At::Case => &[AFTER_CASE, BEING],
+            At::Verb => &[VERB],
+            At::Negated => &[NEGATED],
+            At::Person => &[PERSON],
+            At::End => &[],
+        };
+        std::array::from_fn(|letter| {
+            let begins = |arc: &&Arc| usize::from(arc.0.as_bytes()[0] - b'a') == letter;
+            lists.iter().copied().flatten().filter(begins).copied().collect()
+        })
+    })
+});
+
 /// Reads what follows `stem` in `word` as the endings of a Turkish noun or adjective.
 pub fn of_noun(stem: &str, rest: &str) -> Option<Ending> {
     read(stem, rest, At::Noun)
@@ -117,20 +142,11 @@ fn read_on(last: u8, rest: &str, at: At, so_far: Ending, depth: u8) -> Option<En
     if rest.is_empty() {
         return Some(so_far);
     }
-    let arcs: &[&[Arc]] = match at {
-        At::Noun => &[DERIVED, OWNED, CASES, BEING],
-        At::Plural => &[OWNED, CASES, BEING],
-        At::Owned => &[CASES, BEING],
-        At::Case => &[AFTER_CASE, BEING],
-        At::Verb => &[VERB],
-        At::Negated => &[NEGATED],
-        At::Person => &[PERSON],
-        At::End => return None,
-    };
     if depth == 0 {
         return None;
     }
-    arcs.iter().copied().flatten().find_map(|(ending, to, says)| {
+    let letter = rest.as_bytes()[0].checked_sub(b'a').filter(|letter| usize::from(*letter) < LETTERS)?;
+    ARCS[at as usize][usize::from(letter)].iter().find_map(|(ending, to, says)| {
         let tail = rest.strip_prefix(ending)?;
         // `-me` alone is a noun far more often than "do not": "bekleme salonu".
         if (*to == At::Negated && tail.is_empty()) || !sounds(last, ending, at) {

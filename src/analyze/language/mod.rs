@@ -7,7 +7,7 @@ pub mod table;
 mod wide_net;
 
 pub use self::script::{Script, script};
-use self::table::{LANGUAGES, NotATable, OTHER, Table, softmax};
+use self::table::{LANGUAGES, NotATable, OTHER, Table, Tally, softmax};
 use super::tokens::Token;
 use super::{Language, two_decimals};
 
@@ -53,15 +53,20 @@ impl<'m> Detector<'m> {
 
     /// The language of a text in Latin letters, and the probability that it is that one.
     fn latin(&self, tokens: &[Token<'_>]) -> Language {
-        if table::words(tokens).map(|word| word.key.len()).sum::<usize>() < FEWEST_LETTERS {
+        let words: Vec<&Token<'_>> = table::words(tokens).collect();
+        self.of_words(&words, &self.table.tally(tokens))
+    }
+
+    /// The language of words in Latin letters, and the probability that it is that one, what the table says of them known.
+    fn of_words(&self, words: &[&Token<'_>], tally: &Tally) -> Language {
+        if words.iter().map(|word| word.key.len()).sum::<usize>() < FEWEST_LETTERS {
             return unknown();
         }
-        let mut odds = self.table.log_odds(&self.table.tally(tokens));
+        let mut odds = self.table.log_odds(tally);
         let mut chances = softmax(odds);
         let mut best = likeliest(&chances);
         if best == OTHER || chances[best] < CLEAR {
-            let words: Vec<&str> = table::words(tokens).map(|word| word.surface).collect();
-            let words = words.join(" ");
+            let words = words.iter().map(|word| word.surface).collect::<Vec<_>>().join(" ");
             let letters = words.chars().count();
             if letters >= LETTERS_FOR_WHATLANG
                 && let Some((code, confidence)) = wide_net::ask(&words)
@@ -82,6 +87,43 @@ impl<'m> Detector<'m> {
             return unknown();
         }
         sure(LANGUAGES[best], f64::from(chances[best]))
+    }
+}
+
+/// Tells which language a text would be in without one of its words, the others not read again.
+#[derive(Debug)]
+pub struct Without<'a, 'm> {
+    detector: &'a Detector<'m>,
+    text: &'a str,
+    words: Vec<(&'a Token<'a>, Tally)>,
+    all: Tally,
+}
+
+impl<'a, 'm> Without<'a, 'm> {
+    /// Reads a composed text, its tokens known.
+    pub fn new(detector: &'a Detector<'m>, text: &'a str, tokens: &'a [Token<'a>]) -> Self {
+        let words: Vec<_> = table::words(tokens).map(|word| (word, detector.table.tally_of(word))).collect();
+        let mut all = Tally::default();
+        words.iter().for_each(|(_, tally)| all += *tally);
+        Self { detector, text, words, all }
+    }
+
+    /// The language of the text without each place of a word.
+    pub fn language(&self, surface: &str) -> Language {
+        let rest = self.text.replace(surface, "");
+        let script = script(&rest);
+        if script != Script::Latin {
+            return self.detector.detect(&rest, script, &[]);
+        }
+        let mut tally = self.all;
+        let mut others = Vec::with_capacity(self.words.len());
+        for (word, of_word) in &self.words {
+            match word.surface == surface {
+                true => tally -= *of_word,
+                false => others.push(*word),
+            }
+        }
+        self.detector.of_words(&others, &tally)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tells languages in Latin letters apart by their runs of one to four letters: a table of 8-bit weights.
 
+use std::ops::{AddAssign, SubAssign};
+
 use crate::analyze::features::{SEED, step};
 use crate::analyze::tokens::{Token, TokenKind};
 
@@ -49,6 +51,21 @@ pub struct Tally {
     runs: u32,
 }
 
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.sums.iter_mut().zip(other.sums).for_each(|(sum, more)| *sum += more);
+        self.runs += other.runs;
+    }
+}
+
+impl SubAssign for Tally {
+    /// `other` is part of it.
+    fn sub_assign(&mut self, other: Self) {
+        self.sums.iter_mut().zip(other.sums).for_each(|(sum, less)| *sum -= less);
+        self.runs -= other.runs;
+    }
+}
+
 impl<'m> Table<'m> {
     /// Reads a file that [`write`] wrote.
     pub fn read(file: &'m [u8]) -> Result<Self, NotATable> {
@@ -66,20 +83,22 @@ impl<'m> Table<'m> {
     /// What the words among the tokens say; the words of hashtags only where there are no others.
     pub fn tally(&self, tokens: &[Token<'_>]) -> Tally {
         let mut tally = Tally::default();
-        for word in words(tokens) {
-            // The few features of one word fit 16 bits, which halves the work.
-            let mut sums = [0_i16; COUNT];
-            features(word, |hash| {
-                for (sum, weight) in sums.iter_mut().zip(&self.rows[row(hash)]) {
-                    *sum += i16::from(*weight as i8);
-                }
-                tally.runs += 1;
-            });
-            for (all, sum) in tally.sums.iter_mut().zip(sums) {
-                *all += i32::from(sum);
-            }
-        }
+        words(tokens).for_each(|word| tally += self.tally_of(word));
         tally
+    }
+
+    /// What one word says.
+    pub fn tally_of(&self, word: &Token<'_>) -> Tally {
+        // The few features of one word fit 16 bits, which halves the work.
+        let mut sums = [0_i16; COUNT];
+        let mut runs = 0;
+        features(word, |hash| {
+            for (sum, weight) in sums.iter_mut().zip(&self.rows[row(hash)]) {
+                *sum += i16::from(*weight as i8);
+            }
+            runs += 1;
+        });
+        Tally { sums: sums.map(i32::from), runs }
     }
 
     /// The log-odds of each language, up to a number that all of them have in common.
