@@ -23,6 +23,7 @@ mod segment;
 mod sentiment;
 pub mod sources;
 mod stems;
+pub mod subjects;
 mod suffixes;
 mod teach;
 pub mod tokens;

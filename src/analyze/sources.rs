@@ -63,7 +63,7 @@ pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>
     let ours = Origin {
         name: "own corpus",
         rows: corpus::mentions(corpus, language)?,
-        moods_mass: if language == "tr" { 5_000.0 } else { 3_000.0 },
+        moods_mass: 5_000.0,
         intents_mass: if language == "tr" { 6_000.0 } else { 2_000.0 },
         polar: false,
         licence: "ours, Apache-2.0",

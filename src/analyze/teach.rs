@@ -33,7 +33,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            moods: Recipe { bits: 17, epochs: 6, rate: 0.025, l2: 3e-5 },
+            moods: Recipe { bits: 18, epochs: 6, rate: 0.025, l2: 3e-5 },
             intents: Recipe { bits: 16, epochs: 8, rate: 0.03, l2: 1e-4 },
             pin: 0.05,
             secondary: 0.3,
