@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::corpus::{CorpusError, files, lines, posts_by_id, read};
 use super::judge::Judge;
-use super::linear::{Linear, NotAModel};
+use super::linear::Linear;
 use super::report::TrainError;
 use super::topics::Topic;
 use super::{Analyzer, DictionaryPaths, Language, language, tokens};
@@ -112,7 +112,7 @@ pub fn report(corpus: &Path, data: &Path, models: &[(&str, Vec<u8>)]) -> Result<
         .to_owned();
     for set in sets(corpus, data)? {
         let Some((_, file)) = models.iter().find(|(code, _)| *code == set.language) else { continue };
-        let model = Linear::read(file).map_err(|NotAModel| NotAModel)?;
+        let model = Linear::read(file)?;
         let judge = Judge { model: &model, delta: None, reader: analyzer.lists.reader(&set.language) };
         let (mut urgent, mut topics, mut whole) = (Tally::default(), Tally::default(), 0_u32);
         for row in &set.rows {
