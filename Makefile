@@ -15,8 +15,9 @@ test: tools         ## every test, over real databases and a real browser
 peers: tools        ## the journeys against a real Bluesky network and a real Matrix server
 	tests/peers/run.sh
 
-faults: tools       ## 100 kills of a listener, and every step of sending, on the simulated networks
+faults: tools       ## 10 minutes in which everything is killed, frozen, cut off and put back; before it 100 kills of a listener
 	FAULTS_KILLS=100 cargo test --locked --workspace --test main faults:: -- --nocapture
+	FAULTS_MINUTES=10 cargo test --locked --test campaign -- --nocapture
 
 model:              ## the protocol of sending: what holds in every order of steps, and what breaks without each rule
 	cargo run --locked -p muhatap-model

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The networks an account can be added on.
 pub fn networks() -> impl Iterator<Item = Network> {
-    Network::ALL.into_iter().filter(|network| *network != Network::File)
+    Network::ALL.into_iter().filter(|network| !matches!(network, Network::Webhook | Network::File))
 }
 
 /// An account as a person wants it, with the keys of the configuration file; an empty text says nothing.
@@ -74,6 +74,11 @@ impl Wanted {
     fn config(&self) -> Result<AccountConfig, AccountError> {
         let invalid = |field, message| AccountError::Invalid { field, message };
         let network = NetworkName::try_from(self.network.clone()).map_err(|message| invalid("network", message))?;
+        if network.0 == Network::Webhook {
+            let message = "a webhook is no account; add it on the page Webhooks, with POST /api/v1/webhooks or with \
+                `muhatap webhooks add`";
+            return Err(invalid("network", message.to_owned()));
+        }
         let base_url = said(&self.base_url).map(|url| read_url(&url)).transpose();
         let listen_for = self.listen_for.iter().filter_map(|line| said(line)).collect();
         let config = AccountConfig {
@@ -101,7 +106,7 @@ fn said(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn read_url(text: &str) -> Result<Url, String> {
+pub(crate) fn read_url(text: &str) -> Result<Url, String> {
     // Not repeated in the messages: it may hold a password.
     let url: Url = text.parse().map_err(|error| format!("base_url is not an address: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -161,7 +166,7 @@ pub async fn remove(app: &App, id: AccountId, who: &str) -> Result<(), AccountEr
     Ok(())
 }
 
-fn check_ours(account: &Account) -> Result<(), StoreError> {
+pub(crate) fn check_ours(account: &Account) -> Result<(), StoreError> {
     let name = &account.name;
     match account.origin.as_str() {
         ORIGIN => Ok(()),
@@ -215,7 +220,7 @@ async fn put(
     Ok(id)
 }
 
-fn wake(app: &App) {
+pub(crate) fn wake(app: &App) {
     for wake in [Wake::Streams, Wake::Outbox, Wake::Events] {
         app.live.wake(wake);
     }

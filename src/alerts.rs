@@ -142,6 +142,7 @@ fn link(app: &App, alert: &Untold) -> String {
     };
     match alert.kind.starts_with("delivery") {
         true => format!("{console}/deliveries/{}", alert.subject_id),
+        false if alert.kind == "webhook" => format!("{console}/webhooks/{}", alert.subject_id),
         false => format!("{console}/accounts#a-{}", alert.subject_id),
     }
 }

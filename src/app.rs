@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muhatap_connectors::error::BoxError;
-use muhatap_connectors::{AccountSettings, Connector, ConnectorError, Session, connect};
+use muhatap_connectors::{AccountSettings, Connector, ConnectorError, NamedBy, Session, connect_as};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
@@ -94,7 +94,8 @@ impl App {
     pub async fn put_account(&self, account: &AccountConfig, origin: &'static str) -> Result<AccountId, AppError> {
         let secret = account.secret()?;
         let settings = account.settings(secret.clone(), Arc::new(muhatap_connectors::MemorySession::default()));
-        connect(&settings).map_err(|source| AppError::Account { name: account.name.clone(), source })?;
+        connect_as(&settings, named_by(origin))
+            .map_err(|source| AppError::Account { name: account.name.clone(), source })?;
         let new = self.new_account(account, secret.as_ref(), origin);
         Ok(self.store.put_account(&new).await?)
     }
@@ -163,6 +164,14 @@ impl AccountConfig {
     }
 }
 
+/// Whose word an account's address is.
+fn named_by(origin: &str) -> NamedBy {
+    match origin {
+        "file" => NamedBy::Operator,
+        _ => NamedBy::User,
+    }
+}
+
 fn secret_purpose(name: &str) -> String {
     format!("account:{name}:secret")
 }
@@ -219,7 +228,8 @@ impl Connectors {
             }),
             call_timeout: self.call_timeout,
         };
-        let connector: Arc<dyn Connector> = connect(&settings).map_err(refused)?.into();
+        let connector = connect_as(&settings, named_by(&account.origin)).map_err(refused)?;
+        let connector: Arc<dyn Connector> = connector.into();
         let mut all = self.built.lock().unwrap_or_else(PoisonError::into_inner);
         // Two may have built it at once: the first stays, so that one client keeps the account's limits.
         let entry = all.entry(account.id).or_insert_with(|| (account.changed_at, connector.clone()));

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
+use crate::model::EventKind;
 use crate::queue::redis::Server;
 
 /// Every key with its default is in `config/muhatap.toml`.
@@ -84,6 +85,9 @@ pub struct DeliveryConfig {
     /// What a lease lasts beyond the call's own timeout.
     #[serde(rename = "lease_margin_seconds", deserialize_with = "seconds")]
     pub lease_margin: Duration,
+    /// A worker that prepares or looks may be silent for so long before another one goes on; in the queue twice as long.
+    #[serde(rename = "work_lease_seconds", deserialize_with = "seconds")]
+    pub work_lease: Duration,
     /// How long a reply waits for Undo.
     #[serde(rename = "undo_seconds", deserialize_with = "seconds")]
     pub undo: Duration,
@@ -274,11 +278,19 @@ impl Config {
         {
             return Err(ConfigError::invalid(format!("{file}, queue.url"), format!("{error}, or local:")));
         }
+        self.delivery
+            .check()
+            .map_err(|(key, message)| ConfigError::invalid(format!("{file}, delivery.{key}"), message))?;
         let mut names = std::collections::BTreeSet::new();
         for account in &self.accounts {
             let place = format!("{file}, account {:?}", account.name);
             if !names.insert(&account.name) {
                 return Err(ConfigError::invalid(place, "two accounts have this name; names must differ"));
+            }
+            if account.network.0 == Network::Webhook && account.token.is_none() {
+                let message = "a webhook needs a secret to sign its events with: token names where \"whsec_\" and 24 to 64 \
+                    random bytes in base64 lie";
+                return Err(ConfigError::invalid(place, message));
             }
             account.check().map_err(|(_, message)| ConfigError::invalid(place, message))?;
         }
@@ -303,6 +315,25 @@ impl Config {
     }
 }
 
+impl DeliveryConfig {
+    /// Shorter, and a busy machine breaks what the rules of sending stand on; longer, and nobody goes on with the work of a
+    /// worker that died.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        for (key, value, from, to) in [
+            ("call_timeout_seconds", self.call_timeout, 1, 600),
+            ("lease_margin_seconds", self.lease_margin, 2, 600),
+            ("work_lease_seconds", self.work_lease, 2, 600),
+            ("settle_seconds", self.settle, 1, 3600),
+            ("read_back_gap_seconds", self.read_back_gap, 1, 3600),
+        ] {
+            if !(Duration::from_secs(from)..=Duration::from_secs(to)).contains(&value) {
+                return Err((key, format!("{} s is not from {from} to {to} s", value.as_secs_f64())));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl AccountConfig {
     /// Whether its values can be; names the key at fault.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
@@ -315,11 +346,28 @@ impl AccountConfig {
         if let Some(name) = &self.timezone {
             check_zone(name).map_err(|message| ("timezone", message))?;
         }
+        if self.network.0 == Network::Webhook {
+            self.check_webhook()?;
+        }
         if let Some(url) = &self.base_url
             && (!["http", "https"].contains(&url.scheme()) || url.host_str().is_none())
         {
             let message = format!("base_url {url} must start with https:// (or http:// on your own machine)");
             return Err(("base_url", message));
+        }
+        Ok(())
+    }
+
+    /// What an endpoint of a webhook needs beside.
+    fn check_webhook(&self) -> Result<(), (&'static str, String)> {
+        if let Some(unknown) =
+            self.listen_for.iter().find(|kind| !EventKind::on_offer().any(|known| known.as_str() == **kind))
+        {
+            let known: Vec<&str> = EventKind::on_offer().map(EventKind::as_str).collect();
+            return Err(("listen_for", format!("{unknown:?} is not an event; there are {}", known.join(", "))));
+        }
+        if self.listen_for.is_empty() {
+            return Err(("listen_for", "name the events it wants, such as \"mention.received\"".to_owned()));
         }
         Ok(())
     }
@@ -483,6 +531,7 @@ impl Default for DeliveryConfig {
             settle: Duration::from_secs(30),
             read_back_gap: Duration::from_secs(30),
             lease_margin: Duration::from_secs(10),
+            work_lease: Duration::from_secs(30),
             undo: Duration::from_secs(10),
             post_late: Duration::from_secs(15 * 60),
             reply_late: Duration::from_secs(24 * 3600),

@@ -197,7 +197,7 @@ impl Refusal {
             ConnectorError::Unavailable(_) | ConnectorError::Unconfirmed(_) => {
                 ((lease.failures > 0).then_some(Health::Failing), "unavailable")
             }
-            ConnectorError::Rejected(_) => (Some(Health::Failing), "rejected"),
+            ConnectorError::Rejected(_) | ConnectorError::Gone(_) => (Some(Health::Failing), "rejected"),
             ConnectorError::Malformed(_) => (Some(Health::Failing), "malformed"),
             ConnectorError::Settings(_) => (Some(Health::Failing), "settings"),
         };

@@ -123,6 +123,9 @@ impl Live {
                 if let Err(error) = store.forget_events(store.clock() - EVENTS_FORGOTTEN_AFTER).await {
                     warn!(error = %error, "old events could not be deleted; tried again in an hour");
                 }
+                if let Err(error) = store.forget_webhooks(store.clock()).await {
+                    warn!(error = %error, "old events of webhooks could not be deleted; tried again in an hour");
+                }
             }
             if !self.is_watched() {
                 // Pages read the present state when they open.

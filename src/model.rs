@@ -48,7 +48,7 @@ macro_rules! ids {
 
 ids! {
     BrandId, AccountId, StreamId, AuthorId, ContactId, ConversationId, MentionId, NoteId, ReplyId, PostId, DeliveryId,
-    UserId, TokenId, AlertId, LinkId, MergeId,
+    UserId, TokenId, AlertId, LinkId, MergeId, CampaignId, RecurrenceId,
 }
 
 /// A new ULID that sorts by `now`, the database's clock.
@@ -106,6 +106,17 @@ words! {
         Money = "money",
     }
     ConversationState { Open = "open", Snoozed = "snoozed", Done = "done" }
+    /// How often a recurring post comes.
+    Frequency { Daily = "daily", Weekly = "weekly", Monthly = "monthly" }
+    Weekday {
+        Monday = "monday", Tuesday = "tuesday", Wednesday = "wednesday", Thursday = "thursday", Friday = "friday",
+        Saturday = "saturday", Sunday = "sunday",
+    }
+    /// What becomes of an occurrence of a recurring post whose time passed before it could be sent: nothing (`skip`), or
+    /// it is held until a person decides (`ask`).
+    Missed { Skip = "skip", Ask = "ask" }
+    /// `finished`: its last date has passed.
+    RecurrenceState { Active = "active", Paused = "paused", Ended = "ended", Finished = "finished" }
     /// JOBS 2.2: the only list of a delivery's states.
     DeliveryState {
         Waiting = "waiting", Queued = "queued", Preparing = "preparing", Sending = "sending",
@@ -116,7 +127,16 @@ words! {
     /// may have been sent since (`restored`); the network refuses the account's credentials, and it goes on by itself once
     /// that is mended (`account`); what it follows was not sent (`predecessor`).
     Hold { Late = "late", Restored = "restored", Account = "account", Predecessor = "predecessor" }
-    Action { Publish = "publish", Delete = "delete" }
+    Action { Publish = "publish", Delete = "delete", Webhook = "webhook" }
+    /// What a webhook tells of.
+    EventKind {
+        MentionReceived = "mention.received", MentionNegative = "mention.negative",
+        MentionComplaint = "mention.complaint", MentionUrgent = "mention.urgent", MentionEdited = "mention.edited",
+        MentionDeleted = "mention.deleted", ConversationOpened = "conversation.opened",
+        ConversationDone = "conversation.done", DeliverySent = "delivery.sent", DeliveryFailed = "delivery.failed",
+        DeliveryUnknown = "delivery.unknown", DeliveryHeld = "delivery.held", DeliveryExpired = "delivery.expired",
+        WebhookTest = "webhook.test",
+    }
     Health { New = "new", Ok = "ok", Failing = "failing", Unauthorized = "unauthorized" }
     Role { Admin = "admin", Agent = "agent", Viewer = "viewer" }
     /// What an API token may do; each includes the ones before it.
@@ -127,6 +147,27 @@ impl DeliveryState {
     /// Nothing will happen to it any more.
     pub fn is_end(self) -> bool {
         matches!(self, Self::Sent | Self::Failed | Self::Expired | Self::Cancelled)
+    }
+}
+
+impl Action {
+    /// Tells a program what happened, rather than people on a network. Doing it again under the same id does no harm,
+    /// and nobody is told how telling went.
+    pub fn is_told(self) -> bool {
+        matches!(self, Self::Webhook)
+    }
+
+    /// Doing it twice comes to the same as doing it once: what is deleted stays deleted, and a receiver knows an event
+    /// again by its id.
+    pub fn is_repeatable(self) -> bool {
+        matches!(self, Self::Delete | Self::Webhook)
+    }
+}
+
+impl EventKind {
+    /// What an endpoint can ask for; a test comes unasked.
+    pub fn on_offer() -> impl Iterator<Item = EventKind> {
+        Self::ALL.iter().copied().filter(|kind| *kind != Self::WebhookTest)
     }
 }
 

@@ -149,11 +149,12 @@ impl Policy {
 #[derive(Debug, Clone)]
 pub struct Policies(BTreeMap<Network, Policy>);
 
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("mastodon", include_str!("../config/policy/mastodon.toml")),
     ("bluesky", include_str!("../config/policy/bluesky.toml")),
     ("telegram", include_str!("../config/policy/telegram.toml")),
     ("matrix", include_str!("../config/policy/matrix.toml")),
+    ("webhook", include_str!("../config/policy/webhook.toml")),
 ];
 
 impl Policies {

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::app::{App, AppError};
 use crate::queue::redis::Server;
-use crate::{alerts, deliver, listen, outbox, snooze, web};
+use crate::{alerts, deliver, listen, outbox, schedule, snooze, web};
 
 /// How long the loops may take to end what is in hand.
 const FAREWELL: Duration = Duration::from_secs(9);
@@ -87,6 +87,7 @@ pub async fn run(app: Arc<App>, roles: &[Role], console: Option<TcpListener>) ->
     if roles.contains(&Role::Deliver) {
         loops.spawn(keep(app.clone(), "outbox", |app| endless(outbox::run(app))));
         loops.spawn(keep(app.clone(), "deliver", |app| endless(deliver::run(app))));
+        loops.spawn(keep(app.clone(), "schedule", |app| endless(schedule::run(app))));
     }
     // In every process: a lease decides which one tells.
     loops.spawn(keep(app.clone(), "alerts", |app| endless(alerts::run(app))));

@@ -79,6 +79,43 @@ async fn open_alerts(store: &Store) -> Vec<AlertView> {
 
 #[rstest]
 #[tokio::test]
+async fn what_is_late_says_what_stands_in_its_way(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let (database, store) = fresh_store(backend).await;
+    let now = store.clock();
+    let due_at = now - SignedDuration::from_mins(10);
+    let mut accounts = Vec::new();
+    for name in ["bir", "iki", "üç", "dört", "beş"] {
+        accounts.push(messages::account(&store, name, Network::Mastodon).await);
+    }
+    let late = async |index: usize| {
+        let id = delivery(&database, accounts[index], "queued", None, due_at).await;
+        store.raise_alerts(now).await.expect("alerts can be raised");
+        let alerts = open_alerts(&store).await;
+        let alert = alerts.into_iter().find(|alert| alert.subject_id == id.to_string()).expect("it is late");
+        assert_eq!(alert.kind, "delivery_late");
+        alert.message
+    };
+    let expect = |message: String, why: &str| assert!(message.contains(why), "{message}");
+    expect(late(0).await, "why: no worker that sends is running");
+    assert!(store.lease("reaper", "w", std::time::Duration::from_secs(60), now).await.expect("it is free"));
+    store.gate_account(accounts[1], now + SignedDuration::from_mins(5), "Retry-After").await.expect("gated");
+    expect(late(1).await, "(Retry-After)");
+    store.close_account(accounts[2], now).await.expect("closed");
+    expect(late(2).await, "why: the network has not answered since a call that ended unclearly");
+    expect(late(3).await, "why: its turn comes next");
+    delivery(&database, accounts[3], "queued", None, due_at + SignedDuration::from_secs(1)).await;
+    store.raise_alerts(now).await.expect("alerts can be raised");
+    let messages: Vec<String> = open_alerts(&store).await.into_iter().map(|alert| alert.message).collect();
+    assert!(
+        messages.iter().any(|message| message.contains("why: 1 of the account's deliveries go before it")),
+        "{messages:?}"
+    );
+    store.stop_all_sending("ayşe", "deprem").await.expect("stopped");
+    expect(late(4).await, "why: all sending is stopped");
+}
+
+#[rstest]
+#[tokio::test]
 async fn each_trouble_raises_one_alert_and_its_end_closes_it(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {

@@ -440,6 +440,106 @@ async fn a_reply_and_a_post_are_one_however_often_they_are_sent(
 
 #[rstest]
 #[tokio::test]
+async fn a_recurring_post_is_started_changed_paused_and_ended(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    let account = api.connected("destek").await;
+    let at = "/api/v1/recurrences";
+    let rule = json!({
+        "frequency": "weekly", "weekdays": ["monday", "thursday"], "time": "09:30", "timezone": "Europe/Istanbul",
+        "from": "2030-01-01", "times": 4,
+    });
+    let body = json!({ "rule": rule, "posts": [{ "account_id": account, "text": "Günaydın!" }] });
+    let made = api.post_keyed(at, "r", body.clone()).await.json();
+    let again = api.post_keyed(at, "r", body.clone()).await.json();
+    assert_eq!(made["id"], again["id"]);
+    assert_eq!(made["next"][0], "2030-01-03T06:30:00Z");
+    assert_eq!((&made["state"], &made["missed"]), (&json!("active"), &json!("skip")));
+    assert_eq!(api.get(at).await.json()["items"].as_array().map(Vec::len), Some(1));
+    assert!(api.get(&format!("{at}?format=csv")).await.text.contains("weekly"));
+
+    let one = format!("{at}/{}", made["id"].as_str().expect("an id"));
+    let monthly = json!({
+        "frequency": "monthly", "day": 31, "time": "10:00:00", "timezone": "Europe/Istanbul", "from": "2030-02-01",
+    });
+    let changed = with(body.clone(), "rule", monthly);
+    let request = api.request(Method::PUT, &one).json(&with(changed, "missed", json!("ask")));
+    let changed = api.send(request).await.json();
+    assert_eq!((&changed["revision"], &changed["missed"]), (&json!(2), &json!("ask")));
+    assert_eq!(changed["next"][0], "2030-02-28T07:00:00Z", "the last day of February");
+    for (what, state) in [("pause", "paused"), ("resume", "active"), ("end", "ended")] {
+        assert_eq!(api.post(&format!("{one}/{what}"), json!({})).await.json()["state"], state);
+    }
+    api.post(&format!("{one}/resume"), json!({})).await.refused(409, "conflict");
+    let wrong = with(body.clone(), "rule", with(rule.clone(), "until", json!("2030-02-01")));
+    api.post(at, wrong).await.refused(422, "invalid");
+    api.post(at, with(body.clone(), "rule", with(rule, "timezone", json!("Mars/Olympus"))))
+        .await
+        .refused(422, "invalid");
+    api.post(at, with(body, "posts", json!([]))).await.refused(422, "invalid");
+    assert_eq!(api.get("/api/v1/audit").await.text.matches("recurrence.").count(), 5);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_batch_becomes_a_campaign_that_is_followed_and_stopped(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    let (one, two) = (api.connected("destek").await, api.connected("magaza").await);
+    let body = json!({
+        "campaign": "Kış indirimi",
+        "posts": [
+            { "account_id": one, "text": "Kış geldi", "due_at": "2030-01-01T07:00:00Z" },
+            { "account_id": two, "text": "Winter is here", "due_at": "2030-01-01T08:00:00Z" },
+        ],
+    });
+    let made = api.post_keyed("/api/v1/posts/batch", "b", body.clone()).await.json();
+    assert_eq!(api.post_keyed("/api/v1/posts/batch", "b", body.clone()).await.json(), made);
+    let id = made["campaign_id"].as_str().expect("an id").to_owned();
+    let third =
+        json!({ "account_id": one, "text": "Son gün", "due_at": "2030-01-09T07:00:00Z", "campaign": "kış indirimi" });
+    assert_eq!(api.post("/api/v1/posts", third).await.json()["campaign_id"], json!(id), "the same in other letters");
+    let page = api.get(&format!("/api/v1/campaigns/{id}")).await.json();
+    assert_eq!((&page["summary"], &page["posts"]), (&json!("0 of 3 out, 3 on the way"), &json!(3)));
+    assert_eq!(page["deliveries"][1]["text"], "Winter is here");
+    let narrowed = api.get(&format!("/api/v1/deliveries?campaign_id={id}")).await.json();
+    assert_eq!(narrowed["items"].as_array().map(Vec::len), Some(3));
+
+    let refused = api.post("/api/v1/posts/batch", body).await.refused(409, "near-duplicate");
+    assert!(refused["detail"].as_str().is_some_and(|detail| detail.starts_with("account destek: ")), "{refused}");
+    assert_eq!(refused["subject_id"], made["deliveries"][0]["id"]);
+    assert_eq!(api.post(&format!("/api/v1/campaigns/{id}/cancel"), json!({})).await.json()["deliveries"], 3);
+    assert_eq!(api.post(&format!("/api/v1/campaigns/{id}/delete"), json!({})).await.json()["deliveries"], 0);
+    assert_eq!(api.get("/api/v1/campaigns").await.json()["items"][0]["dropped"], 3);
+    api.post("/api/v1/posts/batch", json!({ "posts": [] })).await.refused(422, "invalid");
+}
+
+#[rstest]
+#[tokio::test]
+async fn quiet_hours_are_set_and_ended_by_an_administrator(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    let account = api.connected("destek").await;
+    let at = format!("/api/v1/accounts/{account}/quiet-hours");
+    let put = |body: Value| api.send(api.request(Method::PUT, &at).json(&body));
+    let post = json!({ "account_id": account, "text": "Gece haberi", "due_at": "2030-01-01T20:30:00Z" });
+    let planned = api.post("/api/v1/posts", post).await.json();
+    assert_eq!(api.get(&at).await.json()["hours"], Value::Null);
+    let set = put(json!({ "hours": { "from": "22:00", "until": "08:00" } })).await.json();
+    assert_eq!(set, json!({ "hours": { "from": "22:00:00", "until": "08:00:00" }, "moved": 1 }));
+    let moved = api.get(&format!("/api/v1/deliveries/{}", planned["id"].as_str().expect("an id"))).await.json();
+    assert_eq!((&moved["due_at"], &moved["wanted_at"]), (&json!("2030-01-02T05:00:00Z"), &planned["due_at"]));
+    put(json!({ "hours": { "from": "08:00", "until": "08:00" } })).await.refused(422, "invalid");
+    assert_eq!(put(json!({ "hours": null })).await.json()["hours"], Value::Null);
+    api.use_token(Scope::Write).await;
+    put(json!({ "hours": null })).await.refused(403, "forbidden");
+}
+
+#[rstest]
+#[tokio::test]
 async fn other_creating_calls_are_done_once_for_their_key(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
@@ -471,6 +571,58 @@ async fn other_creating_calls_are_done_once_for_their_key(
     repeated.refused(409, "conflict");
     assert!(!repeated.text.contains(&value));
     api.post_keyed(&at, &"x".repeat(300), json!({"text": "not"})).await.refused(400, "malformed");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_webhook_is_added_changed_tested_and_its_secret_shown_once(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let api = Api::start(backend).await;
+    api.use_token(Scope::Admin).await;
+    let new = json!({ "name": "crm", "url": "https://crm.example/in?key=gizli", "events": ["mention.complaint"] });
+    let made = api.post_keyed("/api/v1/webhooks", "one", new.clone()).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let (id, secret) = (made.json()["webhook"]["id"].clone(), made.json()["secret"].clone());
+    let (id, secret) = (id.as_str().expect("an id"), secret.as_str().expect("a secret"));
+    assert!(secret.starts_with("whsec_"));
+    api.post_keyed("/api/v1/webhooks", "one", new.clone()).await.refused(409, "conflict");
+    let path = format!("/api/v1/webhooks/{id}");
+    let other = api.post(&format!("{path}/secret"), json!({})).await;
+    assert_eq!(other.status, 200, "{}", other.text);
+    assert_ne!(other.json()["secret"], secret);
+    let change = json!({ "events": ["delivery.failed", "mention.deleted"] });
+    let changed = api.send(api.request(Method::PATCH, &path).json(&change)).await;
+    assert_eq!(changed.json()["events"], json!(["mention.deleted", "delivery.failed"]), "{}", changed.text);
+    let event = api.post(&format!("{path}/test"), json!({})).await;
+    assert_eq!(event.status, 202, "{}", event.text);
+    let events = api.get(&format!("{path}/events")).await;
+    assert_eq!(events.json()[0]["kind"], "webhook.test", "{}", events.text);
+    assert_eq!(events.json()[0]["id"], event.json()["id"]);
+    let delivery = api.get(&format!("/api/v1/deliveries/{}", event.json()["id"].as_str().expect("an id"))).await;
+    assert_eq!(delivery.json()["kind"], "webhook", "{}", delivery.text);
+    let replayed = api.post(&format!("{path}/replay"), json!({})).await;
+    assert_eq!(replayed.json()["replayed"], 0, "{}", replayed.text);
+    let paused = api.post(&format!("{path}/pause"), json!({ "reason": "bakım" })).await;
+    assert_eq!(paused.json()["pause_reason"], "bakım");
+    assert!(api.post(&format!("{path}/resume"), json!({})).await.json()["paused_at"].is_null());
+    api.get(&format!("/api/v1/accounts/{id}")).await.refused(404, "not-found");
+    for page in ["/api/v1/webhooks", path.as_str(), "/api/v1/audit"] {
+        let shown = api.get(page).await;
+        assert_eq!(shown.status, 200, "{page}: {}", shown.text);
+        assert!(!shown.text.contains("whsec_"), "{page}: {}", shown.text);
+    }
+    assert!(!api.get("/api/v1/webhooks").await.text.contains("gizli"), "nor the receiver's own secret");
+    assert_eq!(api.get("/api/v1/accounts").await.json()["items"], json!([]));
+    let private = json!({ "name": "ev", "url": "http://192.168.1.4/", "events": ["mention.received"] });
+    let refusal = api.post("/api/v1/webhooks", private).await.refused(422, "invalid");
+    assert!(refusal["detail"].as_str().expect("a text").contains("configuration file"), "{refusal}");
+    let account = json!({ "name": "ev", "network": "webhook", "base_url": "https://a.example" });
+    api.post("/api/v1/accounts", account).await.refused(422, "invalid");
+    assert_eq!(api.send(api.request(Method::DELETE, &path)).await.status, 204);
+    api.get(&path).await.refused(404, "not-found");
+    api.use_token(Scope::Write).await;
+    api.post("/api/v1/webhooks", new).await.refused(403, "forbidden");
 }
 
 #[rstest]

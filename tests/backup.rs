@@ -7,7 +7,7 @@ use muhatap::store::Store;
 use muhatap::store::accounts::NewAccount;
 use muhatap::store::backup::BackupError;
 use muhatap::store::deliveries::DeliveryFilter;
-use muhatap::store::enqueue::{Enqueued, NewDelivery};
+use muhatap::store::enqueue::{Enqueued, NewDelivery, Origin};
 use rstest::rstest;
 
 use crate::support::{Backend, fresh_store};
@@ -43,7 +43,10 @@ async fn something(store: &Store) {
         expires_at: None,
         after_id: None,
     };
-    assert!(matches!(store.enqueue_post(&post, "iyi bayramlar", None, now).await.unwrap(), Enqueued::New(_)));
+    assert!(matches!(
+        store.enqueue_post(&post, "iyi bayramlar", None, Origin::default(), None, now).await.unwrap(),
+        Enqueued::New(_)
+    ));
 }
 
 async fn backup(store: &Store) -> Vec<u8> {

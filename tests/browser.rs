@@ -303,6 +303,39 @@ async fn a_strangers_markup_does_nothing_and_a_post_is_planned_with_its_preview(
     browser.close().await;
 }
 
+#[tokio::test]
+async fn a_post_that_repeats_asks_only_what_it_needs() {
+    let running = Running::start().await;
+    let browser = Browser::open(&running, Screen::Phone, "tr").await;
+    browser.go("/schedule/new").await;
+    let shows = async |part: &str| {
+        let visible = format!("return document.querySelector('[{part}]').offsetParent !== null");
+        browser.js(&visible).await == json!(true)
+    };
+    let choose = async |often: &str| {
+        let change = "field.dispatchEvent(new Event('change', { bubbles: true }))";
+        browser
+            .js(&format!("const field = document.querySelector('[data-repeat]'); field.value = '{often}'; {change}"))
+            .await
+    };
+    assert!(!shows("data-repeat-more").await, "most posts go out once");
+    choose("monthly").await;
+    assert!(shows("data-repeat-monthly").await && !shows("data-repeat-weekly").await);
+    choose("weekly").await;
+    assert!(shows("data-repeat-weekly").await && !shows("data-repeat-monthly").await);
+    assert_eq!(browser.width().await, json!(390), "the open form fits");
+    browser.js("document.querySelector('[name=on][value=friday]').click()").await;
+    browser.js("document.querySelector('#post-text').value = 'Haftanın özeti'").await;
+    browser.js("document.querySelector('[name=at]').value = '2031-03-03T08:15'").await;
+    browser.click("form.compose button.primary").await;
+    eventually("its page tells what comes next", async || {
+        browser.sees("Her hafta Cuma, 08:15").await && browser.sees("7 Mart 2031 Cuma 08:15").await
+    })
+    .await;
+    assert_eq!(browser.width().await, json!(390));
+    browser.close().await;
+}
+
 /// A town full of people, with answers, notes and posts: what the pictures show.
 async fn busy() -> (Running, MentionId) {
     let pace = Pace { every: Duration::from_secs(3_600), ..Pace::default() };

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::support::postgres::free_port;
+use crate::support::free_port;
 use crate::support::redis::Redis;
 
 const ACCOUNT: &str = r#"
@@ -131,6 +131,52 @@ fn check_config_names_what_an_account_lacks_and_never_its_secret() {
     let ran = place.run(&["check-config", "--online"]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("destek") && !ran.err.contains("gizli"), "{}", ran.err);
+}
+
+#[test]
+fn a_post_repeats_belongs_to_a_campaign_and_keeps_quiet_hours() {
+    let place = Place::with(&format!("{ACCOUNT}{}", ACCOUNT.replace("destek", "magaza")));
+    let json = |ran: &Ran| -> Value {
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        serde_json::from_str(&ran.out).expect("JSON")
+    };
+    let post = |more: &[&str]| place.run(&[&["post", "--account", "destek", "--text", "Günaydın!"], more].concat());
+    let weekly = ["--at", "2099-01-01 09:30", "--repeat", "weekly", "--on", "mon,thu", "--times", "3", "--key", "k"];
+    let made = json(&post(&weekly));
+    assert_eq!(
+        made["next"],
+        serde_json::json!(["2099-01-01T06:30:00Z", "2099-01-05T06:30:00Z", "2099-01-08T06:30:00Z"])
+    );
+    let id = made["id"].as_str().expect("an id");
+    assert_eq!(json(&post(&weekly))["id"], id);
+    let changed = json(&place.run(&["recurring", "change", id, "--text", "İyi günler!"]));
+    assert_eq!((changed["accounts"][0]["text"].as_str(), &changed["rule"]), (Some("İyi günler!"), &made["rule"]));
+    assert_eq!(json(&place.run(&["recurring", "pause", id]))["state"], "paused");
+    let listed = place.run(&["recurring"]);
+    assert!(listed.out.contains("paused") && listed.out.contains("2099-01-01 09:30 +0300"), "{}", listed.out);
+    assert_eq!(json(&place.run(&["recurring", "end", id]))["state"], "ended");
+    let refusals: [(&[&str], &str); 4] = [
+        (&["--repeat", "daily"], "--repeat needs --at"),
+        (&["--repeat", "weekly", "--on", "t", "--at", "2099-01-01 09:30"], "is not a weekday"),
+        (&["--repeat", "daily", "--on", "mon", "--at", "2099-01-01 09:30"], "daily is every day"),
+        (&["--repeat", "monthly", "--on", "32", "--at", "2099-01-01 09:30"], "from 1 to 31"),
+    ];
+    for (wrong, said) in refusals {
+        let refused = post(wrong);
+        assert_eq!(refused.code, Some(2), "{}", refused.out);
+        assert!(refused.err.contains(said), "{}", refused.err);
+    }
+
+    let both = post(&["--account", "magaza", "--campaign", "Kış indirimi", "--at", "2099-02-01 09:30", "--key", "c"]);
+    assert_eq!(json(&both).as_array().map(Vec::len), Some(2));
+    assert!(place.run(&["campaigns"]).out.contains("0 of 2 out, 2 on the way"));
+    assert_eq!(json(&place.run(&["campaigns", "show", "kış indirimi"]))["posts"], 2);
+    let quiet = json(&place.run(&["quiet", "destek", "09:00-11:00"]));
+    assert_eq!((quiet["quiet_hours"].as_str(), quiet["moved"].as_i64()), (Some("09:00-11:00"), Some(1)));
+    assert!(place.run(&["quiet"]).out.contains("destek  09:00-11:00  Europe/Istanbul"));
+    assert_eq!(place.run(&["quiet", "destek", "gece"]).code, Some(2));
+    assert_eq!(json(&place.run(&["campaigns", "cancel", "Kış indirimi"]))["deliveries"], 2);
+    assert_eq!(place.run(&["campaigns", "show", "Yaz"]).code, Some(2));
 }
 
 #[test]

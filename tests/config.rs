@@ -57,6 +57,21 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
 }
 
 #[test]
+fn times_of_sending_that_cannot_work_are_refused_with_their_bounds() {
+    for (line, bounds) in [
+        ("settle_seconds = 0", "from 1 to 3600 s"),
+        ("call_timeout_seconds = 0.5", "from 1 to 600 s"),
+        ("lease_margin_seconds = 1", "from 2 to 600 s"),
+        ("work_lease_seconds = 86400", "from 2 to 600 s"),
+        ("read_back_gap_seconds = 0", "from 1 to 3600 s"),
+    ] {
+        let key = line.split(' ').next().unwrap_or_default();
+        let text = message(&format!("[delivery]\n{line}\n"));
+        assert!(text.contains(&format!("delivery.{key}")) && text.contains(bounds), "{text}");
+    }
+}
+
+#[test]
 fn a_secret_in_the_file_is_refused_and_not_repeated() {
     let text = message("[[accounts]]\nname = \"a\"\nnetwork = \"mastodon\"\ntoken = \"cok-gizli-deger\"\n");
     assert!(!text.contains("cok-gizli"), "{text}");

@@ -11,16 +11,20 @@ use crate::support::eventually;
 use crate::support::running::{Running, Visitor};
 
 /// Every page that lists or shows something, besides a conversation.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 13] = [
     "/",
     "/schedule",
     "/schedule/new",
+    "/schedule/recurring",
+    "/schedule/campaigns",
+    "/schedule/quiet",
     "/deliveries",
     "/sentiment",
     "/accounts",
     "/accounts/new",
     "/contacts",
     "/users",
+    "/webhooks",
 ];
 
 async fn deliveries(running: &Running) -> Vec<DeliveryView> {
@@ -267,6 +271,106 @@ async fn a_wrong_mood_is_corrected_shown_as_corrected_and_taken_back() {
     visitor.language = "tr".to_owned();
     let page = visitor.get(&path).await;
     assert!(page.body.contains("Düzelt</summary>") && !page.body.contains("Düzeltildi"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_post_repeats_is_changed_and_stands_in_the_calendar() {
+    let running = Running::start().await;
+    let mut visitor = running.visitor();
+    let page = visitor.get("/schedule/new").await;
+    let (csrf, key) = (page.field("csrf"), page.field("key"));
+    let account = running.account.to_string();
+    let form = |key: &str, until: &str, times: &str| {
+        [
+            ("account", account.as_str()),
+            ("text", "Haftanın özeti <burada>"),
+            ("at", "2030-01-14T09:30"),
+            ("key", key),
+            ("repeat", "weekly"),
+            ("on", "monday"),
+            ("on", "thursday"),
+            ("until", until),
+            ("times", times),
+            ("missed", "ask"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    };
+    for (until, times, said) in [("2029-12-31", "", "after its beginning"), ("2030-02-01", "3", "Leave one empty")] {
+        let refused = visitor.post("/schedule", &csrf, &borrowed(&form(&key, until, times))).await;
+        assert_eq!(refused.status, 422, "{}", refused.body);
+        assert!(refused.body.contains(said) && refused.body.contains("Haftanın özeti"), "{}", refused.body);
+    }
+    let started = visitor.post("/schedule", &csrf, &borrowed(&form(&key, "", "3"))).await;
+    let twice = visitor.post("/schedule", &csrf, &borrowed(&form(&key, "", "3"))).await;
+    assert_eq!((started.status, &started.location), (303, &twice.location), "{}", started.body);
+    let at = started.location.expect("it leads on");
+    let at = at.split('?').next().expect("a path").to_owned();
+    let page = visitor.get(&at).await;
+    assert!(page.body.contains("Every week on Monday, Thursday at 09:30, 3 times"), "{}", page.body);
+    assert!(
+        page.body.contains("Monday, 21 January 2030 09:30") && page.body.contains("&lt;burada&gt;"),
+        "{}",
+        page.body
+    );
+    assert!(deliveries(&running).await.is_empty(), "its dates are years ahead");
+    let month = visitor.get("/schedule?month=2030-01").await;
+    assert_eq!(month.body.matches("Foreseen").count(), 3, "{}", month.body);
+
+    let own_text = format!("text-{account}");
+    let monthly = [
+        ("at", "2030-01-31T10:00".to_owned()),
+        ("repeat", "monthly".to_owned()),
+        ("missed", "skip".to_owned()),
+        (own_text.as_str(), "Ayın özeti".to_owned()),
+    ];
+    let monthly: Vec<(&str, &str)> = monthly.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(visitor.post(&at, &csrf, &monthly).await.status, 303);
+    let page = visitor.get(&at).await;
+    assert!(page.body.contains("Every month on day 31 at 10:00 (the last day of shorter months)"), "{}", page.body);
+    assert!(
+        page.body.contains("Thursday, 28 February 2030 10:00") && page.body.contains("Ayın özeti"),
+        "{}",
+        page.body
+    );
+    for (what, said) in [("pause", "Paused"), ("resume", "Active"), ("end", "Ended")] {
+        assert_eq!(visitor.post(&format!("{at}/{what}"), &csrf, &[]).await.status, 303);
+        assert!(visitor.get("/schedule/recurring").await.body.contains(said), "{what}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_campaign_has_its_page_and_quiet_hours_are_said_before_and_after() {
+    let running = Running::start().await;
+    let mut visitor = running.visitor();
+    let csrf = visitor.get("/schedule/new").await.field("csrf");
+    let account = running.account.to_string();
+    let quiet = format!("/schedule/quiet/{account}");
+    let bad = visitor.post(&quiet, &csrf, &[("from", "22:00"), ("until", "")]).await;
+    assert!(bad.location.is_some_and(|location| location.contains("quiet-bad")));
+    assert_eq!(visitor.post(&quiet, &csrf, &[("from", "22:00"), ("until", "08:00")]).await.status, 303);
+    let page = visitor.get("/schedule/new").await;
+    assert!(page.body.contains("Quiet hours 22:00-08:00: a post due within moves to 08:00"), "{}", page.body);
+    let key = page.field("key");
+    let form = [
+        ("account", account.as_str()),
+        ("text", "Gece haberi"),
+        ("at", "2030-01-14T23:30"),
+        ("key", key.as_str()),
+        ("campaign", "Kış <indirimi>"),
+    ];
+    let planned = visitor.post("/schedule", &csrf, &form).await;
+    let at = planned.location.expect("it leads on");
+    assert!(at.contains("/schedule/campaigns/") && at.contains("scheduled-after-quiet"), "{at}");
+    let page = visitor.get(&at).await;
+    assert!(page.body.contains("Kış &lt;indirimi&gt;") && page.body.contains("0 of 1 out"), "{}", page.body);
+    assert!(page.body.contains("instead of 14 Jan 2030 23:30, after quiet hours"), "{}", page.body);
+    let path = at.split('?').next().expect("a path").to_owned();
+    let cancelled = visitor.post(&format!("{path}/cancel"), &csrf, &[]).await;
+    assert_eq!(cancelled.status, 303);
+    assert_eq!(deliveries(&running).await[0].state, DeliveryState::Cancelled);
+    running.stop().await;
 }
 
 #[tokio::test]

@@ -21,3 +21,4 @@ mod live;
 mod login;
 mod queue;
 mod store;
+mod webhooks;

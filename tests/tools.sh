@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests run beside the product, where it is missing: PostgreSQL, Redis, Chromium and its driver,
-# sqlite3 (the benchmark's measure) and the Japanese dictionary. Debian packages; other systems get the list.
+# sqlite3 (the benchmark's measure), faketime and the Japanese dictionary. Debian packages; other systems get the list.
 set -euo pipefail
 
 missing=()
@@ -11,6 +11,7 @@ need() { # a package, then a test that it is there
 need postgresql sh -c 'ls /usr/lib/postgresql/*/bin/initdb || command -v initdb'
 need redis-server command -v redis-server
 need openssl command -v openssl
+need faketime command -v faketime
 need chromium sh -c 'command -v chromium || command -v google-chrome'
 need chromium-driver command -v chromedriver
 need sqlite3 command -v sqlite3

@@ -18,6 +18,9 @@ pub enum ConnectorError {
     /// The network says no: show the reason, do not retry.
     #[error("refused by the network: {0}")]
     Rejected(String),
+    /// The other side wants nothing more: pause the account, a person decides.
+    #[error("the receiver wants nothing more: {0}")]
+    Gone(String),
     /// It may have been published: verify, never repeat blindly.
     #[error("unclear whether the network took it: {0}")]
     Unconfirmed(#[source] BoxError),

@@ -23,6 +23,8 @@ use tracing::debug;
 use url::{Origin, Url};
 
 pub use call::Call;
+use call::Longer;
+pub(crate) use guard::check_address;
 pub use guard::is_public;
 pub use response::Response;
 
@@ -42,11 +44,20 @@ pub struct Pace {
     pub every: Duration,
 }
 
+/// Where a client may connect to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Anywhere,
+    PublicOnly,
+}
+
 /// The HTTP side of one account. Building it opens no connection.
 pub struct Client {
     reading: reqwest::Client,
     sending: reqwest::Client,
     guarded: OnceLock<reqwest::Client>,
+    /// Whether even the base address is a stranger's word.
+    reach: Reach,
     base: Url,
     call_timeout: Duration,
     pace: DefaultDirectRateLimiter,
@@ -61,18 +72,33 @@ pub struct Client {
 impl Client {
     /// A client for the server at `base`; every request is bounded by `call_timeout`, its answer included.
     pub fn new(base: Url, call_timeout: Duration, pace: Pace) -> Result<Self, ConnectorError> {
+        Self::reaching(base, call_timeout, pace, Reach::Anywhere)
+    }
+
+    /// As [`Client::new`], for a base address that is not the operator's word: whatever it resolves to, only public
+    /// addresses are connected to.
+    pub fn to_public(base: Url, call_timeout: Duration, pace: Pace) -> Result<Self, ConnectorError> {
+        Self::reaching(base, call_timeout, pace, Reach::PublicOnly)
+    }
+
+    fn reaching(base: Url, call_timeout: Duration, pace: Pace, reach: Reach) -> Result<Self, ConnectorError> {
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
             return Err(ConnectorError::Settings(format!(
                 "base_url {:?} is not an http or https address; write it like \"https://example.org\"",
                 without_userinfo(&base)
             )));
         }
+        let builder = |timeout| match reach {
+            Reach::Anywhere => builder(timeout),
+            Reach::PublicOnly => builder(timeout).dns_resolver(guard::PublicOnly),
+        };
         Ok(Self {
             reading: builder(call_timeout).build().map_err(cannot_build)?,
             // A connection kept open may be closed by the server just when the message goes out, an end that is unclear
             // for no reason; a message is worth a connection of its own.
             sending: builder(call_timeout).pool_max_idle_per_host(0).build().map_err(cannot_build)?,
             guarded: OnceLock::new(),
+            reach,
             base,
             call_timeout,
             pace: limiter(pace),
@@ -220,8 +246,11 @@ impl Client {
 
     /// One request and its whole answer, within the call's time and size.
     async fn exchange(&self, client: &reqwest::Client, url: Url, call: Call) -> Result<Response, Failure> {
+        if self.reach == Reach::PublicOnly {
+            guard::check_address(&url).map_err(Failure::NotSent)?;
+        }
         let started = Instant::now();
-        let max_body = call.max_body;
+        let (max_body, longer) = (call.max_body, call.longer);
         let mut request = client.request(call.method, url).headers(call.headers);
         request = request.timeout(call.timeout.unwrap_or(self.call_timeout));
         if let Some(body) = call.body {
@@ -232,8 +261,15 @@ impl Client {
         let headers = std::mem::take(answer.headers_mut());
         let mut body = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| Failure::Unclear(self.plain(error)))? {
-            if body.len() + chunk.len() > max_body {
-                return Err(Failure::TooLarge(max_body));
+            let room = max_body - body.len();
+            if chunk.len() > room {
+                match longer {
+                    Longer::IsRefused => return Err(Failure::TooLarge(max_body)),
+                    Longer::IsCut => {
+                        body.extend_from_slice(&chunk[..room]);
+                        break;
+                    }
+                }
             }
             body.extend_from_slice(&chunk);
         }

@@ -14,7 +14,7 @@ pub mod session;
 
 pub use error::ConnectorError;
 pub use incoming::{Author, Batch, Change, Cursor, Gap, Incoming, Kind, Stream, StreamKind, Unparsed};
-pub use networks::{AccountSettings, Network, connect};
+pub use networks::{AccountSettings, NamedBy, Network, connect, connect_as};
 pub use outgoing::{Certainty, Length, Outgoing, Prepared, Receipt, ReplyTo, Visibility};
 pub use session::{MemorySession, Session};
 

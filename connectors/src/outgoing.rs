@@ -5,16 +5,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A message to publish. The same delivery always gives the same value, also after a restart.
+/// A message to publish. But for [`Outgoing::called_at`] the same delivery always gives the same value, also after a
+/// restart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outgoing {
-    /// Idempotency key: derived from the delivery, never from the attempt. 32 lower-case hexadecimal digits.
+    /// Idempotency key: derived from the delivery, never from the attempt. 32 lower-case hexadecimal digits; for a webhook
+    /// the delivery's own id.
     pub key: String,
     /// When the delivery was made; connectors derive time-ordered ids from it (Bluesky `rkey`).
     pub created_at: Timestamp,
     /// When it was to go out: the time it carries where a network lets its author date a message (Bluesky), or a post
     /// scheduled a week ago would appear a week down the timeline. Fixed from the first call on.
     pub due_at: Timestamp,
+    /// When this call is made, by the clock that all workers share: the one value that differs from call to call. Dates a
+    /// webhook's signature.
+    pub called_at: Timestamp,
     pub text: String,
     pub reply_to: Option<ReplyTo>,
     pub visibility: Visibility,

@@ -147,6 +147,7 @@ fn outgoing(text: &str) -> Outgoing {
         key: KEY.to_owned(),
         created_at: "2026-11-21T20:00:00.123456Z".parse().expect("a time"),
         due_at: "2026-11-28T09:00:00.5Z".parse().expect("a time"),
+        called_at: "2026-11-28T09:00:00.5Z".parse().expect("a time"),
         text: text.to_owned(),
         reply_to: None,
         visibility: Visibility::Public,

@@ -240,6 +240,7 @@ fn outgoing(subject: &dyn Subject, url: &Url) -> Outgoing {
         key: "0123456789abcdef0123456789abcdef".to_owned(),
         created_at: at,
         due_at: at,
+        called_at: at,
         text: "Hemen bakıyoruz.".to_owned(),
         reply_to: Some(ReplyTo {
             remote_id: "https://ornek.example/users/ayse/statuses/100001".to_owned(),

@@ -9,3 +9,4 @@ mod mastodon;
 mod matrix;
 mod support;
 mod telegram;
+mod webhook;

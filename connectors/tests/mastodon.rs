@@ -416,6 +416,7 @@ fn outgoing(fake: &Fake, text: &str, reply_to: Option<(&str, &str, Visibility)>)
         key: "0123456789abcdef0123456789abcdef".to_owned(),
         created_at: at,
         due_at: at,
+        called_at: at,
         text: text.to_owned(),
         reply_to: reply_to.map(|(id, acct, visibility)| ReplyTo {
             remote_id: "https://ornek.example/users/ayse/statuses/5001".to_owned(),

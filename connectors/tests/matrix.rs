@@ -224,6 +224,7 @@ fn outgoing(text: &str) -> Outgoing {
         key: "00112233445566778899aabbccddeeff".to_owned(),
         created_at: at,
         due_at: at,
+        called_at: at,
         text: text.to_owned(),
         reply_to: None,
         visibility: Visibility::Public,

@@ -52,6 +52,7 @@ fn outgoing(text: &str, data: Option<Value>) -> Outgoing {
         key: "0123456789abcdef0123456789abcdef".to_owned(),
         created_at: at,
         due_at: at,
+        called_at: at,
         text: text.to_owned(),
         reply_to: data.map(|data| ReplyTo { remote_id: "4711:7/1".to_owned(), handle: "@ayse".to_owned(), data }),
         visibility: Visibility::Direct,

@@ -221,6 +221,10 @@ impl Rule {
         Duration::from_millis(self.after_ms.unwrap_or(1_000))
     }
 
+    pub(crate) fn retry_after(&self) -> Duration {
+        Duration::from_secs(self.retry_after_seconds.unwrap_or(2))
+    }
+
     fn covers(&self, network: &str, account: &str, call: Call, second: f64) -> bool {
         self.call.covers(call)
             && self.network.as_deref().is_none_or(|wanted| wanted == network)

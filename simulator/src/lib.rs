@@ -31,7 +31,7 @@ pub use crowd::{Crowd, DataError, Line, Member, Pace};
 pub use faults::{Call, Calls, Keys, Outage, RateLimit, RetryAfter, Rule, Script, ScriptError, Then, What};
 pub use simulation::Simulation;
 pub use timeline::{Draft, Network, Notification, Person, PersonId, PersonKind, Post, PostId, Timeline, Visibility};
-pub use world::{Summary, World};
+pub use world::{CallMade, Summary, World};
 
 use wire::Door;
 

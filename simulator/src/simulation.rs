@@ -231,8 +231,8 @@ impl Simulation {
         let broken = Failure::Status(rule.status.unwrap_or(500));
         match rule.what {
             What::RateLimit => {
-                let wait = Duration::from_secs(rule.retry_after_seconds.unwrap_or(2));
-                self.refuse(dialect, account, call, Failure::TooMany { wait, form: rule.form }, fault)
+                let failure = Failure::TooMany { wait: rule.retry_after(), form: rule.form };
+                self.refuse(dialect, account, call, failure, fault)
             }
             What::Error => self.refuse(dialect, account, call, broken, fault),
             What::Drop => {

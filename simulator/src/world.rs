@@ -64,6 +64,18 @@ pub(crate) enum Meeting {
     Plain,
 }
 
+/// A call as the network met it, whatever became of its answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallMade {
+    pub at: Timestamp,
+    pub account: PersonId,
+    pub call: Call,
+    /// The rule that fired on it.
+    pub fault: Option<What>,
+    /// How long the account was told to wait (429).
+    pub wait: Option<Duration>,
+}
+
 /// Calls made in the current window.
 #[derive(Debug, Clone, Copy)]
 struct Window {
@@ -96,7 +108,7 @@ pub struct World {
     confirmed: HashMap<PersonId, i64>,
     pub(crate) held: Vec<Held>,
     log: Vec<String>,
-    calls: u64,
+    calls: Vec<CallMade>,
 }
 
 impl World {
@@ -117,7 +129,7 @@ impl World {
             confirmed: HashMap::new(),
             held: Vec::new(),
             log: Vec::new(),
-            calls: 0,
+            calls: Vec::new(),
         }
     }
 
@@ -146,7 +158,12 @@ impl World {
 
     /// How many calls were made.
     pub fn calls(&self) -> u64 {
-        self.calls
+        self.calls.len() as u64
+    }
+
+    /// Every call that was made, in order.
+    pub fn calls_made(&self) -> &[CallMade] {
+        &self.calls
     }
 
     /// The calls that wait for a release: call, name of the account, whether it is already done.
@@ -197,7 +214,7 @@ impl World {
             "posts": self.timeline.posts(),
             "notifications": self.timeline.notifications(),
             "script": self.script,
-            "calls": self.calls,
+            "calls": self.calls(),
             "waiting": self.pending.len(),
         })
     }
@@ -334,7 +351,22 @@ impl World {
 
     /// Counts a call and says what meets it.
     pub(crate) fn meet(&mut self, network: Network, account: PersonId, call: Call, now: Timestamp) -> Meeting {
-        self.calls += 1;
+        self.calls.push(CallMade { at: now, account, call, fault: None, wait: None });
+        let meeting = self.what_meets(network, account, call, now);
+        if let Some(made) = self.calls.last_mut() {
+            match &meeting {
+                Meeting::TooMany(wait) => made.wait = Some(*wait),
+                Meeting::Fault(_, rule) => {
+                    made.fault = Some(rule.what);
+                    made.wait = (rule.what == What::RateLimit).then(|| rule.retry_after());
+                }
+                Meeting::Unauthorized | Meeting::Plain => {}
+            }
+        }
+        meeting
+    }
+
+    fn what_meets(&mut self, network: Network, account: PersonId, call: Call, now: Timestamp) -> Meeting {
         let second = self.second(now);
         let handle = self.timeline.person(account).handle.clone();
         let found = self.engine.meet(&self.script, network.as_str(), &handle, call, second);
@@ -388,7 +420,7 @@ impl World {
         if near.is_empty() {
             return;
         }
-        let id = near[(draw(self.seed, TOPIC_DISTURB, self.calls) % near.len() as u64) as usize];
+        let id = near[(draw(self.seed, TOPIC_DISTURB, self.calls()) % near.len() as u64) as usize];
         if what == What::Delete {
             self.delete(id, now);
         } else if let Some(post) = self.timeline.live(id) {
@@ -399,7 +431,7 @@ impl World {
 
     /// Positions of a list's items after duplication or reordering.
     pub(crate) fn disarranged(&self, what: What, items: usize) -> Vec<usize> {
-        let mut dice = Dice::new(self.seed, TOPIC_LIST + self.calls);
+        let mut dice = Dice::new(self.seed, TOPIC_LIST + self.calls());
         let mut order: Vec<usize> = (0..items).collect();
         match what {
             What::Duplicate => order.into_iter().flat_map(|item| vec![item; 1 + dice.below(2)]).collect(),

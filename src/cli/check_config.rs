@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use muhatap_connectors::{MemorySession, connect};
+use muhatap_connectors::{MemorySession, NamedBy, Network, connect_as};
 
 use crate::accounts::who_is;
 use crate::config::{AccountConfig, Config};
@@ -68,9 +68,12 @@ async fn check(account: &AccountConfig, online: bool) -> Result<String, String> 
     let named = |error: &dyn std::fmt::Display| format!("account {:?}: {error}", account.name);
     let secret = account.secret().map_err(|error| error.to_string())?;
     let settings = account.settings(secret, Arc::new(MemorySession::default()));
-    let connector = connect(&settings).map_err(|error| named(&error))?;
+    let connector = connect_as(&settings, NamedBy::Operator).map_err(|error| named(&error))?;
     let streams: Vec<String> = connector.streams().iter().map(|stream| stream.name()).collect();
-    let listens = format!("listens to {}", streams.join(", "));
+    let listens = match account.network.0 {
+        Network::Webhook => format!("is told of {}", account.listen_for.join(", ")),
+        _ => format!("listens to {}", streams.join(", ")),
+    };
     if !online {
         return Ok(listens);
     }

@@ -245,6 +245,7 @@ fn row(out: &mut impl Write, delivery: &DeliveryView, zone: &jiff::tz::TimeZone)
         (crate::model::Action::Delete, _) => "delete",
         (_, DeliveryKind::Reply) => "reply",
         (_, DeliveryKind::Post) => "post",
+        (_, DeliveryKind::Webhook) => "webhook",
     };
     // One line a delivery, and nothing that would move a terminal's cursor.
     let text: String =
@@ -258,7 +259,7 @@ fn row(out: &mut impl Write, delivery: &DeliveryView, zone: &jiff::tz::TimeZone)
 }
 
 /// An id that names nothing is wrong usage.
-fn usage(error: StoreError) -> anyhow::Error {
+pub(super) fn usage(error: StoreError) -> anyhow::Error {
     match error {
         StoreError::NotFound(what) => UsageError(what).into(),
         error => error.into(),

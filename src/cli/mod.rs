@@ -5,6 +5,7 @@
 
 pub mod analyze;
 pub mod backup;
+pub mod campaigns;
 pub mod check_config;
 pub mod completions;
 pub mod contacts;
@@ -19,6 +20,8 @@ pub mod migrate;
 pub mod moment;
 pub mod post;
 pub mod progress;
+pub mod quiet;
+pub mod recurring;
 pub mod reply;
 pub mod run;
 pub mod simulate;
@@ -26,6 +29,7 @@ pub mod stems;
 pub mod token;
 pub mod train;
 pub mod user;
+pub mod webhooks;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,6 +62,9 @@ pub enum Command {
     Contacts(contacts::Args),
     Deliveries(deliveries::Args),
     Post(post::Args),
+    Recurring(recurring::Args),
+    Campaigns(campaigns::Args),
+    Quiet(quiet::Args),
     Reply(reply::Args),
     Run(run::Args),
     CheckConfig(check_config::Args),
@@ -69,6 +76,7 @@ pub enum Command {
     Dictionaries(dictionaries::Args),
     User(user::Args),
     Token(token::Args),
+    Webhooks(webhooks::Args),
     Train(train::Args),
     Corpus(corpus::Args),
     Stems(stems::Args),
@@ -95,6 +103,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Contacts(args) => contacts::run(args, config).await,
         Command::Deliveries(args) => deliveries::run(args, config).await,
         Command::Post(args) => post::run(args, config).await,
+        Command::Recurring(args) => recurring::run(args, config).await,
+        Command::Campaigns(args) => campaigns::run(args, config).await,
+        Command::Quiet(args) => quiet::run(args, config).await,
         Command::Reply(args) => reply::run(args, config).await,
         Command::Run(args) => run::run(args, config).await,
         Command::CheckConfig(args) => check_config::run(args, config).await,
@@ -106,6 +117,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::User(args) => user::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
+        Command::Webhooks(args) => webhooks::run(args, config).await,
         Command::Train(args) => train::run(args, config).await,
         Command::Corpus(args) => corpus::run(args).await,
         Command::Stems(args) => stems::run(args),

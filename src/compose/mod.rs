@@ -15,12 +15,12 @@ pub use personal::personal_data;
 use crate::analyze::tokens::search_fold;
 use crate::app::App;
 use crate::live::Wake;
-use crate::model::{AccountId, Class, DeliveryId, IntentLabel, MentionId, new_ulid};
+use crate::model::{AccountId, Class, DeliveryId, IntentLabel, MentionId, Network, RecurrenceId, new_ulid};
 use crate::policy::{Answered, Facts, Policy};
 use crate::store::StoreError;
 use crate::store::accounts::Account;
 use crate::store::deliveries::DeliveryView;
-use crate::store::enqueue::{Enqueued, Known, NewDelivery};
+use crate::store::enqueue::{Enqueued, Known, NewDelivery, Origin, Quiet};
 
 /// The longest key a caller may give.
 const LONGEST_KEY: usize = 200;
@@ -58,6 +58,7 @@ pub struct PostRequest {
     /// Past this time it is not worth sending any more.
     pub expires_at: Option<Timestamp>,
     pub confirm: Confirmed,
+    pub origin: Origin,
 }
 
 /// Warnings a person has read.
@@ -145,6 +146,7 @@ impl PostRequest {
             after: None,
             expires_at: None,
             confirm: Confirmed::default(),
+            origin: Origin::default(),
         }
     }
 }
@@ -230,9 +232,46 @@ pub async fn post(app: &App, request: PostRequest) -> Result<DeliveryView, Compo
         after_id: request.after,
         text,
     };
-    let day = (!request.confirm.duplicate).then(|| day_of(due_at, &account.timezone));
-    let enqueued = app.store.enqueue_post(&new, &fingerprint(&new.text), day, now).await?;
+    let quiet = quiet_at(app, &account, due_at).await?;
+    let day = (!request.confirm.duplicate).then(|| day_of(quiet.map_or(due_at, |quiet| quiet.end), &account.timezone));
+    let enqueued = app.store.enqueue_post(&new, &fingerprint(&new.text), day, request.origin, quiet, now).await?;
     finish(app, enqueued).await
+}
+
+/// The account's quiet hours that `at` falls into.
+pub async fn quiet_at(app: &App, account: &Account, at: Timestamp) -> Result<Option<Quiet>, ComposeError> {
+    let Some(hours) = app.store.quiet_hours(account.id).await? else { return Ok(None) };
+    let zone = TimeZone::get(&account.timezone).unwrap_or(TimeZone::UTC);
+    let spacing = app.config.delivery.release_spacing;
+    Ok(hours.end_after(at, &zone).map(|end| Quiet { end, spacing }))
+}
+
+/// Refuses a text that could not be published on the account, or that is nearly the same as another post on the day of
+/// one of the times it would be due; answers the text as it would be stored. `own` occurrences are no other post.
+pub async fn foresee(
+    app: &App,
+    account: AccountId,
+    text: &str,
+    due: &[Timestamp],
+    own: Option<RecurrenceId>,
+    confirm: Confirmed,
+) -> Result<String, ComposeError> {
+    let now = app.store.clock();
+    let account = app.store.account(account).await?;
+    let (connector, policy) = sending(app, &account).await?;
+    let text = clean(text);
+    let length = publisher(&*connector, &account)?.measure(&draft(&text, now, None, Visibility::Public));
+    check(policy, &Facts { text: &text, length, answers: None, at: due.first().copied().unwrap_or(now) })?;
+    if !confirm.duplicate {
+        let fingerprint = fingerprint(&text);
+        for at in due {
+            let day = day_of(*at, &account.timezone);
+            if let Some((earlier, due_at)) = app.store.near_post(account.id, &fingerprint, day, own).await? {
+                return Err(ComposeError::NearDuplicate { earlier, due_at });
+            }
+        }
+    }
+    Ok(text)
 }
 
 /// The text's length as the account's network counts it.
@@ -268,6 +307,12 @@ async fn finish(app: &App, enqueued: Enqueued) -> Result<DeliveryView, ComposeEr
 
 /// The account's connector and the rules of its network.
 async fn sending<'a>(app: &'a App, account: &Account) -> Result<(Arc<dyn Connector>, &'a Policy), ComposeError> {
+    if account.network == Network::Webhook {
+        return Err(ComposeError::Refused {
+            rule: "network.events".into(),
+            reason: format!("{} is a webhook: it takes events, not what people write", account.name),
+        });
+    }
     let Some(policy) = app.policies.of(account.network) else { return Err(read_only(account)) };
     let connector = app
         .connectors
@@ -306,6 +351,7 @@ fn draft(text: &str, now: Timestamp, reply_to: Option<ReplyTo>, visibility: Visi
         key: String::new(),
         created_at: now,
         due_at: now,
+        called_at: now,
         text: text.to_owned(),
         reply_to,
         visibility,

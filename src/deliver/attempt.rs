@@ -25,6 +25,11 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(15 * 60);
 /// A network that asks for a longer pause is asked again after a day.
 const LONGEST_GATE: Duration = Duration::from_secs(24 * 3600);
+/// So many failed calls in a row make an event a dead letter, about an hour after the first: what only this one event
+/// makes the receiver fail at does not hold up the others for days.
+const TELLINGS: u32 = 16;
+/// From so many failed calls on an endpoint counts as failing.
+const FAILING_FROM: u32 = 3;
 /// A setting that cannot work is tried again after this, in case it was mended.
 const SETTINGS_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
@@ -85,7 +90,7 @@ impl Sender {
                     None => return self.record(&work, Outcome::PutBack { reason: None }, moment).await,
                 }
             }
-            Action::Delete => Prepared::default(),
+            Action::Delete | Action::Webhook => Prepared::default(),
         };
         self.call(work, publisher, prepared, moment).await
     }
@@ -118,7 +123,13 @@ impl Sender {
         // would look for a message that appears only afterwards.
         if marked.elapsed() > margin.saturating_sub(DEADLINE_RESERVE.min(margin / 2)) {
             warn!("the deadline for the call has passed, it was not started");
-            self.app.store.not_called(&work, &before, "its turn came too late for the call", moment.now()).await?;
+            let reason = "its turn came too late for the call";
+            let taken_back = self.app.store.not_called(&work, &before, reason, moment.now()).await;
+            if let Err(error) = taken_back {
+                // Nobody else knows it.
+                self.keep(&work, &Outcome::PutBack { reason: Some(reason.to_owned()) }, &error.to_string());
+                return Ok(Ended { rest: Some(moment.now() + super::DATABASE_AWAY), ..Ended::default() });
+            }
             return Ok(Ended { rest: Some(moment.now()), ..Ended::default() });
         }
         let late = moment.now().duration_since(work.due_at).as_secs_f64().max(0.0);
@@ -136,6 +147,9 @@ impl Sender {
             duration_ms = u64::try_from(called.elapsed().as_millis()).unwrap_or(u64::MAX),
             "delivery called"
         );
+        if work.action.is_told() {
+            self.note_health(&work, &outcome).await;
+        }
         let ended = self.record(&work, outcome, moment).await?;
         if unclear {
             // Most often the network is well, and the account open again at once.
@@ -184,7 +198,12 @@ impl Sender {
         let reason = error.to_string();
         match error {
             ConnectorError::Rejected(reason) => Outcome::Failed { reason: format!("refused by the network: {reason}") },
-            ConnectorError::Unavailable(_) => retry(work, reason, now),
+            ConnectorError::Unavailable(_) => again(work, reason, now),
+            ConnectorError::Gone(_) => {
+                let paused = self.app.store.endpoint_gone(work.account_id, &reason).await;
+                warn_of("the account could not be paused", paused);
+                Outcome::PutBack { reason: Some(reason) }
+            }
             ConnectorError::RateLimited(wait) => {
                 let until = now + wait.clamp(Duration::from_secs(1), LONGEST_GATE);
                 self.gate(work, until, &reason).await;
@@ -213,14 +232,11 @@ impl Sender {
         let closed = self.app.store.close_account(work.account_id, now).await;
         warn_of("the account could not be closed after an unclear end", closed);
         match (work.action, certainty) {
-            // Deleting what is already gone succeeds, so it can be repeated.
-            (Action::Delete, _) => retry(work, reason.to_owned(), now),
-            (Action::Publish, Certainty::None) => Outcome::Unknown {
+            (action, _) if action.is_repeatable() => again(work, reason.to_owned(), now),
+            (_, Certainty::None) => Outcome::Unknown {
                 reason: format!("{reason}, and {} cannot be asked: look at the account", work.network.as_str()),
             },
-            (Action::Publish, _) => {
-                Outcome::Verifying { at: now + self.app.config.delivery.settle, reason: reason.to_owned() }
-            }
+            _ => Outcome::Verifying { at: now + self.app.config.delivery.settle, reason: reason.to_owned() },
         }
     }
 
@@ -233,6 +249,20 @@ impl Sender {
             Outcome::Failed { .. } | Outcome::Held { .. } => Outcome::Absent { at: second_look },
             outcome => outcome,
         }
+    }
+
+    /// Whether the receiver takes events: what people see, and are alerted by, is the endpoint and not each event.
+    async fn note_health(&self, work: &Work, outcome: &Outcome) {
+        let (health, reason) = match outcome {
+            Outcome::Sent { .. } => (Health::Ok, None),
+            Outcome::Retry { reason, .. } if work.attempts < FAILING_FROM => {
+                return tracing::debug!(reason, "an event was not taken, it is sent again");
+            }
+            Outcome::Retry { reason, .. } | Outcome::Failed { reason } => (Health::Failing, Some(reason.as_str())),
+            _ => return,
+        };
+        let noted = self.app.store.set_health(work.account_id, health, reason).await;
+        warn_of("how the endpoint is doing could not be noted", noted);
     }
 
     /// Nothing on the account before `until`: in the queue, and in the database, so that a restart does not forget it.
@@ -255,7 +285,7 @@ async fn the_call(work: &Work, publisher: &dyn Publisher, prepared: &Prepared, t
     let message = work.outgoing();
     let call = async {
         match (work.action, &work.target) {
-            (Action::Publish, _) => publisher.publish(&message, prepared).await,
+            (Action::Publish | Action::Webhook, _) => publisher.publish(&message, prepared).await,
             (Action::Delete, Some(target)) => publisher.delete(target).await.map(|()| target.clone()),
             (Action::Delete, None) => Err(ConnectorError::Rejected("it is not known what to delete".into())),
         }
@@ -271,6 +301,14 @@ fn no_connector(error: AppError, now: Timestamp) -> Outcome {
     match error {
         AppError::Store(error) => Outcome::Retry { at: now + super::DATABASE_AWAY, reason: error.to_string() },
         error => Outcome::Held { hold: Hold::Account, reason: error.to_string(), again: now + SETTINGS_AGAIN },
+    }
+}
+
+/// Certainly not sent, or harmless to repeat: again, but not without end for what only tells.
+fn again(work: &Work, reason: String, now: Timestamp) -> Outcome {
+    match work.action.is_told() && work.attempts > 0 && work.attempts.is_multiple_of(TELLINGS) {
+        true => Outcome::Failed { reason: format!("{reason}; not taken in {} calls", work.attempts) },
+        false => retry(work, reason, now),
     }
 }
 

@@ -59,6 +59,11 @@ impl Journal {
                 Outcome::Sent { receipt, .. } => {
                     store.replay_sent(entry.delivery_id, entry.epoch, receipt, now).await?
                 }
+                Outcome::PutBack { reason } if entry.state == DeliveryState::Sending => {
+                    let reason = reason.as_deref().unwrap_or_default();
+                    store.replay_not_called(entry.delivery_id, entry.epoch, reason, now).await?;
+                    true
+                }
                 outcome => {
                     store.replay(entry.delivery_id, entry.state, entry.epoch, outcome, now).await?;
                     true

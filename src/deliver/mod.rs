@@ -28,12 +28,8 @@ pub use probe::probe_due;
 
 /// Deliveries one process works on at the same time.
 const AT_ONCE: usize = 64;
-/// How long a lane is this process's in the dispatcher; prolonged at each third.
-const LANE_LEASE: Duration = Duration::from_secs(60);
 /// So early a hint may come and be waited for in the lane.
 const EARLY_AT_MOST: SignedDuration = SignedDuration::from_secs(1);
-/// The lease of preparing and verifying; prolonged at each third.
-const WORK_LEASE: Duration = Duration::from_secs(30);
 /// When the database does not answer, the lane is looked at again after this.
 const DATABASE_AWAY: Duration = Duration::from_secs(1);
 /// When the queue does not answer, it is asked again after this.
@@ -84,10 +80,12 @@ pub async fn run(app: Arc<App>) {
     let mut held: HashMap<String, Claim> = HashMap::new();
     let mut done: Vec<Done> = Vec::new();
     let mut generation = None;
-    let mut renew = tokio::time::interval(LANE_LEASE / 3);
+    // How long a lane is this process's in the dispatcher; prolonged at each third.
+    let lane_lease = app.config.delivery.work_lease * 2;
+    let mut renew = tokio::time::interval(lane_lease / 3);
     while !app.shutdown.is_cancelled() {
         let want =
-            Want { claims: AT_ONCE.saturating_sub(running.len()), lease: LANE_LEASE, done: std::mem::take(&mut done) };
+            Want { claims: AT_ONCE.saturating_sub(running.len()), lease: lane_lease, done: std::mem::take(&mut done) };
         let acknowledged = want.done.clone();
         let next = match app.dispatcher.step(want).await {
             Ok(step) => {
@@ -125,7 +123,7 @@ pub async fn run(app: Arc<App>) {
             () = app.dispatcher.wait(next), if !full => {}
             _ = renew.tick() => {
                 let held: Vec<Claim> = held.values().cloned().collect();
-                if let Err(error) = app.dispatcher.extend(&held, LANE_LEASE).await {
+                if let Err(error) = app.dispatcher.extend(&held, lane_lease).await {
                     warn!(%error, "leases of lanes could not be prolonged");
                 }
             }
@@ -142,7 +140,7 @@ pub async fn run(app: Arc<App>) {
         warn!(count = running.len(), "calls were still out at the end; the network is asked about them");
     }
     // Other processes go on with these lanes now, not when their leases run out.
-    if let Err(error) = app.dispatcher.step(Want { claims: 0, lease: LANE_LEASE, done }).await {
+    if let Err(error) = app.dispatcher.step(Want { claims: 0, lease: lane_lease, done }).await {
         warn!(%error, "the queue could not be told what is done; its leases run out by themselves");
     }
 }
@@ -204,7 +202,7 @@ impl Sender {
     /// one whose end is unclear.
     pub async fn turn(&self, lane: &str, now: Timestamp) -> Result<Ended, StoreError> {
         let moment = Moment::new(now);
-        match self.app.store.take(lane, &self.app.worker, WORK_LEASE, now).await? {
+        match self.app.store.take(lane, &self.app.worker, self.app.config.delivery.work_lease, now).await? {
             Turn::Nothing => Ok(Ended::default()),
             Turn::Rest(until) => Ok(Ended { rest: Some(until), ..Ended::default() }),
             Turn::Closed(until) => Ok(Ended { closed: Some(until), ..Ended::default() }),
@@ -314,15 +312,16 @@ impl Sender {
     /// Waits for `future` while the delivery's lease is prolonged at each third. `None`: the delivery is no longer this
     /// worker's, or the process ends; the future is dropped.
     async fn while_leased<T>(&self, work: &Work, moment: Moment, future: impl Future<Output = T>) -> Option<T> {
+        let lease = self.app.config.delivery.work_lease;
         tokio::pin!(future);
         loop {
             tokio::select! {
                 biased;
                 answer = &mut future => return Some(answer),
                 () = self.app.shutdown.cancelled() => return None,
-                () = tokio::time::sleep(WORK_LEASE / 3) => {
+                () = tokio::time::sleep(lease / 3) => {
                     // A database that does not answer now may do so before the lease ends.
-                    if let Ok(false) = self.app.store.renew(work, WORK_LEASE, moment.now()).await {
+                    if let Ok(false) = self.app.store.renew(work, lease, moment.now()).await {
                         return None;
                     }
                 }

@@ -15,8 +15,8 @@ use crate::model::{Action, Health};
 use crate::store::StoreError;
 use crate::store::attempts::{Outcome, Work};
 
-/// A network's clock may be behind ours by so much.
-const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(2);
+/// A network's clock may be behind ours by so much: with less, a message would be proved absent by a wrong clock of ours.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(15);
 const READ_AT_MOST: Duration = Duration::from_secs(60);
 const FIRST_REREAD: Duration = Duration::from_secs(5);
 const LONGEST_REREAD: Duration = Duration::from_secs(5 * 60);
@@ -32,9 +32,12 @@ enum Seen {
 impl Sender {
     /// Settles a delivery that this worker verifies.
     pub(super) async fn verify(&self, work: Work, moment: Moment) -> Result<Ended, StoreError> {
-        if work.action == Action::Delete {
-            // Deleting what is already gone succeeds.
-            let again = retry(&work, "unclear whether it was deleted: it is deleted again".into(), moment.now());
+        if work.action.is_repeatable() {
+            let reason = match work.action {
+                Action::Delete => "unclear whether it was deleted: it is deleted again",
+                _ => "unclear whether it was taken: it is sent again under its id",
+            };
+            let again = retry(&work, reason.to_owned(), moment.now());
             return self.record(&work, again, moment).await;
         }
         let connector = match self.connector(work.account_id).await {

@@ -12,9 +12,9 @@ use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::model::{AccountId, BrandId, Health, Network};
 
 /// Why an account rests that was taken out of the configuration file.
-const NOT_IN_FILE: &str = "no longer in the configuration file";
+pub(in crate::store) const NOT_IN_FILE: &str = "no longer in the configuration file";
 /// Why an account rests that a person removed.
-const REMOVED: &str = "removed";
+pub(in crate::store) const REMOVED: &str = "removed";
 
 /// A connected profile on a network. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -173,8 +173,15 @@ impl Store {
         row.ok_or_else(|| StoreError::NotFound(format!("there is no brand {id}")))?.text("name")
     }
 
-    /// Every account, by name.
+    /// Every account that listens or publishes, by name; the endpoints of webhooks are a list of their own
+    /// ([`Store::endpoints`]).
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let mut accounts = self.all_accounts().await?;
+        accounts.retain(|account| account.network != Network::Webhook);
+        Ok(accounts)
+    }
+
+    async fn all_accounts(&self) -> Result<Vec<Account>, StoreError> {
         let mut accounts = sqlx::query(sqlx::AssertSqlSafe(SELECT))
             .fetch_all(self.pool())
             .await?
@@ -272,7 +279,7 @@ impl Store {
     /// Pauses the accounts from the configuration file that are no longer in it; none is deleted.
     pub async fn pause_accounts_not_in_file(&self, names: &[String]) -> Result<Vec<String>, StoreError> {
         let gone: Vec<_> = self
-            .accounts()
+            .all_accounts()
             .await?
             .into_iter()
             .filter(|account| account.origin == "file" && account.paused_at.is_none() && !names.contains(&account.name))

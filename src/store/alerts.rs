@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::rows::Cells;
-use super::{Store, StoreError, Tx, events, micros};
+use super::{Store, StoreError, Tx, events, lateness, micros};
 use crate::model::AlertId;
 
 /// What is looked at in one round; the rest comes with the next.
@@ -21,7 +21,7 @@ const FLAPPING: SignedDuration = SignedDuration::from_mins(15);
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AlertView {
     pub id: AlertId,
-    /// `delivery_failed`, `delivery_late`, `delivery_held`, `delivery_unknown` or `token`.
+    /// `delivery_failed`, `delivery_late`, `delivery_held`, `delivery_unknown`, `token` or `webhook`.
     pub kind: String,
     /// A delivery's or an account's id.
     pub subject_id: String,
@@ -183,8 +183,9 @@ async fn close_alerts(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {
             OR (kind = 'delivery_late' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = alerts.subject_id
                 AND ((d.state = 'held' AND d.hold = 'late')
                     OR (d.state IN ('waiting', 'queued', 'preparing', 'retry') AND d.due_at < $3))))
-            OR (kind = 'token' AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = alerts.subject_id
-                AND a.health IN ('unauthorized', 'failing') AND a.paused_at IS NULL)))",
+            OR (kind IN ('token', 'webhook') AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = alerts.subject_id
+                AND a.health IN ('unauthorized', 'failing')
+                AND (a.paused_at IS NULL OR a.pause_reason = a.health_reason))))",
     )
     .bind(micros(now))
     .bind(micros(now - FAILED_KEPT))
@@ -204,10 +205,10 @@ async fn deliveries_in_trouble(tx: &mut Tx, now: Timestamp) -> Result<Vec<(Strin
                 WHEN state = 'held' THEN 'delivery_held'
                 WHEN state IN ('unknown', 'verifying') THEN 'delivery_unknown'
                 ELSE 'delivery_late' END AS kind, changed_at, due_at
-            FROM deliveries WHERE (state = 'failed' AND changed_at >= $1)
+            FROM deliveries WHERE payload_id IS NULL AND ((state = 'failed' AND changed_at >= $1)
                 OR state IN ('held', 'unknown')
                 OR (state = 'verifying' AND read_failures >= 3)
-                OR (state IN ('waiting', 'queued', 'preparing', 'retry') AND due_at < $2)) d
+                OR (state IN ('waiting', 'queued', 'preparing', 'retry') AND due_at < $2))) d
          JOIN accounts a ON a.id = d.account_id
          WHERE NOT (d.state IN ('waiting', 'queued', 'preparing', 'retry') AND a.paused_at IS NOT NULL)
             AND NOT EXISTS (SELECT 1 FROM alerts r WHERE r.kind = d.kind AND r.subject_id = d.id
@@ -219,32 +220,38 @@ async fn deliveries_in_trouble(tx: &mut Tx, now: Timestamp) -> Result<Vec<(Strin
     .bind(A_ROUND)
     .fetch_all(&mut **tx)
     .await?;
-    rows.iter()
-        .map(|row| {
-            let (state, account) = (row.text("state")?, row.text("name")?);
-            let reason = row.maybe_text("reason")?.unwrap_or_default();
-            let what = match state.as_str() {
-                "failed" => "failed",
-                "held" => "is held until a person decides",
-                "unknown" => "may or may not have been sent: a person decides",
-                "verifying" => "may or may not have been sent, and the network cannot be asked",
-                _ => "is late",
-            };
-            let message = match reason.as_str() {
-                "" => format!("delivery on account {account} {what}"),
-                reason => format!("delivery on account {account} {what}: {}", shortened(reason)),
-            };
-            Ok((row.text("kind")?, row.text("id")?, message))
-        })
-        .collect()
+    let mut troubled = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (kind, id) = (row.text("kind")?, row.text("id")?);
+        let (state, account) = (row.text("state")?, row.text("name")?);
+        let reason = row.maybe_text("reason")?.unwrap_or_default();
+        let what = match state.as_str() {
+            "failed" => "failed",
+            "held" => "is held until a person decides",
+            "unknown" => "may or may not have been sent: a person decides",
+            "verifying" => "may or may not have been sent, and the network cannot be asked",
+            _ => "is late",
+        };
+        let mut message = match reason.as_str() {
+            "" => format!("delivery on account {account} {what}"),
+            reason => format!("delivery on account {account} {what}: {}", shortened(reason)),
+        };
+        if kind == "delivery_late" {
+            let why = lateness::why(tx, &id, now).await?;
+            message.push_str(&format!("; why: {}", shortened(&why)));
+        }
+        troubled.push((kind, id, message));
+    }
+    Ok(troubled)
 }
 
 /// Accounts whose credentials are refused or whose network fails, without an open alert.
 async fn accounts_in_trouble(tx: &mut Tx, now: Timestamp) -> Result<Vec<(String, String, String)>, StoreError> {
     let rows = sqlx::query(
         "SELECT a.id, a.name, a.network, a.health, a.health_reason FROM accounts a
-         WHERE a.health IN ('unauthorized', 'failing') AND a.paused_at IS NULL
-            AND NOT EXISTS (SELECT 1 FROM alerts r WHERE r.kind = 'token' AND r.subject_id = a.id
+         WHERE a.health IN ('unauthorized', 'failing')
+            AND (a.paused_at IS NULL OR a.pause_reason = a.health_reason)
+            AND NOT EXISTS (SELECT 1 FROM alerts r WHERE r.kind IN ('token', 'webhook') AND r.subject_id = a.id
                 AND (r.closed_at IS NULL OR (a.health = 'failing' AND r.closed_at >= $1)))
          ORDER BY a.name LIMIT $2",
     )
@@ -255,15 +262,20 @@ async fn accounts_in_trouble(tx: &mut Tx, now: Timestamp) -> Result<Vec<(String,
     rows.iter()
         .map(|row| {
             let (name, network) = (row.text("name")?, row.text("network")?);
+            let (kind, subject) = match network.as_str() {
+                "webhook" => ("webhook", format!("webhook {name}")),
+                network => ("token", format!("account {name} on {network}")),
+            };
             let what = match row.text("health")?.as_str() {
+                _ if kind == "webhook" => "its receiver does not take events",
                 "unauthorized" => "its credentials are refused; give it new ones",
                 _ => "it cannot be reached",
             };
             let message = match row.maybe_text("health_reason")? {
-                Some(reason) => format!("account {name} on {network}: {what} ({})", shortened(&reason)),
-                None => format!("account {name} on {network}: {what}"),
+                Some(reason) => format!("{subject}: {what} ({})", shortened(&reason)),
+                None => format!("{subject}: {what}"),
             };
-            Ok(("token".to_owned(), row.text("id")?, message))
+            Ok((kind.to_owned(), row.text("id")?, message))
         })
         .collect()
 }

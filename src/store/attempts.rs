@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use sqlx::any::AnyRow;
 
 use super::rows::Cells;
-use super::{Store, StoreError, Tx, enqueue, events, maybe_micros, micros};
+use super::{Store, StoreError, Tx, enqueue, events, maybe_micros, micros, webhooks};
 use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Hold, Network, Visibility};
 use crate::policy::Answered;
 
@@ -61,9 +61,14 @@ impl Work {
     /// The message as the network gets it; the same after a restart.
     pub fn outgoing(&self) -> Outgoing {
         Outgoing {
-            key: network_key(self.id),
+            key: match self.action {
+                // A person finds the delivery by what the receiver has in its log.
+                Action::Webhook => self.id.to_string(),
+                Action::Publish | Action::Delete => network_key(self.id),
+            },
             created_at: self.created_at,
             due_at: self.due_at,
+            called_at: self.last_called_at.unwrap_or(self.due_at),
             text: self.text.clone(),
             reply_to: self.reply_to.clone(),
             visibility: self.visibility,
@@ -142,7 +147,7 @@ const WORK: &str = "
     SELECT d.id, d.account_id, d.lane, d.class, d.action, d.epoch, d.state, d.created_at, d.due_at, d.expires_at,
         d.late_limit, d.attempts, d.first_called_at, d.last_called_at, d.absent_since, d.read_failures, d.prepared,
         d.cancel_wanted, d.next_at, d.lease_until, a.network,
-        COALESCE(r.text, p.text, '') AS body, COALESCE(r.visibility, p.visibility, 'public') AS visibility,
+        COALESCE(r.text, p.text, y.body, '') AS body, COALESCE(r.visibility, p.visibility, 'public') AS visibility,
         m.remote_id AS answers, m.published_at AS answers_at, m.deleted_at AS answers_deleted_at, m.kind AS answers_kind,
         au.handle AS answers_handle, ma.reply_data,
         t.receipt AS target_receipt
@@ -150,6 +155,7 @@ const WORK: &str = "
     JOIN accounts a ON a.id = d.account_id
     LEFT JOIN replies r ON r.id = d.reply_id
     LEFT JOIN posts p ON p.id = d.post_id
+    LEFT JOIN payloads y ON y.id = d.payload_id
     LEFT JOIN mentions m ON m.id = r.mention_id
     LEFT JOIN authors au ON au.id = m.author_id
     LEFT JOIN mention_accounts ma ON ma.mention_id = m.id AND ma.account_id = d.account_id
@@ -160,7 +166,7 @@ const WORK: &str = "
 const LANE: &str = "
     SELECT l.delivery_id, l.gated_until, l.paused_at AS lane_paused_at, a.paused_at, a.health,
         a.gated_until AS account_gated_until, a.probe_at,
-        (SELECT COUNT(*) FROM installation i WHERE i.name = 'sending_stopped_at') AS stopped
+        (SELECT COUNT(*) FROM installation i WHERE i.name = 'sending_stopped_at' AND a.network <> 'webhook') AS stopped
     FROM lanes l JOIN accounts a ON a.id = l.account_id
     WHERE l.lane = $1";
 
@@ -226,7 +232,7 @@ impl Store {
              WHERE id = $1 AND state = $2 AND epoch = $3 AND cancel_wanted IS NULL
                 AND (expires_at IS NULL OR expires_at > $6)
                 AND (first_called_at IS NOT NULL OR due_at >= $6 - late_limit)
-                AND NOT EXISTS (SELECT 1 FROM installation WHERE name = 'sending_stopped_at')
+                AND (action = 'webhook' OR NOT EXISTS (SELECT 1 FROM installation WHERE name = 'sending_stopped_at'))
                 AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = deliveries.account_id AND a.paused_at IS NULL
                     AND a.health <> 'unauthorized' AND a.probe_at IS NULL
                     AND (a.gated_until IS NULL OR a.gated_until <= $6))
@@ -264,7 +270,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Takes back [`Store::begin_sending`] where the call was not started in time: as if it had never been marked.
+    /// Takes back [`Store::begin_sending`] where the call was not started in time: as if it had never been marked, even
+    /// where others already ask whether it is out.
     pub async fn not_called(
         &self,
         work: &Work,
@@ -285,7 +292,9 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if rows.rows_affected() == 0 {
-            return Ok(false);
+            let taken_back = take_back_late(&mut tx, work.id, work.epoch, reason, now).await?;
+            tx.commit().await?;
+            return Ok(taken_back);
         }
         let outcome = match before.state {
             DeliveryState::Verifying => Outcome::Verifying { at: now, reason: reason.to_owned() },
@@ -316,6 +325,20 @@ impl Store {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`Store::not_called`], from the journal: the database was away when the call was not started.
+    pub async fn replay_not_called(
+        &self,
+        id: DeliveryId,
+        epoch: i64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let taken_back = take_back_late(&mut tx, id, epoch, reason, now).await?;
+        tx.commit().await?;
+        Ok(taken_back)
     }
 
     /// Puts any other journalled outcome into the row, if it still is as the worker had it.
@@ -351,16 +374,39 @@ impl Store {
         let found = work(&mut tx, id).await?;
         tx.commit().await?;
         let Some(work) = found else { return Ok(true) };
+        if work.state == DeliveryState::Sent {
+            self.note_second_proof(id, receipt, now).await?;
+            return Ok(true);
+        }
         if work.state.is_end() {
-            if work.state != DeliveryState::Sent {
-                tracing::error!(delivery.id = %id, state = %work.state, "it was sent, but the delivery ended otherwise: look at the network");
-            }
+            tracing::error!(delivery.id = %id, state = %work.state, "it was sent, but the delivery ended otherwise: look at the network");
             return Ok(true);
         }
         if work.state == DeliveryState::Sending && work.epoch != epoch {
             return Ok(false);
         }
         self.finish(&work, &Outcome::Sent { receipt: receipt.clone(), found: false }, now).await
+    }
+
+    /// Two messages were proved for one delivery: a worker was frozen between its deadline and its request, on a network
+    /// that cannot drop the second. Nothing can prevent it, so people are told.
+    async fn note_second_proof(&self, id: DeliveryId, receipt: &Receipt, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let noted = sqlx::query(
+            "UPDATE deliveries SET reason = $3, changed_at = $4
+             WHERE id = $1 AND state = 'sent' AND network_ref <> $2 AND decided_by IS NULL",
+        )
+        .bind(id.to_string())
+        .bind(receipt.remote_id.as_str())
+        .bind(format!("it is on the network twice, also as {}: delete one of them there", receipt.remote_id))
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?;
+        if noted.rows_affected() > 0 {
+            tracing::error!(delivery.id = %id, "it is on the network twice: delete one of them there");
+            event(&mut tx, id, now).await?;
+        }
+        tx.commit().await
     }
 
     /// Messages of the account that belong to other deliveries, as far as they were sent since `since`.
@@ -520,6 +566,7 @@ async fn set_aside(tx: &mut Tx, work: &Work, aside: Aside, now: Timestamp) -> Re
     if moved {
         followers(tx, work.id, state, now).await?;
         event(tx, work.id, now).await?;
+        webhooks::delivery_moved(tx, work.id, state, now).await?;
     }
     Ok(moved)
 }
@@ -602,7 +649,7 @@ pub(in crate::store) async fn apply(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let Some(cancel) = lock(tx, work).await? else { return Ok(false) };
+    let Some(Locked { cancel, is_followed }) = lock(tx, work).await? else { return Ok(false) };
     let (state, word, detail, to) = match outcome {
         Outcome::Sent { receipt, found } => {
             let to = To {
@@ -712,11 +759,57 @@ pub(in crate::store) async fn apply(
     }
     followers(tx, work.id, state, now).await?;
     event(tx, work.id, now).await?;
+    if is_followed {
+        webhooks::delivery_moved(tx, work.id, state, now).await?;
+    }
+    Ok(true)
+}
+
+/// A worker that was frozen past its lease, or had no database, knows that it did not call. Where no other call was ever
+/// made nothing can be out, so nobody has to look or to decide.
+async fn take_back_late(
+    tx: &mut Tx,
+    id: DeliveryId,
+    epoch: i64,
+    reason: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "UPDATE deliveries SET state = CASE WHEN cancel_wanted IS NULL THEN 'queued' ELSE 'cancelled' END,
+            epoch = epoch + 1, worker = NULL, lease_until = NULL, first_called_at = NULL, last_called_at = NULL,
+            attempts = attempts - 1, absent_since = NULL, read_failures = 0, next_at = $3, changed_at = $3, reason = $4
+         WHERE id = $1 AND (state IN ('verifying', 'unknown') OR (state = 'sending' AND epoch = $2))
+            AND NOT EXISTS (SELECT 1 FROM attempts a
+                WHERE a.delivery_id = $1 AND a.epoch <> $2 AND COALESCE(a.outcome, '') <> 'put_back')
+         RETURNING state, lane",
+    )
+    .bind(id.to_string())
+    .bind(epoch)
+    .bind(micros(now))
+    .bind(reason)
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(row) = row else { return Ok(false) };
+    sqlx::query(
+        "UPDATE attempts SET finished_at = $3, outcome = 'put_back', detail = $4 WHERE delivery_id = $1 AND epoch = $2",
+    )
+    .bind(id.to_string())
+    .bind(epoch)
+    .bind(micros(now))
+    .bind(reason)
+    .execute(&mut **tx)
+    .await?;
+    free_lane(tx, &row.text("lane")?, id).await?;
+    followers(tx, id, row.word("state")?, now).await?;
+    event(tx, id, now).await?;
     Ok(true)
 }
 
 /// What a sent delivery leaves: our message in the conversation, or its deletion.
 async fn left_behind(tx: &mut Tx, work: &Work, receipt: &Receipt, now: Timestamp) -> Result<(), StoreError> {
+    if work.action.is_told() {
+        return Ok(());
+    }
     if work.action == Action::Delete {
         sqlx::query("UPDATE outgoing SET deleted_at = COALESCE(deleted_at, $3) WHERE network = $1 AND remote_id = $2")
             .bind(work.network.as_str())
@@ -819,16 +912,29 @@ pub(in crate::store) async fn event(tx: &mut Tx, id: DeliveryId, now: Timestamp)
 
 /// Locks the row until the end of the transaction, if it still is as `work` has it, and says whether a person asked to
 /// cancel it meanwhile: from here on nobody can ask any more without seeing how it ended.
-async fn lock(tx: &mut Tx, work: &Work) -> Result<Option<bool>, StoreError> {
+async fn lock(tx: &mut Tx, work: &Work) -> Result<Option<Locked>, StoreError> {
     let row = sqlx::query(
-        "UPDATE deliveries SET epoch = epoch WHERE id = $1 AND state = $2 AND epoch = $3 RETURNING cancel_wanted",
+        "UPDATE deliveries SET epoch = epoch WHERE id = $1 AND state = $2 AND epoch = $3
+         RETURNING cancel_wanted, (SELECT COUNT(*) FROM accounts w WHERE w.network = 'webhook') AS endpoints",
     )
     .bind(work.id.to_string())
     .bind(work.state.as_str())
     .bind(work.epoch)
     .fetch_optional(&mut **tx)
     .await?;
-    row.map(|row| Ok(row.maybe_number("cancel_wanted")?.is_some())).transpose()
+    row.map(|row| {
+        let is_followed = row.number("endpoints")? > 0 && !work.action.is_told();
+        Ok(Locked { cancel: row.maybe_number("cancel_wanted")?.is_some(), is_followed })
+    })
+    .transpose()
+}
+
+/// What [`lock`] finds out at no cost of its own.
+struct Locked {
+    /// A person asked to cancel it.
+    cancel: bool,
+    /// A webhook may want to hear how it ends.
+    is_followed: bool,
 }
 
 /// Reads a delivery as a worker needs it.

@@ -16,13 +16,14 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 use super::{Engine, Store, StoreError};
 
 /// Every table whose rows are worth keeping, parents before children. Logins and leases are not.
-const TABLES: [&str; 31] = [
+const TABLES: [&str; 36] = [
     "installation",
     "brands",
     "users",
     "tokens",
     "answers",
     "accounts",
+    "quiet_hours",
     "streams",
     "gaps",
     "authors",
@@ -41,7 +42,11 @@ const TABLES: [&str; 31] = [
     "unparsed",
     "rollups",
     "replies",
+    "campaigns",
+    "recurrences",
+    "recurrence_accounts",
     "posts",
+    "payloads",
     "deliveries",
     "attempts",
     "lanes",

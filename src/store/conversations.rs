@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 
 use super::inbox::NoteView;
 use super::rows::Cells;
-use super::{Store, StoreError, Tx, audit, events, maybe_micros, micros};
+use super::{Store, StoreError, Tx, audit, events, maybe_micros, micros, webhooks};
 use crate::model::{ConversationId, ConversationState, NoteId, UserId};
 
 /// Conversations woken in one transaction.
@@ -55,6 +55,9 @@ impl Store {
         let detail = json!({ "from": before.state, "to": state, "until": until });
         audit::write(&mut tx, now, who, "conversation_state", &id.to_string(), detail).await?;
         events::write(&mut tx, now, "conversation", &id.to_string()).await?;
+        if state != before.state {
+            webhooks::conversation_moved(&mut tx, &id.to_string(), state, now).await?;
+        }
         tx.commit().await
     }
 
@@ -164,6 +167,7 @@ impl Store {
             audit::write(&mut tx, now, "clock", "conversation_state", &id, json!({ "from": "snoozed", "to": "open" }))
                 .await?;
             events::write(&mut tx, now, "conversation", &id).await?;
+            webhooks::conversation_moved(&mut tx, &id, ConversationState::Open, now).await?;
         }
         tx.commit().await?;
         Ok(woken.len())

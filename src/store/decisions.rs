@@ -20,6 +20,7 @@ const STOPPED_WHY: &str = "sending_stopped_reason";
 
 impl Store {
     /// Stops a delivery. Before the call it is cancelled at once; during the call it is taken back as soon as it is out.
+    /// What may be out is not stopped but decided ([`Store::decide`]).
     pub async fn cancel(&self, id: DeliveryId, who: &str) -> Result<DeliveryView, StoreError> {
         for _ in 0..RACES {
             if self.cancel_once(id, who).await? {
@@ -57,6 +58,12 @@ impl Store {
                     return Ok(false);
                 }
                 event(&mut tx, id, now).await?;
+            }
+            // To say that it is stopped would be a guess.
+            _ if may_be_out(&mut tx, &work).await? => {
+                return Err(StoreError::Conflict(format!(
+                    "delivery {id} may be on its network already: look there, then decide whether it was sent or is cancelled"
+                )));
             }
             _ => {
                 if !set(&mut tx, &work, DeliveryState::Cancelled, work.due_at, who, now).await? {
@@ -321,6 +328,11 @@ pub(in crate::store) async fn hold_restored(tx: &mut Tx, now: Timestamp, who: &s
     .await?
     .rows_affected();
     sqlx::query("UPDATE lanes SET delivery_id = NULL").execute(&mut **tx).await?;
+    // What a recurring post made since the backup is not in it: no occurrence due before is made again.
+    sqlx::query("UPDATE recurrences SET effective_at = $1 WHERE effective_at < $1")
+        .bind(micros(now))
+        .execute(&mut **tx)
+        .await?;
     sqlx::query(
         "INSERT INTO installation (name, value) VALUES ('restored_at', $1)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -336,13 +348,21 @@ async fn existing(tx: &mut Tx, id: DeliveryId) -> Result<Work, StoreError> {
     work(tx, id).await?.ok_or_else(|| StoreError::NotFound(format!("delivery {id} does not exist")))
 }
 
+/// Whether only a person who looks at the network can tell that it is not there.
+async fn may_be_out(tx: &mut Tx, work: &Work) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT hold FROM deliveries WHERE id = $1").bind(work.id.to_string()).fetch_one(&mut **tx);
+    let hold = row.await?.maybe_text("hold")?;
+    Ok(work.state == DeliveryState::Unknown
+        || (work.state == DeliveryState::Held && hold.as_deref() == Some(Hold::Restored.as_str())))
+}
+
 fn changed_meanwhile(id: DeliveryId) -> StoreError {
     StoreError::Conflict(format!("delivery {id} changed in this moment; look at it again"))
 }
 
 /// The compare-and-set of a person's decision; frees the lane of one that was being prepared or verified. Who sends it
 /// after all takes back an earlier wish to cancel.
-async fn set(
+pub(in crate::store) async fn set(
     tx: &mut Tx,
     work: &Work,
     to: DeliveryState,

@@ -9,7 +9,10 @@ use utoipa::ToSchema;
 
 use super::rows::Cells;
 use super::{Store, StoreError, micros};
-use crate::model::{AccountId, Action, ConversationId, DeliveryId, DeliveryState, MentionId, Network, PostId, ReplyId};
+use crate::model::{
+    AccountId, Action, CampaignId, ConversationId, DeliveryId, DeliveryState, MentionId, Network, PostId, RecurrenceId,
+    ReplyId,
+};
 
 /// Which deliveries a person wants to see; every part narrows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,10 +21,12 @@ pub struct DeliveryFilter {
     /// Any of these; empty means all.
     pub states: Vec<DeliveryState>,
     pub action: Option<Action>,
-    /// Posts, or replies; both unless said.
+    /// Posts, replies or events for webhooks; unless said, posts and replies, and of one account everything.
     pub kind: Option<DeliveryKind>,
     pub conversation_id: Option<ConversationId>,
     pub mention_id: Option<MentionId>,
+    pub campaign_id: Option<CampaignId>,
+    pub recurrence_id: Option<RecurrenceId>,
     /// Due at or after.
     pub since: Option<Timestamp>,
     /// Due before.
@@ -38,6 +43,8 @@ pub struct DeliveryFilter {
 pub enum DeliveryKind {
     Reply,
     Post,
+    /// An event for a webhook.
+    Webhook,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,11 +80,17 @@ pub struct DeliveryView {
     /// 0 takedown, 1 answer to a complaint, 2 other answer, 3 post.
     pub class: i64,
     pub due_at: Timestamp,
+    /// The time asked for, where the account's quiet hours moved it.
+    pub wanted_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     pub author: String,
     pub key: String,
     pub reply_id: Option<ReplyId>,
     pub post_id: Option<PostId>,
+    /// The campaign a post belongs to.
+    pub campaign_id: Option<CampaignId>,
+    /// The recurring post it is an occurrence of.
+    pub recurrence_id: Option<RecurrenceId>,
     pub mention_id: Option<MentionId>,
     pub conversation_id: Option<ConversationId>,
     /// The delivery that this one takes back.
@@ -158,18 +171,20 @@ pub enum Decision {
 
 const VIEW: &str = "
     SELECT d.id, d.account_id, a.name AS account, a.network, d.action, d.state, d.hold, d.reason, d.next_at, d.class,
-        d.due_at, d.expires_at, d.idem_key, d.reply_id, d.post_id, d.target_id, d.after_id, d.attempts,
+        d.due_at, d.wanted_at, d.expires_at, d.idem_key, d.reply_id, d.post_id, d.target_id, d.after_id, d.attempts,
         d.first_called_at, d.cancel_wanted, d.decided_by, d.network_ref, d.receipt, d.created_at, d.changed_at,
-        d.sent_at, d.read_failures, COALESCE(r.text, p.text, '') AS body,
+        d.sent_at, d.read_failures, COALESCE(r.text, p.text, y.body, '') AS body,
         COALESCE(r.visibility, p.visibility, 'public') AS visibility, COALESCE(r.author, p.author, '') AS author,
-        r.mention_id, r.conversation_id, a.profile_url, a.paused_at, a.health, a.probe_at,
+        r.mention_id, r.conversation_id, p.campaign_id, p.recurrence_id, a.profile_url, a.paused_at, a.health, a.probe_at,
         a.gated_until AS account_gated_until, l.gated_until AS lane_gated_until, o.deleted_at,
-        b.state AS after_state, (SELECT COUNT(*) FROM installation i WHERE i.name = 'sending_stopped_at') AS stopped
+        b.state AS after_state, (SELECT COUNT(*) FROM installation i WHERE i.name = 'sending_stopped_at'
+            AND d.payload_id IS NULL) AS stopped
     FROM deliveries d
     JOIN accounts a ON a.id = d.account_id
     LEFT JOIN lanes l ON l.lane = d.lane
     LEFT JOIN replies r ON r.id = d.reply_id
     LEFT JOIN posts p ON p.id = d.post_id
+    LEFT JOIN payloads y ON y.id = d.payload_id
     LEFT JOIN deliveries b ON b.id = d.after_id
     LEFT JOIN outgoing o ON o.network = a.network AND o.remote_id = d.network_ref";
 
@@ -225,6 +240,11 @@ impl Store {
         match filter.kind {
             Some(DeliveryKind::Reply) => conditions.and("d.reply_id IS NOT NULL", []),
             Some(DeliveryKind::Post) => conditions.and("d.post_id IS NOT NULL", []),
+            Some(DeliveryKind::Webhook) => conditions.and("d.payload_id IS NOT NULL", []),
+            // Events are many, and shown with their endpoint.
+            None if filter.account_id.is_none() && filter.action.is_none() => {
+                conditions.and("d.payload_id IS NULL", []);
+            }
             None => {}
         }
         if let Some(id) = filter.conversation_id {
@@ -233,6 +253,12 @@ impl Store {
         }
         if let Some(id) = filter.mention_id {
             conditions.and("r.mention_id = ?", text(id.to_string()));
+        }
+        if let Some(id) = filter.campaign_id {
+            conditions.and("p.campaign_id = ?", text(id.to_string()));
+        }
+        if let Some(id) = filter.recurrence_id {
+            conditions.and("p.recurrence_id = ?", text(id.to_string()));
         }
         if let Some(since) = filter.since {
             conditions.and("d.due_at >= ?", [Value::Number(micros(since))]);
@@ -300,11 +326,18 @@ impl Store {
             .collect()
     }
 
-    /// How many deliveries are in each state.
+    /// How many replies and posts are in each state.
     pub async fn delivery_counts(&self) -> Result<Vec<(DeliveryState, i64)>, StoreError> {
-        let rows = sqlx::query("SELECT state, COUNT(*) AS count FROM deliveries GROUP BY state ORDER BY state")
-            .fetch_all(self.pool())
-            .await?;
+        // Each half is answered by an index alone: what is neither reply nor post is taken off.
+        let rows = sqlx::query(
+            "SELECT state, CAST(SUM(n) AS BIGINT) AS count FROM (
+                SELECT state, COUNT(*) AS n FROM deliveries GROUP BY state
+                UNION ALL
+                SELECT state, -COUNT(*) AS n FROM deliveries WHERE payload_id IS NOT NULL GROUP BY state) AS counts
+             GROUP BY state HAVING SUM(n) > 0 ORDER BY state",
+        )
+        .fetch_all(self.pool())
+        .await?;
         rows.iter().map(|row| Ok((row.word("state")?, row.number("count")?))).collect()
     }
 }
@@ -323,7 +356,11 @@ fn view(row: &AnyRow, now: Timestamp) -> Result<DeliveryView, StoreError> {
         account: row.text("account")?,
         network: row.word("network")?,
         action: row.word("action")?,
-        kind: if reply_id.is_some() { DeliveryKind::Reply } else { DeliveryKind::Post },
+        kind: match (row.word("action")?, reply_id.is_some()) {
+            (Action::Webhook, _) => DeliveryKind::Webhook,
+            (_, true) => DeliveryKind::Reply,
+            (_, false) => DeliveryKind::Post,
+        },
         state,
         reason: row.maybe_text("reason")?,
         hold: row.maybe_text("hold")?,
@@ -333,11 +370,14 @@ fn view(row: &AnyRow, now: Timestamp) -> Result<DeliveryView, StoreError> {
         visibility: row.text("visibility")?,
         class: row.number("class")?,
         due_at: row.time("due_at")?,
+        wanted_at: row.maybe_time("wanted_at")?,
         expires_at: row.maybe_time("expires_at")?,
         author: row.text("author")?,
         key: row.text("idem_key")?,
         reply_id,
         post_id: row.maybe_word("post_id")?,
+        campaign_id: row.maybe_word("campaign_id")?,
+        recurrence_id: row.maybe_word("recurrence_id")?,
         mention_id: row.maybe_word("mention_id")?,
         conversation_id: row.maybe_word("conversation_id")?,
         target_id: row.maybe_word("target_id")?,

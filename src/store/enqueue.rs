@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use muhatap_connectors::{ReplyTo, Visibility};
 
 use super::attempts::{event, late_reason, visibility};
+use super::quiet::{after_quiet, moved_reason};
+use super::recurrences::still_wants;
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, audit, maybe_micros, micros};
 use crate::compose::OtherReply;
 use crate::model::{
-    AccountId, Action, Class, ConversationId, DeliveryId, DeliveryState, Hold, IntentLabel, MentionId, Network, PostId,
-    ReplyId,
+    AccountId, Action, CampaignId, Class, ConversationId, DeliveryId, DeliveryState, Hold, IntentLabel, MentionId,
+    Network, PostId, RecurrenceId, ReplyId,
 };
 
 /// Words that two texts share, of all they have, from which on they count as nearly the same.
@@ -54,6 +56,27 @@ pub struct NewDelivery {
     pub late_limit: Duration,
     pub expires_at: Option<Timestamp>,
     pub after_id: Option<DeliveryId>,
+}
+
+/// What a post belongs to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub campaign: Option<CampaignId>,
+    pub occurrence: Option<Occurrence>,
+}
+
+/// Quiet hours that a post falls into: when they end, and the time between two that wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quiet {
+    pub end: Timestamp,
+    pub spacing: Duration,
+}
+
+/// The recurring post that makes a post, as it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occurrence {
+    pub recurrence: RecurrenceId,
+    pub revision: i64,
 }
 
 /// What became of a request to send.
@@ -156,39 +179,54 @@ impl Store {
     }
 
     /// Stores a post and its delivery, unless its key was used or nearly the same text is planned between `day` (the
-    /// account's calendar day) and it is not confirmed.
+    /// account's calendar day) and it is not confirmed. One that falls into quiet hours moves past their end.
     pub async fn enqueue_post(
         &self,
         new: &NewDelivery,
         fingerprint: &str,
         day: Option<(Timestamp, Timestamp)>,
+        origin: Origin,
+        quiet: Option<Quiet>,
         now: Timestamp,
     ) -> Result<Enqueued, StoreError> {
         let mut tx = self.begin().await?;
+        if let Some(occurrence) = origin.occurrence {
+            still_wants(&mut tx, occurrence.recurrence, occurrence.revision).await?;
+        }
         tx.alone(&format!("posts of {}", new.account_id)).await?;
         if let Some(before) = same_key(&mut tx, new).await? {
             return Ok(before);
         }
         if let Some(day) = day
-            && let Some(earlier) = near_duplicate(&mut tx, new.account_id, fingerprint, day).await?
+            && let Some((earlier, due_at)) = near_duplicate(&mut tx, new.account_id, fingerprint, day, None).await?
         {
-            return Ok(earlier);
+            return Ok(Enqueued::NearDuplicate { earlier, due_at });
         }
         if let Some(after) = new.after_id {
-            let row = sqlx::query("SELECT account_id FROM deliveries WHERE id = $1")
+            // Locked until this one is there: what ends without being sent holds those that follow it.
+            let row = sqlx::query("UPDATE deliveries SET epoch = epoch WHERE id = $1 RETURNING account_id, state")
                 .bind(after.to_string())
                 .fetch_optional(&mut *tx)
                 .await?;
-            if row.map(|row| row.word::<AccountId>("account_id")).transpose()? != Some(new.account_id) {
+            let row =
+                row.filter(|row| row.word("account_id").is_ok_and(|account: AccountId| account == new.account_id));
+            let Some(row) = row else {
                 return Err(StoreError::NotFound(format!(
                     "delivery {after}, which it should follow, is not this account's"
+                )));
+            };
+            let state: DeliveryState = row.word("state")?;
+            if matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Cancelled) {
+                return Err(StoreError::Conflict(format!(
+                    "delivery {after}, which it should follow, is {state} and will not be sent; choose another or none"
                 )));
             }
         }
         let post = PostId::new(now);
         sqlx::query(
-            "INSERT INTO posts (id, account_id, text, visibility, text_fingerprint, author, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO posts (id, account_id, text, visibility, text_fingerprint, author, campaign_id, recurrence_id,
+                created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(post.to_string())
         .bind(new.account_id.to_string())
@@ -196,10 +234,43 @@ impl Store {
         .bind(new.visibility.as_str())
         .bind(fingerprint)
         .bind(new.author.as_str())
+        .bind(origin.campaign.map(|id| id.to_string()))
+        .bind(origin.occurrence.map(|occurrence| occurrence.recurrence.to_string()))
         .bind(micros(now))
         .execute(&mut *tx)
         .await?;
-        self.enqueue(tx, new, Body { post: Some(post), ..Body::default() }, now).await
+        let mut new = new.clone();
+        let mut body = Body { post: Some(post), ..Body::default() };
+        if let Some(quiet) = quiet {
+            let due_at = after_quiet(&mut tx, new.account_id, quiet.end, quiet.spacing).await?;
+            body.moved = Some((new.due_at, quiet.end));
+            new.expires_at = new.expires_at.map(|expires_at| expires_at + due_at.duration_since(new.due_at));
+            new.due_at = due_at;
+        }
+        self.enqueue(tx, &new, body, now).await
+    }
+
+    /// The earliest post of the account in `day` whose words are nearly the same, and when it is due; `own` occurrences
+    /// do not count.
+    pub async fn near_post(
+        &self,
+        account: AccountId,
+        fingerprint: &str,
+        day: (Timestamp, Timestamp),
+        own: Option<RecurrenceId>,
+    ) -> Result<Option<(DeliveryId, Timestamp)>, StoreError> {
+        let mut tx = self.begin_reading().await?;
+        near_duplicate(&mut tx, account, fingerprint, day, own).await
+    }
+
+    /// Whether the account's outbox knows the key.
+    pub async fn has_key(&self, account: AccountId, key: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT id FROM deliveries WHERE account_id = $1 AND idem_key = $2")
+            .bind(account.to_string())
+            .bind(key)
+            .fetch_optional(self.pool())
+            .await?;
+        Ok(row.is_some())
     }
 
     async fn enqueue(&self, mut tx: Tx, new: &NewDelivery, body: Body, now: Timestamp) -> Result<Enqueued, StoreError> {
@@ -225,6 +296,8 @@ struct Body {
     reply: Option<ReplyId>,
     post: Option<PostId>,
     target: Option<DeliveryId>,
+    /// The time asked for, where quiet hours moved it, and when these end.
+    moved: Option<(Timestamp, Timestamp)>,
 }
 
 async fn insert(
@@ -248,12 +321,13 @@ async fn insert(
     let late = now > new.due_at + new.late_limit;
     let (state, hold, reason) = match late {
         true => (DeliveryState::Held, Some(Hold::Late.as_str()), Some(late_reason(new.due_at, now))),
-        false => (DeliveryState::Queued, None, None),
+        false => (DeliveryState::Queued, None, body.moved.map(|(_, end)| moved_reason(end))),
     };
     sqlx::query(
         "INSERT INTO deliveries (id, account_id, lane, class, seq, action, reply_id, post_id, target_id, after_id,
-            body_hash, idem_key, due_at, late_limit, expires_at, state, hold, reason, next_at, created_at, changed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $13, $19, $19)",
+            body_hash, idem_key, due_at, late_limit, expires_at, state, hold, reason, next_at, created_at, changed_at,
+            wanted_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $13, $19, $19, $20)",
     )
     .bind(id.to_string())
     .bind(new.account_id.to_string())
@@ -274,6 +348,7 @@ async fn insert(
     .bind(hold)
     .bind(reason)
     .bind(micros(now))
+    .bind(body.moved.map(|(wanted_at, _)| micros(wanted_at)))
     .execute(&mut **tx)
     .await?;
     event(tx, id, now).await?;
@@ -321,7 +396,12 @@ pub(in crate::store) async fn take_back(
         expires_at: None,
         after_id: None,
     };
-    let body = Body { reply: row.maybe_word("reply_id")?, post: row.maybe_word("post_id")?, target: Some(target) };
+    let body = Body {
+        reply: row.maybe_word("reply_id")?,
+        post: row.maybe_word("post_id")?,
+        target: Some(target),
+        moved: None,
+    };
     insert(tx, &new, Action::Delete, body, now).await
 }
 
@@ -400,22 +480,24 @@ async fn near_duplicate(
     account: AccountId,
     fingerprint: &str,
     day: (Timestamp, Timestamp),
-) -> Result<Option<Enqueued>, StoreError> {
+    own: Option<RecurrenceId>,
+) -> Result<Option<(DeliveryId, Timestamp)>, StoreError> {
     let rows = sqlx::query(
         "SELECT d.id, d.due_at, p.text_fingerprint FROM deliveries d JOIN posts p ON p.id = d.post_id
          WHERE d.account_id = $1 AND d.due_at >= $2 AND d.due_at < $3 AND d.action = 'publish'
-            AND d.state NOT IN ('failed', 'expired', 'cancelled')
+            AND d.state NOT IN ('failed', 'expired', 'cancelled') AND COALESCE(p.recurrence_id, '') <> $5
          ORDER BY d.due_at, d.id LIMIT $4",
     )
     .bind(account.to_string())
     .bind(micros(day.0))
     .bind(micros(day.1))
     .bind(COMPARED)
+    .bind(own.map(|id| id.to_string()).unwrap_or_else(|| "none".into()))
     .fetch_all(&mut **tx)
     .await?;
     for row in rows {
         if are_near(fingerprint, &row.text("text_fingerprint")?) {
-            return Ok(Some(Enqueued::NearDuplicate { earlier: row.word("id")?, due_at: row.time("due_at")? }));
+            return Ok(Some((row.word("id")?, row.time("due_at")?)));
         }
     }
     Ok(None)

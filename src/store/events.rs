@@ -11,7 +11,8 @@ use crate::model::new_ulid;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event {
     pub id: String,
-    /// `mention`, `mention_edited`, `mention_corrected`, `mention_deleted`, `conversation`, `delivery`, `account` or `alert`.
+    /// `mention`, `mention_edited`, `mention_corrected`, `mention_deleted`, `conversation`, `delivery`, `recurrence`, `campaign`,
+    /// `account` or `alert`.
     pub kind: String,
     pub subject_id: String,
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::attempts::{event, followers};
 use super::rows::Cells;
-use super::{Store, StoreError, Tx, micros};
+use super::{Store, StoreError, Tx, micros, webhooks};
 use crate::model::{AccountId, Class, DeliveryId, DeliveryState, Network};
 
 /// A campaign post that is later than this goes before nothing, but no longer after every reply.
@@ -247,6 +247,7 @@ impl Store {
             let id: DeliveryId = row.word("id")?;
             followers(&mut tx, id, DeliveryState::Expired, now).await?;
             event(&mut tx, id, now).await?;
+            webhooks::delivery_moved(&mut tx, id, DeliveryState::Expired, now).await?;
         }
 
         // Also what waits for its turn, a closed account or its predecessor: a person should hear of it.
@@ -263,15 +264,18 @@ impl Store {
         .await?;
         reaped.held = rows.len();
         for row in &rows {
-            event(&mut tx, row.word("id")?, now).await?;
+            let id = row.word("id")?;
+            event(&mut tx, id, now).await?;
+            webhooks::delivery_moved(&mut tx, id, DeliveryState::Held, now).await?;
         }
 
         reaped.reopened = reopen(&mut tx, None, now).await?;
 
-        // After what was reopened, and whatever its next try: those of one lane keep their order.
+        // Whatever may be queued again by itself, so that those of one lane keep their order.
         reaped.lifted = sqlx::query(
             "UPDATE deliveries SET class = 2, changed_at = $1
-             WHERE state IN ('queued', 'retry') AND class = 3 AND due_at < $2",
+             WHERE state IN ('queued', 'retry', 'preparing', 'sending', 'verifying', 'held') AND due_at < $2 AND class = 3
+                AND (state <> 'held' OR hold = 'account')",
         )
         .bind(micros(now))
         .bind(micros(now - LIFT_AFTER))

@@ -1,39 +1,35 @@
-//! Scheduled posts: a month at a glance, its days in order, and writing a new one.
+//! Scheduled posts: a month at a glance, its days in order, and what recurring posts foresee beyond what is planned.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Query, RawForm, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::{Query, State};
 use axum::routing::get;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::deliveries::time_field;
 use super::error::Problem;
 use super::icons::{Icon, icon};
-use super::inbox::read;
-use super::layout::{Console, Notice, Page, Place, page};
-use super::locale::{Locale, from_local_field};
-use super::parts::{Ask, avatar, delivery_chip, empty, is_web_address, network_badge, outside};
+use super::layout::{Console, Page, Place, page};
+use super::locale::Locale;
+use super::parts::{Ask, delivery_chip, empty, is_web_address, network_badge, outside};
 use super::texts::Text;
 use crate::app::App;
-use crate::compose::{self, ComposeError, Confirmed, PostRequest};
-use crate::live::Wake;
-use crate::model::{AccountId, Action, DeliveryId, DeliveryState, new_ulid};
+use crate::model::{AccountId, Action, DeliveryState, RecurrenceState};
 use crate::store::accounts::Account;
 use crate::store::deliveries::{DeliveryFilter, DeliveryKind, DeliveryOrder, DeliveryView};
+use crate::store::recurrences::{RecurrenceAccount, RecurrenceView};
 
 /// The most posts of one month on a page.
 const MOST_POSTS: usize = 500;
 
 pub fn router() -> Router<Arc<App>> {
-    Router::new().route("/schedule", get(month).post(schedule)).route("/schedule/new", get(write))
+    Router::new().route("/schedule", get(month))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -71,9 +67,15 @@ async fn month(
     let accounts = app.store.accounts().await?;
     let zones: BTreeMap<AccountId, TimeZone> =
         accounts.iter().map(|account| (account.id, zone_of(&console, account))).collect();
-    let mut days: BTreeMap<Date, Vec<&DeliveryView>> = BTreeMap::new();
-    for post in &posts {
-        days.entry(console.zoned(post.due_at).date()).or_default().push(post);
+    let recurrences = app.store.recurrences().await?;
+    let mut days: BTreeMap<Date, Vec<Entry<'_>>> = BTreeMap::new();
+    let planned = posts.iter().map(Entry::Planned);
+    for entry in planned.chain(foreseen(&recurrences, console.start_of(first).max(console.now), console.start_of(next)))
+    {
+        days.entry(console.zoned(entry.at()).date()).or_default().push(entry);
+    }
+    for entries in days.values_mut() {
+        entries.sort_by_key(Entry::at);
     }
     let body = html! {
         div.page-head {
@@ -85,6 +87,7 @@ async fn month(
                 }
             }
         }
+        (tabs(&console, "/schedule"))
         div.two.month-page {
             div data-part="days" {
                 @if days.is_empty() {
@@ -97,8 +100,11 @@ async fn month(
                     section class=(if *day == today { "day today" } else { "day" }) id=(format!("day-{day}")) {
                         h2 { (console.near_day(*day)) span.small.muted { (console.count(Text::PostCount, posts.len() as i64)) } }
                         ol.card.list {
-                            @for post in posts {
-                                (slot(&console, post, zones.get(&post.account_id).unwrap_or(&console.timezone)))
+                            @for entry in posts {
+                                @match entry {
+                                    Entry::Planned(post) => (slot(&console, post, zones.get(&post.account_id).unwrap_or(&console.timezone))),
+                                    Entry::Foreseen { recurrence, account, at } => (foreseen_slot(&console, recurrence, account, *at)),
+                                }
                             }
                         }
                     }
@@ -109,16 +115,95 @@ async fn month(
     };
     Ok(page(
         &console,
-        Page { place: Place::Schedule, title: console.t(Text::Schedule).to_owned(), live: "delivery", narrow: false },
+        Page {
+            place: Place::Schedule,
+            title: console.t(Text::Schedule).to_owned(),
+            live: "delivery recurrence",
+            narrow: false,
+        },
         body,
     ))
 }
 
-fn zone_of(console: &Console, account: &Account) -> TimeZone {
+/// The parts of the schedule.
+pub fn tabs(console: &Console, current: &str) -> Markup {
+    let parts = [
+        (Text::TabCalendar, "/schedule"),
+        (Text::Recurring, "/schedule/recurring"),
+        (Text::Campaigns, "/schedule/campaigns"),
+        (Text::QuietHours, "/schedule/quiet"),
+    ];
+    html! {
+        nav.tabs aria-label=(console.t(Text::Schedule)) {
+            @for (text, path) in parts {
+                a href=(path) aria-current=[(path == current).then_some("page")] { (console.t(text)) }
+            }
+        }
+    }
+}
+
+/// What stands on a day.
+enum Entry<'a> {
+    Planned(&'a DeliveryView),
+    /// Not planned yet: only the rule says so.
+    Foreseen {
+        recurrence: &'a RecurrenceView,
+        account: &'a RecurrenceAccount,
+        at: Timestamp,
+    },
+}
+
+impl Entry<'_> {
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Planned(post) => post.due_at,
+            Self::Foreseen { at, .. } => *at,
+        }
+    }
+}
+
+/// Occurrences in the month that are not made yet.
+fn foreseen(recurrences: &[RecurrenceView], since: Timestamp, until: Timestamp) -> impl Iterator<Item = Entry<'_>> {
+    recurrences
+        .iter()
+        .filter(|recurrence| recurrence.state == RecurrenceState::Active)
+        .flat_map(move |recurrence| {
+            let coming = recurrence.rule.moments(since).take_while(move |(_, at)| *at < until);
+            coming.flat_map(move |(date, at)| {
+                let unmade = |account: &&RecurrenceAccount| account.made_through.is_none_or(|through| date > through);
+                recurrence
+                    .accounts
+                    .iter()
+                    .filter(unmade)
+                    .map(move |account| Entry::Foreseen { recurrence, account, at })
+                    .collect::<Vec<_>>()
+            })
+        })
+        .take(MOST_POSTS)
+}
+
+fn foreseen_slot(console: &Console, recurrence: &RecurrenceView, account: &RecurrenceAccount, at: Timestamp) -> Markup {
+    html! {
+        li.slot {
+            div.at.muted { time datetime=(at) title=(console.exact(at)) { (console.clock(at)) } }
+            div.what {
+                p.text.muted dir="auto" { (account.text) }
+                div.meta {
+                    span.chip title=(console.t(Text::ForeseenMore)) { (console.t(Text::Foreseen)) }
+                    span.row { (network_badge(console, account.network)) (account.account) }
+                    a.muted href=(format!("/schedule/recurring/{}", recurrence.id)) { (console.t(Text::PartOfRecurring)) }
+                }
+            }
+        }
+    }
+}
+
+/// The account's zone; the reader's own for one that the zone data do not have.
+pub fn zone_of(console: &Console, account: &Account) -> TimeZone {
     TimeZone::get(&account.timezone).unwrap_or_else(|_| console.timezone.clone())
 }
 
-fn month_card(console: &Console, first: Date, today: Date, days: &BTreeMap<Date, Vec<&DeliveryView>>) -> Markup {
+fn month_card(console: &Console, first: Date, today: Date, days: &BTreeMap<Date, Vec<Entry<'_>>>) -> Markup {
     let before = first.saturating_sub(1.month());
     let next = first.saturating_add(1.month());
     let link = |month: Date| format!("/schedule?month={:04}-{:02}", month.year(), month.month());
@@ -183,6 +268,15 @@ fn slot(console: &Console, post: &DeliveryView, zone: &TimeZone) -> Markup {
                     @if zone != &console.timezone {
                         span { (console.fill(Text::UsingAccountZone, &[&there.clock(post.due_at)])) }
                     }
+                    @if let Some(wanted_at) = post.wanted_at {
+                        span { (console.fill(Text::QuietMovedFrom, &[&console.short(wanted_at)])) }
+                    }
+                    @if let Some(id) = post.recurrence_id {
+                        a.muted href=(format!("/schedule/recurring/{id}")) { (console.t(Text::PartOfRecurring)) }
+                    }
+                    @if let Some(id) = post.campaign_id {
+                        a.muted href=(format!("/schedule/campaigns/{id}")) { (console.t(Text::PartOfCampaign)) }
+                    }
                     @if post.url.as_deref().is_some_and(is_web_address) {
                         (outside(post.url.as_deref(), html! { (console.t(Text::SeeLive)) }))
                     }
@@ -218,270 +312,6 @@ fn slot(console: &Console, post: &DeliveryView, zone: &TimeZone) -> Markup {
                             yes_class: "button solid-danger",
                         }.render(console))
                     }
-                }
-            }
-        }
-    }
-}
-
-/// The form as it stands: what was typed stays, whatever is said of it.
-#[derive(Debug, Default, Clone)]
-struct Draft {
-    accounts: Vec<AccountId>,
-    text: String,
-    at: String,
-    key: String,
-    confirm_duplicate: bool,
-    confirm_personal_data: bool,
-}
-
-impl Draft {
-    fn read(bytes: &[u8]) -> Result<Draft, Problem> {
-        let mut draft = Draft::default();
-        for (name, value) in url::form_urlencoded::parse(bytes) {
-            match name.as_ref() {
-                "account" => draft.accounts.push(read("account", &value)?),
-                "text" => draft.text = value.replace("\r\n", "\n"),
-                "at" => draft.at = value.into_owned(),
-                "key" => draft.key = value.into_owned(),
-                "confirm_duplicate" => draft.confirm_duplicate = value == "yes",
-                "confirm_personal_data" => draft.confirm_personal_data = value == "yes",
-                _ => {}
-            }
-        }
-        Ok(draft)
-    }
-}
-
-/// Why a post was not planned.
-enum Trouble {
-    Said(String),
-    NearDuplicate { earlier: Option<Box<DeliveryView>> },
-    PersonalData,
-}
-
-async fn write(console: Console, State(app): State<Arc<App>>) -> Result<Markup, Problem> {
-    let accounts = app.store.accounts().await?;
-    let able: Vec<_> = accounts.iter().filter(|account| super::can_publish(account.network)).collect();
-    let soon = console.now.saturating_add(SignedDuration::from_hours(1)).unwrap_or(console.now);
-    let zone = able.first().map_or_else(|| console.timezone.clone(), |account| zone_of(&console, account));
-    let draft = Draft {
-        accounts: able.first().map(|account| account.id).into_iter().collect(),
-        at: Locale { timezone: zone, ..console.locale.clone() }.local_field(soon),
-        key: new_ulid(console.now).to_string(),
-        ..Draft::default()
-    };
-    Ok(form(&console, &able, &draft, None))
-}
-
-async fn schedule(console: Console, State(app): State<Arc<App>>, RawForm(bytes): RawForm) -> Result<Response, Problem> {
-    let mut draft = Draft::read(&bytes)?;
-    let accounts = app.store.accounts().await?;
-    let able: Vec<_> = accounts.iter().filter(|account| super::can_publish(account.network)).collect();
-    let refused = |draft: &Draft, trouble: Trouble| {
-        let status = match trouble {
-            Trouble::Said(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            _ => StatusCode::CONFLICT,
-        };
-        (status, form(&console, &able, draft, Some(trouble))).into_response()
-    };
-    let chosen: Vec<&&Account> = able.iter().filter(|account| draft.accounts.contains(&account.id)).collect();
-    if chosen.is_empty() {
-        return Ok(refused(&draft, Trouble::Said(console.t(Text::PostAccountsMissing).to_owned())));
-    }
-    if draft.text.trim().is_empty() {
-        return Ok(refused(&draft, Trouble::Said(console.t(Text::PostEmpty).to_owned())));
-    }
-    // Everything that can be seen beforehand, for every account, before the first one is planned.
-    let mut due = Vec::new();
-    for account in &chosen {
-        let Some(at) = from_local_field(&draft.at, &zone_of(&console, account)) else {
-            return Ok(refused(&draft, Trouble::Said(console.t(Text::PostBadTime).to_owned())));
-        };
-        if at.as_second() < console.now.as_second() - 60 {
-            return Ok(refused(&draft, Trouble::Said(console.t(Text::PostPastTime).to_owned())));
-        }
-        if let Ok(length) = compose::measure(&app, account.id, &draft.text).await
-            && !length.fits()
-        {
-            let number = |count: usize| console.integer(i64::try_from(count).unwrap_or(i64::MAX));
-            let said = console.fill(Text::PostTooLong, &[&account.name, &number(length.used), &number(length.limit)]);
-            return Ok(refused(&draft, Trouble::Said(said)));
-        }
-        due.push(at);
-    }
-    let mut last: Option<Timestamp> = None;
-    for (account, at) in chosen.iter().zip(due) {
-        let request = PostRequest {
-            account_id: account.id,
-            text: draft.text.clone(),
-            author: console.viewer.actor.clone(),
-            key: Some(format!("{}-{}", draft.key, account.id)),
-            due_at: Some(at),
-            after: None,
-            expires_at: None,
-            confirm: Confirmed { duplicate: draft.confirm_duplicate, personal_data: draft.confirm_personal_data },
-        };
-        match compose::post(&app, request).await {
-            Ok(delivery) => last = Some(delivery.due_at),
-            Err(error) => {
-                let trouble = trouble_of(&app, error, &mut draft, &console).await?;
-                return Ok(refused(&draft, trouble));
-            }
-        }
-    }
-    app.live.wake(Wake::Outbox);
-    let day = last.map(|at| console.zoned(at).date()).unwrap_or(console.today());
-    let back = format!("/schedule?month={:04}-{:02}#day-{day}", day.year(), day.month());
-    Ok(Redirect::to(&Notice::SCHEDULED.on(&back)).into_response())
-}
-
-async fn trouble_of(app: &App, error: ComposeError, draft: &mut Draft, console: &Console) -> Result<Trouble, Problem> {
-    Ok(match error {
-        ComposeError::NearDuplicate { earlier, .. } => {
-            draft.confirm_duplicate = true;
-            Trouble::NearDuplicate { earlier: look_up(app, earlier).await.map(Box::new) }
-        }
-        ComposeError::PersonalData(_) => {
-            draft.confirm_personal_data = true;
-            Trouble::PersonalData
-        }
-        ComposeError::KeyReused(_) => {
-            draft.key = new_ulid(console.now).to_string();
-            Trouble::Said(console.t(Text::ReplyKeyReused).to_owned())
-        }
-        ComposeError::Empty => Trouble::Said(console.t(Text::PostEmpty).to_owned()),
-        ComposeError::Refused { reason, .. } => Trouble::Said(reason),
-        ComposeError::TooLong(length) => Trouble::Said(ComposeError::TooLong(length).to_string()),
-        error => return Err(error.into()),
-    })
-}
-
-async fn look_up(app: &App, id: DeliveryId) -> Option<DeliveryView> {
-    app.store.delivery(id).await.ok()
-}
-
-fn form(console: &Console, accounts: &[&Account], draft: &Draft, trouble: Option<Trouble>) -> Markup {
-    let body = html! {
-        a.back href="/schedule" { (icon(Icon::Left)) (console.t(Text::Schedule)) }
-        div.page-head { h1 { (console.t(Text::NewPost)) } }
-        @if accounts.is_empty() {
-            div.card { (empty(Icon::Plug, console.t(Text::NewPost), console.t(Text::NoAccountCanPost), html! {})) }
-        } @else {
-            form.compose method="post" action="/schedule" {
-                (console.viewer.csrf)
-                input type="hidden" name="key" value=(draft.key);
-                input type="hidden" name="confirm_duplicate" value=(yes(draft.confirm_duplicate));
-                input type="hidden" name="confirm_personal_data" value=(yes(draft.confirm_personal_data));
-                div.card.pad.stack {
-                    @if let Some(trouble) = &trouble { (told(console, trouble)) }
-                    fieldset.stack.tight {
-                        legend.label { (console.t(Text::PostAccounts)) }
-                        @for account in accounts { (account_choice(console, account, draft.accounts.contains(&account.id))) }
-                        @if accounts.len() > 1 { p.hint { (console.t(Text::PostAccountsHint)) } }
-                    }
-                    label.field {
-                        span { (console.t(Text::PostText)) }
-                        textarea #post-text name="text" rows="6" dir="auto" required maxlength="100000" data-measured
-                            { "\n" (draft.text) }
-                    }
-                    label.field {
-                        span { (console.t(Text::PostWhen)) }
-                        input type="datetime-local" name="at" required value=(draft.at);
-                        @let zone = accounts.iter().find(|account| draft.accounts.contains(&account.id))
-                            .map(|account| Locale::zone_name(&zone_of(console, account), console.now));
-                        span.hint #post-zone data-text=(console.t(Text::PostZone)) {
-                            @if let Some(zone) = zone { (console.fill(Text::PostZone, &[&zone])) }
-                        }
-                    }
-                    div.row.end {
-                        a.button.quiet href="/schedule" { (console.t(Text::Cancel)) }
-                        button.button.primary { (icon(Icon::Calendar)) (console.t(Text::SchedulePost)) }
-                    }
-                }
-                (preview(console, accounts, draft))
-            }
-        }
-    };
-    page(
-        console,
-        Page { place: Place::Schedule, title: console.t(Text::NewPost).to_owned(), live: "", narrow: false },
-        body,
-    )
-}
-
-fn yes(confirmed: bool) -> &'static str {
-    if confirmed { "yes" } else { "" }
-}
-
-fn told(console: &Console, trouble: &Trouble) -> Markup {
-    let anyway = html! { div.row { button.button.small { (console.t(Text::ScheduleAnyway)) } } };
-    html! {
-        @match trouble {
-            Trouble::Said(said) => div.notice.error role="alert" { (icon(Icon::Alert)) p.grow dir="auto" { (said) } },
-            Trouble::NearDuplicate { earlier } => div.notice.warning role="alert" {
-                (icon(Icon::Alert))
-                div.grow {
-                    p { strong { (console.t(Text::NearDuplicateTitle)) } }
-                    @if let Some(earlier) = earlier {
-                        p { (earlier.account) " · " (console.short(earlier.due_at)) " · "
-                            a href=(format!("/deliveries/{}", earlier.id)) target="_blank" { (console.t(Text::Details)) } }
-                        blockquote dir="auto" { (earlier.text) }
-                    }
-                    p { (console.t(Text::NearDuplicateAsk)) }
-                    (anyway)
-                }
-            },
-            Trouble::PersonalData => div.notice.warning role="alert" {
-                (icon(Icon::Alert))
-                div.grow {
-                    p { strong { (console.t(Text::PersonalDataTitle)) } }
-                    p { (console.t(Text::PersonalDataAsk)) }
-                    (anyway)
-                }
-            },
-        }
-    }
-}
-
-fn account_choice(console: &Console, account: &Account, chosen: bool) -> Markup {
-    let zone = Locale::zone_name(&zone_of(console, account), console.now);
-    html! {
-        label.check {
-            input type="checkbox" name="account" value=(account.id) checked[chosen] data-post-account data-zone=(zone);
-            (network_badge(console, account.network))
-            span.grow { (account.name) @if let Some(handle) = &account.handle { " " span.small.muted dir="ltr" { (super::inbox::handle(handle)) } } }
-            @if account.paused_at.is_some() { span.chip.warning { (console.t(Text::Paused)) } }
-            span.counter data-counter data-account=(account.id) data-for-account=(account.id) hidden[!chosen] aria-live="polite" {}
-        }
-    }
-}
-
-fn preview(console: &Console, accounts: &[&Account], draft: &Draft) -> Markup {
-    let first = accounts.iter().find(|account| draft.accounts.contains(&account.id)).or(accounts.first());
-    html! {
-        section.card.preview aria-label=(console.t(Text::Preview)) {
-            h2 { (console.t(Text::Preview)) }
-            @if let Some(account) = first {
-                div.post {
-                    div.person {
-                        (avatar(&account.name, ""))
-                        div {
-                            strong { (account.name) }
-                            @if let Some(handle) = &account.handle { div.small.muted dir="ltr" { (super::inbox::handle(handle)) } }
-                        }
-                    }
-                    p.body #preview-body dir="auto" data-empty=(console.t(Text::PreviewEmpty)) {
-                        @if draft.text.is_empty() { (console.t(Text::PreviewEmpty)) } @else { (draft.text) }
-                    }
-                }
-            }
-            p.hint { (console.t(Text::PreviewHint)) }
-            @for account in accounts {
-                div.meter data-for-account=(account.id) hidden[!draft.accounts.contains(&account.id)] {
-                    span.small.row { (network_badge(console, account.network)) (account.name)
-                        span.counter.push data-counter data-account=(account.id) {} }
-                    meter data-account=(account.id) min="0" max="1" value="0" aria-label=(account.name) {}
                 }
             }
         }

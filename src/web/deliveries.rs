@@ -296,6 +296,7 @@ fn alert_word(kind: &str) -> Text {
 fn alert_link(alert: &AlertView) -> String {
     match alert.kind.starts_with("delivery") {
         true => format!("/deliveries/{}", alert.subject_id),
+        false if alert.kind == "webhook" => format!("/webhooks/{}", alert.subject_id),
         false => format!("/accounts#a-{}", alert.subject_id),
     }
 }
@@ -304,6 +305,7 @@ fn alert_link(alert: &AlertView) -> String {
 pub fn kind_word(delivery: &DeliveryView) -> Text {
     match (delivery.action, delivery.kind) {
         (Action::Delete, _) => Text::DeliveryDelete,
+        (Action::Webhook, _) | (_, DeliveryKind::Webhook) => Text::DeliveryWebhook,
         (Action::Publish, DeliveryKind::Reply) => Text::DeliveryReply,
         (Action::Publish, DeliveryKind::Post) => Text::DeliveryPost,
     }

@@ -10,6 +10,7 @@ pub enum Icon {
     Chart,
     People,
     Plug,
+    Bolt,
     Keys,
     Search,
     Filter,
@@ -52,6 +53,7 @@ impl Icon {
                 r#"<circle cx="9" cy="8.2" r="3.4"/><path d="M2.8 19.6c.5-3.4 3-5.4 6.2-5.4s5.700 2 6.200 5.400M15.500 5.100a3.400 3.400 0 0 1 0 6.200M17.600 14.600c2 .7 3.300 2.500 3.600 5"/>"#
             }
             Icon::Plug => r#"<path d="M9 3v5M15 3v5M6 8h12v3.500a6 6 0 0 1-12 0zM12 17.500V21"/>"#,
+            Icon::Bolt => r#"<path d="M13 3L5 13.500h5.500L10 21l8.500-11H13z"/>"#,
             Icon::Keys => {
                 r#"<rect x="2.500" y="6" width="19" height="12.500" rx="2.500"/><path d="M6.500 10h.01M10.200 10h.01M13.900 10h.01M17.500 10h.01M8 14.500h8"/>"#
             }

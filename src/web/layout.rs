@@ -77,6 +77,12 @@ impl Notice {
     pub const UNDONE: Notice = Notice("undone", Text::UndoneReply, true);
     pub const TOO_LATE: Notice = Notice("too-late", Text::UndoTooLate, false);
     pub const SCHEDULED: Notice = Notice("scheduled", Text::Scheduled, true);
+    pub const SCHEDULED_AFTER_QUIET: Notice = Notice("scheduled-after-quiet", Text::ScheduledAfterQuiet, true);
+    pub const RECURRENCE_STARTED: Notice = Notice("recurrence-started", Text::RecurrenceStarted, true);
+    pub const RECURRENCE_CHANGED: Notice = Notice("recurrence-changed", Text::RecurrenceChanged, true);
+    pub const REST_CANCELLED: Notice = Notice("rest-cancelled", Text::RestCancelled, true);
+    pub const QUIET_SAVED: Notice = Notice("quiet-saved", Text::QuietSaved, true);
+    pub const QUIET_BAD: Notice = Notice("quiet-bad", Text::QuietBad, false);
     pub const CANCELLED: Notice = Notice("cancelled", Text::Cancelled, true);
     pub const CANCEL_WANTED: Notice = Notice("cancel-wanted", Text::CancelWanted, true);
     pub const MOVED: Notice = Notice("moved", Text::Moved, true);
@@ -93,16 +99,26 @@ impl Notice {
     pub const ACCOUNT_ADDED: Notice = Notice("account-added", Text::AccountAdded, true);
     pub const ACCOUNT_CHANGED: Notice = Notice("account-changed", Text::AccountChanged, true);
     pub const ACCOUNT_REMOVED: Notice = Notice("account-removed", Text::AccountRemoved, true);
+    pub const WEBHOOK_CHANGED: Notice = Notice("webhook-changed", Text::WebhookChanged, true);
+    pub const WEBHOOK_REMOVED: Notice = Notice("webhook-removed", Text::WebhookRemoved, true);
+    pub const EVENT_QUEUED: Notice = Notice("event-queued", Text::EventQueued, true);
+    pub const REPLAYED: Notice = Notice("replayed", Text::Replayed, true);
     pub const BAD_SNOOZE: Notice = Notice("bad-snooze", Text::SnoozeBadTime, false);
     pub const BAD_TIME: Notice = Notice("bad-time", Text::PostBadTime, false);
     pub const PAST_TIME: Notice = Notice("past-time", Text::PostPastTime, false);
     pub const EMPTY_NOTE: Notice = Notice("empty-note", Text::NoteEmpty, false);
     pub const OTHER_BESIDE: Notice = Notice("other-beside", Text::OtherBeside, false);
 
-    const ALL: [Notice; 24] = [
+    const ALL: [Notice; 34] = [
         Self::UNDONE,
         Self::TOO_LATE,
         Self::SCHEDULED,
+        Self::SCHEDULED_AFTER_QUIET,
+        Self::RECURRENCE_STARTED,
+        Self::RECURRENCE_CHANGED,
+        Self::REST_CANCELLED,
+        Self::QUIET_SAVED,
+        Self::QUIET_BAD,
         Self::CANCELLED,
         Self::CANCEL_WANTED,
         Self::MOVED,
@@ -119,6 +135,10 @@ impl Notice {
         Self::ACCOUNT_ADDED,
         Self::ACCOUNT_CHANGED,
         Self::ACCOUNT_REMOVED,
+        Self::WEBHOOK_CHANGED,
+        Self::WEBHOOK_REMOVED,
+        Self::EVENT_QUEUED,
+        Self::REPLAYED,
         Self::BAD_SNOOZE,
         Self::BAD_TIME,
         Self::PAST_TIME,
@@ -159,6 +179,7 @@ pub enum Place {
     Sentiment,
     Contacts,
     Accounts,
+    Webhooks,
     Users,
 }
 
@@ -171,6 +192,7 @@ impl Place {
             Place::Sentiment => ("/sentiment", Text::Sentiment, Icon::Chart),
             Place::Contacts => ("/contacts", Text::Contacts, Icon::People),
             Place::Accounts => ("/accounts", Text::Accounts, Icon::Plug),
+            Place::Webhooks => ("/webhooks", Text::Webhooks, Icon::Bolt),
             Place::Users => ("/users", Text::Users, Icon::Person),
         }
     }
@@ -287,7 +309,7 @@ fn navigation(console: &Console, current: Place) -> Markup {
         }
     };
     let rest: &[Place] = match console.is_admin() {
-        true => &[Place::Contacts, Place::Accounts, Place::Users],
+        true => &[Place::Contacts, Place::Accounts, Place::Webhooks, Place::Users],
         false => &[Place::Contacts, Place::Accounts],
     };
     html! {

@@ -6,6 +6,7 @@ pub mod api;
 pub mod assets;
 pub mod auth;
 pub mod calendar;
+pub mod campaigns;
 pub mod chart;
 pub mod composer;
 pub mod contacts;
@@ -24,12 +25,17 @@ pub mod locale;
 pub mod login;
 pub mod parts;
 pub mod person;
+pub mod post_form;
+pub mod quiet;
+pub mod recurring;
+mod repeat_fields;
 pub mod security;
 pub mod sentiment;
 pub mod texts;
 pub mod thread;
 pub mod unparsed;
 pub mod users;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,7 +55,7 @@ use locale::Locale;
 
 /// Whether anything can be written on this network at all.
 pub fn can_publish(network: Network) -> bool {
-    !matches!(network, Network::Rss | Network::File)
+    !matches!(network, Network::Rss | Network::Webhook | Network::File)
 }
 
 /// The console, the API and what operators look at, under one roof.
@@ -60,6 +66,10 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(correction::router())
         .merge(person::router())
         .merge(calendar::router())
+        .merge(post_form::router())
+        .merge(recurring::router())
+        .merge(campaigns::router())
+        .merge(quiet::router())
         .merge(deliveries::router())
         .merge(sentiment::router())
         .merge(accounts::router())
@@ -67,6 +77,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(unparsed::router())
         .merge(contacts::router())
         .merge(users::router())
+        .merge(webhooks::router())
         .merge(live::router())
         .merge(assets::router())
         .merge(login::router(Arc::clone(&app)))

@@ -66,6 +66,7 @@ pub fn network_badge(locale: &Locale, network: Network) -> Markup {
         Network::Telegram => "T",
         Network::Matrix => "m",
         Network::Rss => "F",
+        Network::Webhook => "W",
         Network::File => "D",
     };
     let name = network_name(locale, network);
@@ -79,6 +80,7 @@ pub fn network_name(locale: &Locale, network: Network) -> &'static str {
         Network::Telegram => "Telegram",
         Network::Matrix => "Matrix",
         Network::Rss => locale.t(Text::NetworkFeed),
+        Network::Webhook => locale.t(Text::NetworkWebhook),
         Network::File => locale.t(Text::NetworkFile),
     }
 }

@@ -1,8 +1,12 @@
 //! What is sent is sent once, whatever happens on the way.
 
+mod bad_input;
 mod calls;
+mod campaigns;
 mod compose;
 mod people;
+mod quiet;
+mod recurring;
 mod redis;
 mod running;
 mod unclear;

@@ -31,6 +31,26 @@ async fn a_cancelled_post_never_goes_out(#[values(Backend::Sqlite, Backend::Post
 
 #[rstest]
 #[tokio::test]
+async fn what_may_be_out_is_decided_and_never_said_to_be_cancelled(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (unclear, restored) = (bench.post("bir").await, bench.post("iki tane").await);
+    bench.network.script([End::AcceptThenError]);
+    bench.turn().await;
+    assert_eq!(bench.state(unclear).await, DeliveryState::Unknown);
+    bench.execute("UPDATE deliveries SET state = 'held', hold = 'restored' WHERE state = 'queued'").await;
+    for id in [unclear, restored] {
+        let refused = bench.app.store.cancel(id, "ayşe").await.expect_err("it may be out").to_string();
+        assert!(refused.contains("look there, then decide"), "{refused}");
+        bench.app.store.decide(id, Decision::Cancel, Duration::ZERO, "ayşe").await.expect("somebody looked");
+        assert_eq!(bench.state(id).await, DeliveryState::Cancelled);
+    }
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_post_can_be_stopped_while_it_is_prepared(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
     #[values("cancel", "move", "stop", "pause")] how: &str,

@@ -330,6 +330,27 @@ async fn what_is_absent_and_refused_again_ends_as_refused(
 
 #[rstest]
 #[tokio::test]
+async fn what_is_late_and_proved_absent_still_goes_before_what_is_behind_it(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::ReadBack).await;
+    let (first, second) = (bench.post("bir").await, bench.post("iki tane").await);
+    bench.network.script([End::Unclear]);
+    bench.turn().await;
+    // A minute late, campaign posts are lifted above the others of their kind.
+    for _ in 0..3 {
+        bench.later(SETTLE);
+        bench.reap().await;
+        bench.turn().await;
+    }
+    bench.drain().await;
+    assert_eq!((bench.state(first).await, bench.state(second).await), (DeliveryState::Sent, DeliveryState::Sent));
+    assert_eq!(bench.network.texts(), ["bir", "iki tane"]);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn what_expires_while_it_is_looked_for_is_not_looked_for_forever(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {

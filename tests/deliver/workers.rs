@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muhatap::deliver::Sender;
+use muhatap::deliver::{Journal, Sender};
 use muhatap::model::DeliveryState;
-use muhatap::store::attempts::Turn;
+use muhatap::store::attempts::{Outcome, Turn};
 use muhatap_connectors::{Certainty, Prepared};
 use rstest::rstest;
 
@@ -132,6 +132,109 @@ async fn a_worker_that_comes_back_after_its_lease_brings_its_proof(
     slow.await.expect("it ends").expect("the database answers");
     assert_eq!(bench.state(id).await, DeliveryState::Sent);
     assert_eq!((bench.network.calls(), bench.network.ever_shown().len()), (1, 1));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_worker_that_comes_back_after_its_lease_without_a_call_takes_it_back(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(Certainty::ReadBack, Certainty::None)] certainty: Certainty,
+    #[values(false, true)] database_was_away: bool,
+) {
+    let bench = Bench::new(backend, certainty).await;
+    let id = bench.post("bir").await;
+    let (store, lease) = (&bench.app.store, Duration::from_secs(40));
+    let turn = store.take(&bench.lane(), "w1", lease, bench.now()).await.expect("the database answers");
+    let Turn::Send(before) = turn else { panic!("it is due: {turn:?}") };
+    let mut work = (*before).clone();
+    let prepared = bench.prepared(id);
+    assert!(store.begin_sending(&mut work, &prepared, "w1", lease, bench.now()).await.expect("the database answers"));
+    // Frozen here; others find it.
+    bench.later(Duration::from_secs(120));
+    bench.reap().await;
+    bench.turn().await;
+    let looked = if certainty == Certainty::None { DeliveryState::Unknown } else { DeliveryState::Verifying };
+    assert_eq!(bench.state(id).await, looked);
+
+    if database_was_away {
+        let journal = Journal::open(&bench.app.config.data_dir()).expect("the folder can be made");
+        journal.write(&work, &Outcome::PutBack { reason: Some("too late".into()) }).expect("it can be written");
+        assert_eq!(bench.sender.replay(bench.now()).await.expect("the database answers"), 0);
+    } else {
+        let taken_back = store.not_called(&work, &before, "too late", bench.now()).await;
+        assert!(taken_back.expect("the database answers"));
+    }
+    let view = bench.view(id).await;
+    assert_eq!((view.state, view.first_called_at), (DeliveryState::Queued, None));
+    muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
+    bench.drain().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    // Too late for good: another call was made.
+    assert!(!store.not_called(&work, &before, "too late", bench.now()).await.expect("the database answers"));
+    assert_eq!((bench.network.calls(), bench.network.ever_shown().len()), (1, 1));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_second_proof_of_one_delivery_is_told(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let network = FakeNetwork::with_keys(Certainty::ReadBack, Keys::Ignored);
+    let bench = Bench::on(backend, network, |config| {
+        config.delivery.post_late = HOUR;
+        config.delivery.call_timeout = Duration::from_secs(60);
+    })
+    .await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::Wait]);
+    let frozen = tokio::spawn({
+        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
+        async move { sender.turn(&lane, now).await }
+    });
+    bench.network.until_called().await;
+    for _ in 0..4 {
+        bench.later(Duration::from_secs(120));
+        bench.reap().await;
+        muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
+        bench.drain().await;
+    }
+    let view = bench.view(id).await;
+    assert_eq!((view.state, view.reason), (DeliveryState::Sent, None));
+    // What no rule can prevent: the request leaves long after its deadline was asked.
+    bench.network.go_on();
+    frozen.await.expect("it ends").expect("the database answers");
+    let view = bench.view(id).await;
+    assert_eq!(view.state, DeliveryState::Sent);
+    assert!(view.reason.is_some_and(|reason| reason.contains("on the network twice, also as post/2")));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn two_workers_of_one_name_send_everything_once(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::on(backend, FakeNetwork::with_keys(Certainty::None, Keys::Ignored), |_| {}).await;
+    let twin = bench.process_named(&bench.app.worker).await;
+    let ids = [bench.post("bir").await, bench.post("iki tane").await, bench.post("başka üçüncü söz").await];
+    let store = &bench.app.store;
+    let lease = Duration::from_secs(40);
+    let turn = store.take(&bench.lane(), &bench.app.worker, lease, bench.now()).await.expect("the database answers");
+    assert!(matches!(turn, Turn::Send(_)), "{turn:?}");
+    // The name alone gives no right to it.
+    twin.turn(&bench.lane(), bench.now()).await.expect("the database answers");
+    assert_eq!(bench.network.calls(), 0);
+    bench.later(Duration::from_secs(60));
+    let (reaped, again) =
+        (store.reap(Duration::ZERO, bench.now()).await, store.reap(Duration::ZERO, bench.now()).await);
+    assert_eq!((reaped.expect("answered").dropped, again.expect("answered").dropped), (1, 0));
+    for _ in 0..6 {
+        let lane = bench.lane();
+        let (ours, theirs) = tokio::join!(bench.sender.turn(&lane, bench.now()), twin.turn(&lane, bench.now()));
+        ours.and(theirs).expect("the database answers");
+    }
+    for id in ids {
+        assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    }
+    assert_eq!(bench.network.texts(), ["bir", "iki tane", "başka üçüncü söz"]);
     bench.stop().await;
 }
 

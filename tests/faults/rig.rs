@@ -1,7 +1,7 @@
 //! A simulator, a database, and a worker process that can be killed.
 
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,12 +100,24 @@ poll_seconds = 5
 
     /// Starts a worker process with one role.
     pub fn worker(&self, role: &str) -> Worker {
+        self.worker_with(role, &[])
+    }
+
+    /// The same on a machine whose clock is ahead.
+    pub fn worker_ahead(&self, role: &str, seconds: i64) -> Worker {
+        let library = support::programs::faketime().display().to_string();
+        let ahead = format!("{seconds:+}s");
+        self.worker_with(role, &[("LD_PRELOAD", &library), ("FAKETIME", &ahead), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")])
+    }
+
+    fn worker_with(&self, role: &str, variables: &[(&str, &str)]) -> Worker {
         let log = self.folder.path().join("worker.log");
         let log = std::fs::File::options().create(true).append(true).open(log).expect("the log can be written");
         let child = Command::new(env!("CARGO_BIN_EXE_muhatap"))
             .args(["run", "--only", role, "--config"])
             .arg(self.config_path())
             .env("RUST_LOG", "info")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -159,5 +171,12 @@ impl Worker {
     /// kill -9, and waits until the process is gone.
     pub async fn kill(mut self) {
         self.0.kill().await.expect("the worker can be killed");
+    }
+
+    /// SIGTERM, and answers how it ended.
+    pub async fn end(mut self) -> ExitStatus {
+        let process = self.0.id().expect("the worker runs").to_string();
+        Command::new("kill").args(["-TERM", &process]).status().await.expect("a signal can be sent");
+        self.0.wait().await.expect("the worker ends")
     }
 }

@@ -1,13 +1,17 @@
 //! Sending against networks that answer wrongly, late or never, with the worker killed at each step: every delivery is
 //! on the network at most once, none is lost, and only a network that cannot be asked leaves one `unknown`.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use muhatap::app::App;
 use muhatap::compose::{self, PostRequest};
 use muhatap::model::{DeliveryId, DeliveryState};
 use muhatap::store::deliveries::DeliveryView;
 use muhatap_simulator::{BOT, Call, Calls, Keys, RetryAfter, Rule, SHOP, Script, Then, What, World};
 use rstest::rstest;
+use tokio::time::Instant;
 
 use super::rig::Rig;
 
@@ -205,6 +209,48 @@ async fn an_outage_leaves_nothing_unknown_and_nothing_unsent(#[values(SHOP, BOT)
     rig.simulation().set_dark(false);
     for (id, text) in posts {
         let delivery = rig.delivery(&app, id, is_settled).await;
+        assert_eq!(delivery.state, DeliveryState::Sent, "{delivery:?}\n{}", rig.log());
+        assert_eq!(rig.simulation().look(|world| shown(world, text)), 1);
+    }
+}
+
+/// A post that is out by the network's clock must be found by ours, or it is sent again.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_ten_minutes_off_doubles_nothing(#[values(-600, 600)] ahead: i64) {
+    let rig = Rig::new(super::seed(), "").await;
+    let app = rig.app().await;
+    set_script(&rig, Keys::Off, vec![once(Rule::new(What::AcceptThenReset, Calls::One(Call::Publish)))]);
+    let account = app.store.account_by_name(SHOP).await.expect("the account is there");
+    let mut request = PostRequest::new(account.id, TEXTS[0], "cli");
+    // Due by the worker's clock.
+    request.due_at = Some(app.store.clock() + SignedDuration::from_secs(ahead));
+    let id = compose::post(&app, request).await.expect("the post is in order").id;
+    let _worker = rig.worker_ahead("deliver", ahead);
+    let delivery = rig.delivery(&app, id, |delivery| delivery.state.is_end()).await;
+    assert_eq!(delivery.state, DeliveryState::Sent, "{delivery:?}\n{}", rig.log());
+    assert_eq!(rig.simulation().look(|world| shown(world, TEXTS[0])), 1, "{}", rig.log());
+}
+
+/// SIGTERM in the middle of a call that hangs: the worker ends in time, and the one beside it sends the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deploy_hands_over_within_ten_seconds() {
+    let rig = Rig::new(super::seed(), "").await;
+    let app = rig.app().await;
+    set_script(&rig, Keys::Honoured, vec![once(Rule::new(What::Hold, Calls::One(Call::Publish)))]);
+    let mut posts = Vec::new();
+    for text in TEXTS.into_iter().take(4) {
+        posts.push((post(&app, SHOP, text).await, text));
+    }
+    let old = rig.worker("deliver");
+    rig.until("a call is held", |world| !world.held().is_empty()).await;
+    let _new = rig.worker("deliver");
+    let asked = Instant::now();
+    let ended = old.end().await;
+    assert!(ended.success() && asked.elapsed() <= Duration::from_secs(10), "{ended} after {:?}", asked.elapsed());
+    rig.simulation().discard();
+    for (id, text) in posts {
+        let delivery = rig.delivery(&app, id, |delivery| delivery.state.is_end()).await;
         assert_eq!(delivery.state, DeliveryState::Sent, "{delivery:?}\n{}", rig.log());
         assert_eq!(rig.simulation().look(|world| shown(world, text)), 1);
     }

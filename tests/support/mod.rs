@@ -3,11 +3,12 @@
 pub mod messages;
 pub mod network;
 pub mod postgres;
+pub mod programs;
 pub mod redis;
 pub mod running;
 pub mod sending;
 
-pub use postgres::free_port;
+pub use programs::free_port;
 
 use std::sync::Once;
 use std::time::Duration;

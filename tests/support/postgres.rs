@@ -4,13 +4,14 @@
 //! the server stops and its folder goes.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
+
+use super::programs;
 
 const SCRIPT: &str = r#"
 bin=$1 port=$2
@@ -48,11 +49,11 @@ pub async fn fresh_database() -> String {
 fn server() -> u16 {
     static PORT: OnceLock<u16> = OnceLock::new();
     *PORT.get_or_init(|| {
-        let bin = programs();
+        let bin = programs::postgres();
         let mut said = String::new();
         // Between choosing a free port and taking it another process may take it.
         for _ in 0..3 {
-            let port = free_port();
+            let port = programs::free_port();
             match start(&bin, port) {
                 Ok(()) => return port,
                 Err(output) => said = output,
@@ -63,7 +64,7 @@ fn server() -> u16 {
 }
 
 fn start(bin: &Path, port: u16) -> Result<(), String> {
-    let mut command = match is_root() {
+    let mut command = match programs::postgres_user().is_some() {
         // PostgreSQL refuses to run as root.
         true => {
             let mut command = Command::new("runuser");
@@ -87,25 +88,4 @@ fn start(bin: &Path, port: u16) -> Result<(), String> {
     }
     output.read_to_string(&mut line).map_err(|error| error.to_string())?;
     Err(line)
-}
-
-fn programs() -> PathBuf {
-    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
-        .chain(std::env::var_os("PATH").iter().flat_map(std::env::split_paths))
-        .filter(|bin| bin.join("initdb").exists() && bin.join("postgres").exists() && bin.join("pg_isready").exists())
-        .collect();
-    found.sort();
-    found.pop().expect("these tests need PostgreSQL: sudo apt-get install postgresql")
-}
-
-fn is_root() -> bool {
-    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").expect("/proc is there")) == 0
-}
-
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
 }

@@ -24,7 +24,7 @@ impl Redis {
     /// With more arguments for the server.
     pub async fn with(arguments: &[&str]) -> Redis {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
-        let port = super::postgres::free_port();
+        let port = super::free_port();
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let server = Mutex::new(server(&dir, port, &arguments));
         let redis = Redis(Arc::new(Inner { port, dir, arguments, server }));
@@ -95,7 +95,7 @@ impl Cluster {
         let mut nodes = Vec::new();
         for _ in 0..3 {
             // The nodes speak to each other on a port of their own, by default 10000 higher, which may not be one.
-            let bus = super::postgres::free_port().to_string();
+            let bus = super::free_port().to_string();
             nodes.push(Redis::with(&["--cluster-enabled", "yes", "--cluster-port", &bus]).await);
         }
         let addresses: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();

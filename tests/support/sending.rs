@@ -11,8 +11,9 @@ use muhatap::compose::{self, ComposeError, PostRequest};
 use muhatap::config::Config;
 use muhatap::deliver::{Ended, Sender};
 use muhatap::model::{AccountId, DeliveryId, DeliveryState, Network};
+use muhatap::store::attempts::network_key;
 use muhatap::store::deliveries::DeliveryView;
-use muhatap_connectors::Certainty;
+use muhatap_connectors::{Certainty, Prepared};
 
 use super::network::FakeNetwork;
 use super::{Backend, Database, messages};
@@ -22,7 +23,7 @@ pub struct Bench {
     pub sender: Arc<Sender>,
     pub network: Arc<FakeNetwork>,
     pub account: AccountId,
-    _database: Database,
+    pub database: Database,
     /// How far the test's time is ahead of the database's.
     ahead: AtomicI64,
 }
@@ -55,7 +56,7 @@ impl Bench {
         let account = messages::account(&app.store, "biz", Network::Mastodon).await;
         connect(&app, account, &network).await;
         let sender = Arc::new(Sender::open(app.clone()).expect("the journal's folder can be made"));
-        Bench { app, sender, network, account, _database: database, ahead: AtomicI64::new(1) }
+        Bench { app, sender, network, account, database, ahead: AtomicI64::new(1) }
     }
 
     /// Another process on the same database.
@@ -64,6 +65,14 @@ impl Bench {
         connect(&app, self.account, &self.network).await;
         let sender = Arc::new(Sender::open(app.clone()).expect("the journal's folder can be made"));
         (app, sender)
+    }
+
+    /// Another process on the same database, of a name that is taken already.
+    pub async fn process_named(&self, name: &str) -> Arc<Sender> {
+        let mut app = App::open(self.app.config.clone()).await.expect("the app opens");
+        Arc::get_mut(&mut app).expect("nobody else has it yet").worker = name.to_owned();
+        connect(&app, self.account, &self.network).await;
+        Arc::new(Sender::open(app).expect("the journal's folder can be made"))
     }
 
     pub fn now(&self) -> Timestamp {
@@ -121,12 +130,22 @@ impl Bench {
         self.app.store.reap(self.app.config.delivery.settle, self.now()).await.expect("the database answers");
     }
 
+    /// What the network makes of a delivery before its call.
+    pub fn prepared(&self, id: DeliveryId) -> Prepared {
+        Prepared(serde_json::json!({ "for": network_key(id) }))
+    }
+
+    /// Changes rows past the store.
+    pub async fn execute(&self, statement: &'static str) {
+        self.database.execute(statement).await;
+    }
+
     pub async fn stop(self) {
         self.app.store.close().await;
     }
 }
 
-async fn connect(app: &App, account: AccountId, network: &Arc<FakeNetwork>) {
+pub async fn connect(app: &App, account: AccountId, network: &Arc<FakeNetwork>) {
     let account = app.store.account(account).await.expect("it is there");
     app.connectors.put(&account, network.clone());
 }

@@ -22,6 +22,15 @@ pub struct Call {
     pub(super) bucket: &'static str,
     pub(super) timeout: Option<Duration>,
     pub(super) max_body: usize,
+    pub(super) longer: Longer,
+    pub(super) exact: bool,
+}
+
+/// What becomes of an answer that is longer than a call reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Longer {
+    IsRefused,
+    IsCut,
 }
 
 impl Call {
@@ -36,6 +45,8 @@ impl Call {
             bucket: "default",
             timeout: None,
             max_body: MAX_BODY,
+            longer: Longer::IsRefused,
+            exact: false,
         }
     }
 
@@ -120,10 +131,32 @@ impl Call {
         self
     }
 
+    /// Sends `body` as it is.
+    pub fn bytes(mut self, body: Vec<u8>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Reads no more than `bytes` of the answer and leaves the rest: for answers whose status says everything.
+    pub fn read_at_most(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self.longer = Longer::IsCut;
+        self
+    }
+
+    /// Calls the account's base address itself, its query included.
+    pub fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+
     /// The address of this call below `base`.
     pub(super) fn url(&self, base: &Url) -> Url {
         let mut url = base.clone();
         url.set_fragment(None);
+        if self.exact {
+            return url;
+        }
         url.set_query(None);
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(&self.segments);

@@ -25,7 +25,7 @@ impl Resolve for PublicOnly {
 }
 
 /// Refuses what no resolver sees: other schemes, and addresses written as numbers.
-pub(super) fn check_address(url: &Url) -> Result<(), BoxError> {
+pub(crate) fn check_address(url: &Url) -> Result<(), BoxError> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("an address with the scheme {:?} is not fetched", url.scheme()).into());
     }

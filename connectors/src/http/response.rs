@@ -1,5 +1,7 @@
 //! A whole answer, and what its status means to a read and to a call that counts.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::StatusCode;
@@ -8,7 +10,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::redact;
+use super::{limits, redact};
 use crate::ConnectorError;
 
 /// A whole answer.
@@ -24,6 +26,11 @@ impl Response {
     /// A header's value as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// How long the server asks to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        limits::retry_after(&self.headers)
     }
 
     /// The time on the server's clock, to the second.

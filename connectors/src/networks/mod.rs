@@ -6,6 +6,7 @@ pub mod file;
 pub mod mastodon;
 pub mod matrix;
 pub mod telegram;
+pub mod webhook;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{Connector, ConnectorError, Session};
+pub use webhook::NamedBy;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,12 +26,15 @@ pub enum Network {
     Matrix,
     Telegram,
     Rss,
+    /// Events that go out to other programs.
+    Webhook,
     /// Mentions read from a file by `muhatap import`.
     File,
 }
 
 impl Network {
-    pub const ALL: [Network; 6] = [Self::Mastodon, Self::Bluesky, Self::Matrix, Self::Telegram, Self::Rss, Self::File];
+    pub const ALL: [Network; 7] =
+        [Self::Mastodon, Self::Bluesky, Self::Matrix, Self::Telegram, Self::Rss, Self::Webhook, Self::File];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -38,6 +43,7 @@ impl Network {
             Self::Matrix => "matrix",
             Self::Telegram => "telegram",
             Self::Rss => "rss",
+            Self::Webhook => "webhook",
             Self::File => "file",
         }
     }
@@ -73,12 +79,19 @@ pub struct AccountSettings {
 
 /// Builds the connector of an account; opens no connection.
 pub fn connect(account: &AccountSettings) -> Result<Box<dyn Connector>, ConnectorError> {
+    connect_as(account, NamedBy::User)
+}
+
+/// As [`connect`], for an account whose address `named_by` wrote down: where events go may be on the operator's own
+/// network, but never because a stranger says so.
+pub fn connect_as(account: &AccountSettings, named_by: NamedBy) -> Result<Box<dyn Connector>, ConnectorError> {
     Ok(match account.network {
         Network::Bluesky => Box::new(bluesky::Bluesky::new(account)?),
         Network::Matrix => Box::new(matrix::Matrix::new(account)?),
         Network::Mastodon => Box::new(mastodon::Mastodon::new(account)?),
         Network::Telegram => Box::new(telegram::Telegram::new(account)?),
         Network::Rss => Box::new(feed::Feed::new(account)?),
+        Network::Webhook => Box::new(webhook::Webhook::new(account, named_by)?),
         Network::File => {
             return Err(ConnectorError::Settings(format!(
                 "account {}: a file is read once, by `muhatap import mentions`; it is not an account to connect",

@@ -39,6 +39,7 @@ fn outgoing(text: &str, reply_to: Option<&Incoming>) -> Outgoing {
         key: format!("{:032x}", now.as_nanosecond()),
         created_at: now,
         due_at: now,
+        called_at: now,
         text: text.to_owned(),
         reply_to: reply_to.map(|message| ReplyTo {
             remote_id: message.remote_id.clone(),

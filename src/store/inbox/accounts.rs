@@ -94,7 +94,13 @@ impl Store {
         }
 
         let accounts = match only {
-            Some(id) => vec![self.account(id).await?],
+            Some(id) => match self.account(id).await? {
+                // Its address may hold a secret of its receiver, and is shown only as its own page does.
+                account if account.network == Network::Webhook => {
+                    return Err(StoreError::NotFound(format!("there is no account {id}; it is a webhook")));
+                }
+                account => vec![account],
+            },
             None => self.accounts().await?,
         };
         let views = accounts.into_iter().map(|account| {

@@ -8,11 +8,12 @@ use muhatap_connectors::{Incoming, Kind};
 use super::rows::{Stored, StoredMention, canonical_ids};
 use super::threads::{Node, key_of, resolve};
 use super::{NewChange, NewMention, Recorded, Source};
-use crate::model::{AuthorId, MentionId, new_ulid};
+use crate::model::{AuthorId, EventKind, IntentLabel, MentionId, SentimentLabel, UrgencyLevel, new_ulid};
 use crate::store::contacts::{Candidate, link_by_evidence};
 use crate::store::corrections::{self, Judgement};
 use crate::store::rollups::{Key, Rollups, hour};
 use crate::store::search::{Entry, Index};
+use crate::store::webhooks::{self, News};
 use crate::store::{StoreError, Tx, events, maybe_micros, micros};
 
 /// What a batch says of one message, all its changes taken together.
@@ -512,6 +513,8 @@ async fn erase(
         corrections::erase(tx, &known.id).await?;
         tx.unindex(Index::Mentions, &known.id, known.search_row).await?;
         events::write(tx, now, "mention_deleted", &known.id).await?;
+        let data = serde_json::json!({ "mention_id": known.id, "account_id": known.account_id });
+        webhooks::raise(tx, &known.account_id, &[News { kind: EventKind::MentionDeleted, data }], now).await?;
         erased = true;
     }
     if stored.outgoing.get(remote_id).is_some_and(|known| known.deleted_at.is_none()) {
@@ -608,7 +611,65 @@ async fn tell(
         },
     )
     .await?;
-    Ok(())
+    tell_webhooks(tx, source, rows, edits, reopened, now).await
+}
+
+/// What came in from a network is told to whoever asked for it; what a file holds is history.
+async fn tell_webhooks(
+    tx: &mut Tx,
+    source: Source<'_>,
+    rows: &[Row<'_>],
+    edits: &[(&StoredMention, &NewMention, Timestamp)],
+    reopened: &[String],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if source.stream.is_none() || (rows.is_empty() && edits.is_empty() && reopened.is_empty()) {
+        return Ok(());
+    }
+    // Asked once for the whole batch, before anything is put together.
+    let subscribers = webhooks::subscribers(tx, &source.account_id.to_string()).await?;
+    if subscribers.is_empty() {
+        return Ok(());
+    }
+    let mut news = Vec::new();
+    for row in rows {
+        let (analysis, data) = (&row.mention.analysis, mention_data(source, row));
+        let complaint = analysis.intents.iter().any(|intent| intent.label == IntentLabel::Complaint);
+        let also = [
+            (true, EventKind::MentionReceived),
+            (analysis.sentiment.label == SentimentLabel::Negative, EventKind::MentionNegative),
+            (complaint, EventKind::MentionComplaint),
+            (analysis.urgency.level != UrgencyLevel::None, EventKind::MentionUrgent),
+        ];
+        let holds = also.into_iter().filter(|(holds, _)| *holds);
+        news.extend(holds.map(|(_, kind)| News { kind, data: data.clone() }));
+    }
+    news.extend(edits.iter().map(|(known, ..)| News {
+        kind: EventKind::MentionEdited,
+        data: serde_json::json!({ "mention_id": known.id, "account_id": known.account_id }),
+    }));
+    news.extend(reopened.iter().map(|id| News {
+        kind: EventKind::ConversationOpened,
+        data: serde_json::json!({ "conversation_id": id, "account_id": source.account_id, "state": "open" }),
+    }));
+    webhooks::raise_to(tx, &subscribers, &news, now).await
+}
+
+/// Ids and labels; what the mention says is asked for by its id.
+fn mention_data(source: Source<'_>, row: &Row<'_>) -> serde_json::Value {
+    let (incoming, analysis) = (&row.mention.incoming, &row.mention.analysis);
+    serde_json::json!({
+        "mention_id": row.id,
+        "conversation_id": row.conversation_id,
+        "account_id": source.account_id,
+        "network": source.network,
+        "kind": incoming.kind.as_str(),
+        "published_at": incoming.published_at,
+        "language": analysis.language.code,
+        "sentiment": { "label": analysis.sentiment.label, "score": analysis.sentiment.score },
+        "intents": analysis.intents.iter().map(|intent| intent.label).collect::<Vec<_>>(),
+        "urgency": analysis.urgency.level,
+    })
 }
 
 /// PostgreSQL refuses U+0000 in text.

@@ -20,10 +20,12 @@ use super::lists::{Cell, Page, Row, list, list_params};
 use super::mentions::{cursor, place};
 use super::read::{Body, Id, Params};
 use crate::app::App;
+use crate::campaigns;
 use crate::compose::{self, Confirmed, PostRequest};
 use crate::live::Wake;
-use crate::model::{AccountId, ConversationId, DeliveryId, DeliveryState, Hold, MentionId};
+use crate::model::{AccountId, CampaignId, ConversationId, DeliveryId, DeliveryState, Hold, MentionId, RecurrenceId};
 use crate::store::deliveries::{AttemptView, Decision, DeliveryFilter, DeliveryKind, DeliveryOrder, DeliveryView};
+use crate::store::enqueue::Origin;
 use crate::web::error::Problem;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
@@ -62,6 +64,8 @@ list_params! {
         kind: DeliveryKind,
         conversation_id: ConversationId,
         mention_id: MentionId,
+        campaign_id: CampaignId,
+        recurrence_id: RecurrenceId,
         /// Due at or after.
         since: Timestamp,
         /// Due before.
@@ -85,6 +89,8 @@ impl DeliveryParams {
             kind: self.kind,
             conversation_id: self.conversation_id,
             mention_id: self.mention_id,
+            campaign_id: self.campaign_id,
+            recurrence_id: self.recurrence_id,
             since: self.since,
             until: self.until,
             order: match self.order {
@@ -122,6 +128,7 @@ impl Row for DeliveryView {
         let kind = match self.kind {
             DeliveryKind::Reply => "reply",
             DeliveryKind::Post => "post",
+            DeliveryKind::Webhook => "webhook",
         };
         vec![
             Cell::of(self.id),
@@ -212,6 +219,8 @@ struct NewPost {
     after_id: Option<DeliveryId>,
     /// Not to be sent any more after.
     expires_at: Option<Timestamp>,
+    /// The campaign it belongs to, by name; made where there is none.
+    campaign: Option<String>,
     #[serde(default)]
     confirm_duplicate: bool,
     #[serde(default)]
@@ -229,6 +238,10 @@ async fn post(
     headers: HeaderMap,
     Body(post): Body<NewPost>,
 ) -> Result<(StatusCode, Json<DeliveryView>), Problem> {
+    let campaign = match &post.campaign {
+        Some(name) => Some(campaigns::named(&app, name, &caller.actor).await?),
+        None => None,
+    };
     let request = PostRequest {
         account_id: post.account_id,
         text: post.text,
@@ -238,6 +251,7 @@ async fn post(
         after: post.after_id,
         expires_at: post.expires_at,
         confirm: Confirmed { duplicate: post.confirm_duplicate, personal_data: post.confirm_personal_data },
+        origin: Origin { campaign, occurrence: None },
     };
     let delivery = compose::post(&app, request).await?;
     app.live.wake(Wake::Outbox);

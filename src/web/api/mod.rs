@@ -4,6 +4,7 @@ mod accounts;
 mod alerts;
 mod answers;
 pub mod caller;
+mod campaigns;
 mod contacts;
 mod conversations;
 mod corrections;
@@ -13,9 +14,12 @@ mod imports;
 mod insight;
 pub mod lists;
 mod mentions;
+mod quiet;
 mod read;
+mod recurrences;
 mod unparsed;
 mod users;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -75,6 +79,9 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .merge(conversations::routes())
         .merge(corrections::routes())
         .merge(deliveries::routes())
+        .merge(recurrences::routes())
+        .merge(campaigns::routes())
+        .merge(quiet::routes())
         .merge(accounts::routes())
         .merge(unparsed::routes())
         .merge(contacts::routes())
@@ -82,6 +89,7 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .merge(insight::routes())
         .merge(alerts::routes())
         .merge(users::routes())
+        .merge(webhooks::routes())
         .merge(events::routes());
     let (routes, mut description) =
         OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", routes).split_for_parts();

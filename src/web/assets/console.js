@@ -297,6 +297,16 @@
     if (field) measure(field);
   };
   for (const box of accounts) box.addEventListener("change", accountsChanged);
+  for (const often of all("select[data-repeat]")) {
+    const part = (name) => often.form.querySelector(`[${name}]`);
+    const oftenChanged = () => {
+      part("data-repeat-more").hidden = often.value === "";
+      part("data-repeat-weekly").hidden = often.value !== "weekly";
+      part("data-repeat-monthly").hidden = often.value !== "monthly";
+    };
+    often.addEventListener("change", oftenChanged);
+    oftenChanged();
+  }
   if (accounts.length) accountsChanged();
 
   connect();
