@@ -183,6 +183,54 @@ fn negation_turns_the_score(#[case] better: &str, #[case] worse: &str) {
     assert!(score(worse) < 0.0, "{worse}: {}", score(worse));
 }
 
+/// None of these is in the corpus: the model has to know how good words and bad news go together, not the sentences.
+#[rstest]
+#[case("süper, gene açılmıyor")]
+#[case("tebrikler, yine gecikti")]
+#[case("aferin, paketim yine kayıp")]
+#[case("şahane, hala cevap yok")]
+#[case("Müşteri hizmetleri sağolsun 40 dk bekletti")]
+#[case("sağolun, yarım saat beklettiniz")]
+#[case("Lovely, another broken charger")]
+#[case("Wonderful, the site crashed again")]
+fn praise_for_bad_news_is_no_praise(#[case] text: &str) {
+    let sentiment = analyzer().analyze(text).sentiment;
+    assert_eq!(sentiment.label, Negative, "{sentiment:?}");
+}
+
+#[rstest]
+#[case("ürün güzel", "ürün güzel desem yalan olur")]
+#[case("kaliteli", "kaliteli demek yalan olur")]
+#[case("memnunum", "memnunum desem yalan olur")]
+#[case("memnun değilim dersem yalan olur", "memnun değilim")]
+#[case("pişmanım desem yalan olur", "pişmanım")]
+fn what_would_be_a_lie_is_not_so(#[case] better: &str, #[case] worse: &str) {
+    let score = |text: &str| analyzer().analyze(text).sentiment.score;
+    assert!(score(better) > score(worse), "{better}: {}, {worse}: {}", score(better), score(worse));
+}
+
+#[rstest]
+#[case("oda güzeldi fakat çok gürültülüydü", false)]
+#[case("yemekler güzeldi ama servis çok yavaştı", false)]
+#[case("the hotel was nice but the staff was rude", false)]
+#[case("kargo geç geldi fakat ürün çok güzel", true)]
+#[case("ambalaj kötüydü fakat ürün çok güzel", true)]
+#[case("slow delivery but great quality", true)]
+fn what_follows_but_outweighs(#[case] text: &str, #[case] good: bool) {
+    let sentiment = analyzer().analyze(text).sentiment;
+    assert_eq!(sentiment.score > 0.0, good, "{sentiment:?}");
+}
+
+#[rstest]
+#[case("bu tarife hala varmı", IntentLabel::Question)]
+#[case("paketimi iptal edermisiniz", IntentLabel::Request)]
+#[case("faturamı gönderirmisiniz", IntentLabel::Request)]
+#[case("bilgi verebilirmisiniz", IntentLabel::Request)]
+fn a_particle_written_onto_the_verb_asks_too(#[case] text: &str, #[case] intent: IntentLabel) {
+    let analysis = analyzer().analyze(text);
+    assert_eq!(analysis.main_intent(), intent, "{analysis:?}");
+}
+
 #[test]
 fn casing_is_that_of_the_language() {
     let analyzer = analyzer();

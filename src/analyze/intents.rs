@@ -163,3 +163,18 @@ impl Evidence {
         intents
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_particle_is_told_from_the_end_of_a_word() {
+        assert_eq!(question("misiniz"), Some(("", "misiniz")));
+        assert_eq!(question("cekiyormu"), Some(("cekiyor", "mu")));
+        assert_eq!(question("edermisin"), Some(("eder", "misin")));
+        for word in ["yardimi", "resmi", "adimi", "yirmi", "ekibimi"] {
+            assert_eq!(question(word), None, "{word}");
+        }
+    }
+}
