@@ -140,10 +140,11 @@ fn link(app: &App, alert: &Untold) -> String {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
         None => format!("http://{}", app.config.console.listen),
     };
-    match alert.kind.starts_with("delivery") {
-        true => format!("{console}/deliveries/{}", alert.subject_id),
-        false if alert.kind == "webhook" => format!("{console}/webhooks/{}", alert.subject_id),
-        false => format!("{console}/accounts#a-{}", alert.subject_id),
+    match alert.kind.as_str() {
+        kind if kind.starts_with("delivery") => format!("{console}/deliveries/{}", alert.subject_id),
+        "recurrence" => format!("{console}/schedule/recurring/{}", alert.subject_id),
+        "webhook" => format!("{console}/webhooks/{}", alert.subject_id),
+        _ => format!("{console}/accounts#a-{}", alert.subject_id),
     }
 }
 

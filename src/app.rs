@@ -200,6 +200,19 @@ impl Connectors {
         self.of(&self.store.account(id).await?).await
     }
 
+    /// As [`Connectors::get`], where it is known when the account's settings last changed: nothing is read if the
+    /// connector was built since.
+    pub async fn since(&self, id: AccountId, changed_at: Timestamp) -> Result<Arc<dyn Connector>, AppError> {
+        let known = {
+            let built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+            built.get(&id).filter(|(at, _)| *at == changed_at).map(|(_, connector)| connector.clone())
+        };
+        match known {
+            Some(connector) => Ok(connector),
+            None => self.get(id).await,
+        }
+    }
+
     /// As [`Connectors::get`], for an account that was just read.
     pub async fn of(&self, account: &Account) -> Result<Arc<dyn Connector>, AppError> {
         let built = |connectors: &Self| {

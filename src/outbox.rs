@@ -1,6 +1,8 @@
 //! Hands deliveries to the dispatcher: what changed every half second, everything of the next quarter hour every minute.
-//! One process at a time is the reaper. The database is the truth; whatever is missed here is found again.
+//! One process at a time is the reaper, and the one that loads the quarter hour where the dispatcher is everybody's. The
+//! database is the truth; whatever is missed here is found again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use tracing::{error, info, warn};
 use crate::app::App;
 use crate::deliver::{Sender, probe_due};
 use crate::live::Wake;
+use crate::model::DeliveryId;
 use crate::queue::{Hint, Place, QueueError};
 use crate::store::StoreError;
 use crate::store::sweep::Swept;
@@ -49,23 +52,28 @@ pub async fn run(app: Arc<App>) {
     let mut mark = app.store.clock() - LONG_OVERLAP;
     let (mut load, mut reap, mut long_look) =
         (Every::new(LOAD_EVERY), Every::new(REAP_EVERY), Every::new(LONG_LOOK_EVERY));
+    let (mut told, mut reaps) = (Told::default(), false);
     while !app.shutdown.is_cancelled() {
         let now = app.store.clock();
         let round = async {
             let overlap = if long_look.has_come() { LONG_OVERLAP } else { OVERLAP };
-            sweep(&app, mark - overlap, now).await?;
-            if load.has_come() {
-                self::load(&app, now).await?;
-            }
+            tell(&app, mark - overlap, now, &mut told).await?;
+            told.forget(now - LONG_OVERLAP * 2);
             if reap.has_come() {
-                tend(&app, &sender, now).await?;
+                reaps = tend(&app, &sender, now).await?;
+            }
+            if (reaps || !app.dispatcher.is_shared()) && load.has_come() {
+                self::load(&app, now).await?;
             }
             Ok::<(), OutboxError>(())
         };
         match round.await {
             Ok(()) => mark = now,
             // The mark stays, so that nothing between is missed.
-            Err(error) => warn!(%error, "a round of the outbox failed, the next one follows"),
+            Err(error) => {
+                told = Told::default();
+                warn!(%error, "a round of the outbox failed, the next one follows");
+            }
         }
         tokio::select! {
             () = app.shutdown.cancelled() => {}
@@ -77,17 +85,39 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
+/// The changes that the dispatcher has been told of: looks overlap, and each change is told once.
+#[derive(Default)]
+struct Told(HashMap<DeliveryId, Timestamp>);
+
+impl Told {
+    fn is_news(&mut self, swept: &Swept) -> bool {
+        self.0.insert(swept.id, swept.changed_at) != Some(swept.changed_at)
+    }
+
+    /// Forgets what no look reaches back to.
+    fn forget(&mut self, before: Timestamp) {
+        self.0.retain(|_, changed_at| *changed_at >= before);
+    }
+}
+
 /// Tells the dispatcher of every delivery that changed at or after `since`.
 pub async fn sweep(app: &App, since: Timestamp, now: Timestamp) -> Result<usize, OutboxError> {
+    tell(app, since, now, &mut Told::default()).await
+}
+
+async fn tell(app: &App, since: Timestamp, now: Timestamp, told: &mut Told) -> Result<usize, OutboxError> {
     let mut after = None;
     let mut count = 0;
     loop {
         let page = app.store.changed_deliveries(since, after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(count) };
         after = Some((last.changed_at, last.id));
+        let news = page.iter().filter(|swept| told.is_news(swept));
         let (add, drop): (Vec<_>, Vec<_>) =
-            page.iter().partition(|swept| swept.is_workable() && swept.next_at <= now + WINDOW);
-        app.dispatcher.add(&hints(app, &add)).await?;
+            news.partition(|swept| swept.is_workable() && swept.next_at <= now + WINDOW);
+        if !add.is_empty() {
+            app.dispatcher.add(&hints(app, &add)).await?;
+        }
         let drop: Vec<Place> = drop
             .iter()
             .filter(|swept| !swept.is_in_hand())
@@ -120,10 +150,11 @@ pub async fn load(app: &App, now: Timestamp) -> Result<usize, OutboxError> {
     }
 }
 
-/// What one process does for all, and what each does for the accounts it finds waiting.
-pub async fn tend(app: &App, sender: &Arc<Sender>, now: Timestamp) -> Result<(), OutboxError> {
+/// What one process does for all, and what each does for the accounts it finds waiting. Answers whether this is the one.
+pub async fn tend(app: &App, sender: &Arc<Sender>, now: Timestamp) -> Result<bool, OutboxError> {
     sender.replay(now).await?;
-    if app.store.lease(REAPER, &app.worker, REAPER_LEASE, now).await? {
+    let reaps = app.store.lease(REAPER, &app.worker, REAPER_LEASE, now).await?;
+    if reaps {
         let reaped = app.store.reap(app.config.delivery.settle, now).await?;
         if !reaped.is_empty() {
             info!(
@@ -141,7 +172,7 @@ pub async fn tend(app: &App, sender: &Arc<Sender>, now: Timestamp) -> Result<(),
         metrics::gauge!(crate::telemetry::OUTBOX_DUE).set(app.store.due_count(now).await? as f64);
     }
     probe_due(sender, now).await?;
-    Ok(())
+    Ok(reaps)
 }
 
 fn hints(app: &App, swept: &[&Swept]) -> Vec<Hint> {

@@ -10,7 +10,8 @@ use muhatap_connectors::{Length, Network};
 use serde::Deserialize;
 
 use crate::config::ConfigError;
-use crate::queue::Pace;
+use crate::queue::{Budget, Pace};
+use crate::standing::Scope;
 
 /// The rules of one network.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Policy {
     pub network: Network,
     pub text: TextRule,
     pub pace: PaceRule,
+    /// Missing where the accounts of one app share no limit.
+    #[serde(default)]
+    pub app: Option<AppRule>,
     pub reply: ReplyRule,
     pub call: CallRule,
 }
@@ -45,6 +49,31 @@ pub struct PaceRule {
     pub lane_rest_seconds: u32,
     pub source: String,
     pub checked: String,
+}
+
+/// How fast all accounts of one app may send together. Campaigns leave the last fifth to answers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppRule {
+    pub calls: u32,
+    pub window_seconds: u32,
+    pub source: String,
+    pub checked: String,
+}
+
+impl AppRule {
+    pub fn budget(&self, app: &Scope) -> Budget {
+        Budget {
+            app: app.to_string(),
+            calls: self.calls,
+            window: Duration::from_secs(self.window_seconds.max(1).into()),
+        }
+    }
+
+    /// A budget that is used up is asked again within this: ten times a window, at most once a second.
+    pub fn ask_again(&self) -> Duration {
+        Duration::from_secs((self.window_seconds / 10).max(1).into())
+    }
 }
 
 /// Whom an account may answer, and how long.

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::app::{App, AppError};
 use crate::queue::redis::Server;
-use crate::{alerts, deliver, listen, outbox, schedule, snooze, web};
+use crate::{alerts, deliver, heartbeat, listen, outbox, schedule, snooze, web};
 
 /// How long the loops may take to end what is in hand.
 const FAREWELL: Duration = Duration::from_secs(9);
@@ -89,6 +89,8 @@ pub async fn run(app: Arc<App>, roles: &[Role], console: Option<TcpListener>) ->
         loops.spawn(keep(app.clone(), "deliver", |app| endless(deliver::run(app))));
         loops.spawn(keep(app.clone(), "schedule", |app| endless(schedule::run(app))));
     }
+    let mine = roles.to_vec();
+    loops.spawn(keep(app.clone(), "heartbeat", move |app| endless(heartbeat::run(app, mine.clone()))));
     // In every process: a lease decides which one tells.
     loops.spawn(keep(app.clone(), "alerts", |app| endless(alerts::run(app))));
     if let Ok(server) = Server::parse(&app.config.queue.url) {
@@ -117,6 +119,7 @@ pub async fn run(app: Arc<App>, roles: &[Role], console: Option<TcpListener>) ->
         warn!(loops = loops.len(), "not everything ended in time; what was being sent is verified at the next start");
         loops.shutdown().await;
     }
+    heartbeat::goodbye(&app).await;
     app.store.close().await;
     info!("ended");
     Ok(())

@@ -8,6 +8,7 @@ use muhatap::alerts::{self, SIGNATURE_HEADER, signature};
 use muhatap::app::App;
 use muhatap::config::Config;
 use muhatap::model::{AccountId, DeliveryId, Health, Network};
+use muhatap::standing::Scope;
 use muhatap::store::Store;
 use muhatap::store::alerts::AlertView;
 use rstest::rstest;
@@ -110,8 +111,8 @@ async fn what_is_late_says_what_stands_in_its_way(#[values(Backend::Sqlite, Back
         messages.iter().any(|message| message.contains("why: 1 of the account's deliveries go before it")),
         "{messages:?}"
     );
-    store.stop_all_sending("ayşe", "deprem").await.expect("stopped");
-    expect(late(4).await, "why: all sending is stopped");
+    store.stop(&Scope::All, "deprem", "ayşe").await.expect("stopped");
+    expect(late(4).await, "why: its sending is stopped");
 }
 
 #[rstest]

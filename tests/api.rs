@@ -419,6 +419,14 @@ async fn a_reply_and_a_post_are_one_however_often_they_are_sent(
     api.post(&format!("{at}/decide"), json!({"decision": "queue"})).await.refused(409, "conflict");
     api.post(&format!("{at}/decide"), json!({"decision": "cancel", "url_or_id": "x"})).await.refused(422, "invalid");
     api.post(&format!("{at}/delete"), json!({})).await.refused(409, "conflict");
+    let sooner = api.post(&format!("{at}/retry"), json!({})).await.json();
+    assert_eq!((&sooner["state"], &sooner["standing"]["why"]), (&json!("queued"), &json!("no_worker")), "{sooner}");
+    let many = json!({"action": "cancel", "ids": [id, "01ARZ3NDEKTSV4RRFFQ69G5FAV"]});
+    let acted = api.post("/api/v1/deliveries/many", many).await.json();
+    assert_eq!((&acted["done"], acted["refused"].as_array().map(Vec::len)), (&json!([id]), Some(1)), "{acted}");
+    let history = api.get(&at).await.json()["history"].clone();
+    let actions: Vec<_> = history.as_array().into_iter().flatten().map(|line| line["action"].clone()).collect();
+    assert_eq!(actions, ["delivery.enqueue", "delivery.move", "delivery.retry", "delivery.cancel"]);
     assert_eq!(api.post(&format!("{at}/cancel"), json!({})).await.json()["state"], "cancelled");
     let cancelled = api.get("/api/v1/deliveries?state=cancelled,failed&kind=post&order=earliest").await.json();
     assert_eq!(cancelled["items"].as_array().map(Vec::len), Some(1));
@@ -430,6 +438,15 @@ async fn a_reply_and_a_post_are_one_however_often_they_are_sent(
     assert_eq!(api.post("/api/v1/sending/stop", json!({"reason": "kriz"})).await.json()["reason"], "kriz");
     assert_eq!(api.post("/api/v1/sending/resume", json!({})).await.json()["stopped_at"], Value::Null);
     assert_eq!(api.get("/api/v1/sending").await.json()["stopped_at"], Value::Null);
+    let stop = json!({"scope": "account", "account_id": account, "reason": "kriz"});
+    let stopped = api.post("/api/v1/sending/stop", stop.clone()).await.json();
+    assert_eq!((&stopped["stopped_at"], &stopped["stops"][0]["scope"]), (&Value::Null, &json!("account")), "{stopped}");
+    assert_eq!(stopped["stops"][0]["resume"]["held"], 0);
+    api.post("/api/v1/sending/stop", json!({"scope": "app"})).await.refused(422, "invalid");
+    api.post("/api/v1/sending/stop", json!({"scope": "all", "account_id": account})).await.refused(422, "invalid");
+    let resumed = api.post("/api/v1/sending/resume", json!({"scope": "account", "account_id": account})).await.json();
+    assert_eq!((&resumed["stops"], &resumed["released"]["held"]), (&json!([]), &json!(0)), "{resumed}");
+    assert_eq!(api.get("/api/v1/workers").await.json(), json!([]));
     let measured = api.post(&format!("/api/v1/accounts/{account}/measure"), json!({"text": "ışık"})).await.json();
     assert_eq!((&measured["used"], &measured["fits"]), (&json!(4), &json!(true)));
     let paused = api.post(&format!("/api/v1/accounts/{account}/pause"), json!({"reason": "tatil"})).await.json();
@@ -1114,9 +1131,12 @@ async fn what_is_held_is_released_together_and_spaced(#[values(Backend::Sqlite, 
     api.post(at, json!({"hold": "tired"})).await.refused(422, "invalid");
     api.post(at, json!({"account_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV"})).await.refused(404, "not-found");
     let restored = api.post(at, json!({"hold": "restored"})).await.json();
-    assert_eq!(restored, json!({"released": 0, "spacing_seconds": 60}), "these are held for their time");
+    assert_eq!((&restored["released"], &restored["plan"]["spaced"]), (&json!(0), &json!(0)), "held for their time");
+    let planned = api.post(at, json!({"account_id": account, "spacing_seconds": 90, "dry_run": true})).await.json();
+    assert_eq!((&planned["released"], &planned["plan"]["spaced"]), (&json!(0), &json!(3)));
     let released = api.post_keyed(at, "k", json!({"account_id": account, "spacing_seconds": 90})).await.json();
-    assert_eq!(released, json!({"released": 3, "spacing_seconds": 90}));
+    assert_eq!((&released["released"], &released["spacing_seconds"]), (&json!(3), &json!(90)));
+    assert_eq!(released["plan"]["spaced"], 3);
     assert_eq!(api.post_keyed(at, "k", json!({"account_id": account, "spacing_seconds": 90})).await.json(), released);
     let filter = DeliveryFilter {
         account_id: Some(account),
@@ -1131,7 +1151,7 @@ async fn what_is_held_is_released_together_and_spaced(#[values(Backend::Sqlite, 
     }
     assert_eq!(api.get("/api/v1/deliveries?state=held").await.json()["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(api.post(at, json!({})).await.json()["released"], 1, "every account");
-    assert_eq!(api.get("/api/v1/audit").await.text.matches("delivery.release").count(), 3);
+    assert_eq!(api.get("/api/v1/audit").await.text.matches("delivery.release_all").count(), 3);
 }
 
 #[rstest]

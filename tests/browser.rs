@@ -13,8 +13,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use muhatap::compose::{self, ComposeError, PostRequest, ReplyRequest};
 use muhatap::live::Wake;
 use muhatap::model::{ConversationState, DeliveryState, MentionId};
+use muhatap::standing::Scope;
 use muhatap::store::deliveries::DeliveryFilter;
 use muhatap::store::inbox::MentionFilter;
+use muhatap::store::workers::Beat;
+use muhatap::worker::Role;
 use muhatap_simulator::{Options, Pace};
 use serde_json::json;
 
@@ -327,7 +330,8 @@ async fn a_post_that_repeats_asks_only_what_it_needs() {
     browser.js("document.querySelector('[name=on][value=friday]').click()").await;
     browser.js("document.querySelector('#post-text').value = 'Haftanın özeti'").await;
     browser.js("document.querySelector('[name=at]').value = '2031-03-03T08:15'").await;
-    browser.click("form.compose button.primary").await;
+    // The navigation at the foot of a phone lies over it where it is scrolled to.
+    browser.js("document.querySelector('form.compose button.primary').click()").await;
     eventually("its page tells what comes next", async || {
         browser.sees("Her hafta Cuma, 08:15").await && browser.sees("7 Mart 2031 Cuma 08:15").await
     })
@@ -380,6 +384,18 @@ async fn busy() -> (Running, MentionId) {
         request.due_at = Some(now.saturating_add(jiff::SignedDuration::from_hours(hours)).expect("soon"));
         compose::post(app, request).await.expect("it can be planned");
     }
+    // Too late by now: held for a person.
+    for text in ["Dün akşamki canlı yayını kaçıranlar için kayıt burada.", "Bu sabahki kahvaltı kampanyası başladı!"]
+    {
+        let mut request = PostRequest::new(running.account, text, "local");
+        request.due_at = Some(now.saturating_sub(jiff::SignedDuration::from_hours(2)).expect("not long ago"));
+        compose::post(app, request).await.expect("it is kept");
+    }
+    let stop = Scope::Posts;
+    app.store.stop(&stop, "deprem bölgesi için yayınlara ara", "local").await.expect("it can be stopped");
+    let roles = [Role::Listen, Role::Deliver, Role::Console];
+    let beat = Beat { name: "7-c0ffee00", host: "sunucu-1", pid: 7, roles: &roles, delivers: true, started_at: now };
+    app.store.beat(&beat, app.store.clock()).await.expect("a sign of life can be given");
     (running, told.id)
 }
 
@@ -388,6 +404,8 @@ async fn no_page_can_be_pushed_sideways_and_every_page_has_its_picture() {
     let (running, mention) = busy().await;
     let store = &running.app.store;
     let delivery = store.deliveries(&DeliveryFilter::default()).await.expect("deliveries can be read").remove(0).id;
+    let held = DeliveryFilter { states: vec![DeliveryState::Held], ..DeliveryFilter::default() };
+    let held = store.deliveries(&held).await.expect("deliveries can be read").remove(0).id;
     let pages = [
         ("inbox", "/?state=all".to_owned()),
         ("mention", format!("/mentions/{mention}")),
@@ -395,6 +413,8 @@ async fn no_page_can_be_pushed_sideways_and_every_page_has_its_picture() {
         ("new-post", "/schedule/new".to_owned()),
         ("deliveries", "/deliveries".to_owned()),
         ("delivery", format!("/deliveries/{delivery}")),
+        ("delivery-held", format!("/deliveries/{held}")),
+        ("workers", "/workers".to_owned()),
         ("sentiment", "/sentiment".to_owned()),
         ("sentiment-week", "/sentiment?range=7d".to_owned()),
         ("accounts", "/accounts".to_owned()),

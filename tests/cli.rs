@@ -222,10 +222,43 @@ fn what_is_held_is_released_from_the_command_line() {
     let nobody = release(&["--account", "kimse"]);
     assert!(nobody.code != Some(0) && nobody.err.contains("kimse"), "{}", nobody.err);
     let none = release(&["--hold", "restored"]);
-    assert_eq!((none.code, none.out.trim()), (Some(0), "{\"released\":0,\"spacing_seconds\":60}"), "{}", none.err);
+    let told = |ran: &Ran| -> Value { serde_json::from_str(&ran.out).expect("JSON alone on stdout") };
+    assert_eq!((none.code, &told(&none)["released"]), (Some(0), &0.into()), "{}", none.err);
+    let planned = release(&["--account", "destek", "--spacing", "120", "--dry-run"]);
+    assert_eq!((&told(&planned)["released"], &told(&planned)["plan"]["spaced"]), (&0.into(), &2.into()));
     let both = release(&["--account", "destek", "--spacing", "120"]);
-    assert_eq!((both.code, both.out.trim()), (Some(0), "{\"released\":2,\"spacing_seconds\":120}"), "{}", both.err);
+    assert_eq!((both.code, &told(&both)["released"]), (Some(0), &2.into()), "{}", both.err);
+    assert_eq!(told(&both)["spacing_seconds"], 120);
     assert!(place.run(&["deliveries", "--state", "queued"]).out.contains("Kış geldi"));
+}
+
+#[test]
+fn what_waits_says_why_and_many_are_sent_stopped_and_cancelled_from_the_command_line() {
+    let place = Place::with(ACCOUNT);
+    for text in ["Kış geldi", "Bahar kampanyası yakında"] {
+        place.run(&["post", "--account", "destek", "--at", "2020-01-01 09:30", "--text", text]);
+    }
+    let stopped = place.run(&["deliveries", "stop", "--posts", "--reason", "deprem"]);
+    assert!(stopped.code == Some(0) && stopped.out.contains("\"scope\":\"posts\""), "{}{}", stopped.out, stopped.err);
+    let both = place.run(&["deliveries", "stop", "--posts", "--account", "destek"]);
+    assert_eq!(both.code, Some(2), "one at a time");
+    let listed = place.run(&["deliveries", "retry", "--account", "destek", "--state", "held", "--dry-run"]);
+    assert_eq!((listed.code, listed.out.lines().count()), (Some(0), 2), "{}", listed.err);
+    let sent = place.run(&["deliveries", "retry", "--account", "destek", "--state", "held"]);
+    assert_eq!((sent.code, sent.out.lines().count()), (Some(0), 2), "{}", sent.err);
+    assert!(sent.out.contains("posts are stopped by cli (deprem)"), "{}", sent.out);
+    let table = place.run(&["deliveries"]);
+    assert!(table.out.contains("waits: posts are stopped by cli (deprem); resume it"), "{}", table.out);
+    let plan = place.run(&["deliveries", "resume", "--posts", "--dry-run"]);
+    assert!(plan.code == Some(0) && plan.out.contains("\"stops\":[{"), "{}{}", plan.out, plan.err);
+    let resumed = place.run(&["deliveries", "resume", "--posts"]);
+    assert!(resumed.code == Some(0) && resumed.out.contains("\"stops\":[]"), "{}{}", resumed.out, resumed.err);
+    assert!(place.run(&["deliveries"]).out.contains("no worker that delivers runs"));
+    assert_eq!(place.run(&["workers", "--json"]).out, "");
+    let ended = place.run(&["deliveries", "cancel", "--state", "sent"]);
+    assert!(ended.code == Some(2) && ended.err.contains("nothing can be done"), "{}", ended.err);
+    let cancelled = place.run(&["deliveries", "cancel", "--state", "queued"]);
+    assert!(cancelled.code == Some(0) && cancelled.out.matches("cancelled").count() == 2, "{}", cancelled.out);
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn the_examples_in_the_shipped_file_are_right() {
         })
         .fold(String::new(), |text, line| text + line + "\n");
     let config = parse(&uncommented).unwrap();
-    assert_eq!(config.accounts.len(), 5);
+    assert_eq!(config.accounts.len(), 6);
     assert!(config.alerts.email.is_some() && config.alerts.webhook.is_some());
 }
 

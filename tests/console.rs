@@ -11,7 +11,7 @@ use crate::support::eventually;
 use crate::support::running::{Running, Visitor};
 
 /// Every page that lists or shows something, besides a conversation.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "/",
     "/schedule",
     "/schedule/new",
@@ -19,6 +19,7 @@ const PAGES: [&str; 13] = [
     "/schedule/campaigns",
     "/schedule/quiet",
     "/deliveries",
+    "/workers",
     "/sentiment",
     "/accounts",
     "/accounts/new",
@@ -430,13 +431,69 @@ async fn all_sending_stops_says_so_on_every_page_and_goes_on() {
     let running = Running::start().await;
     let mut visitor = running.visitor();
     let csrf = visitor.get("/").await.field("csrf");
-    assert!(visitor.get("/deliveries").await.body.contains("Stop all sending"));
+    assert!(visitor.get("/deliveries").await.body.contains("Stop sending"));
     assert_eq!(visitor.post("/sending/stop", &csrf, &[]).await.status, 303);
     for path in PAGES {
         assert!(visitor.get(path).await.body.contains("All sending is stopped."), "{path}");
     }
     assert_eq!(visitor.post("/sending/resume", &csrf, &[]).await.status, 303);
     assert!(!visitor.get("/").await.body.contains("All sending is stopped."));
+}
+
+#[tokio::test]
+async fn a_part_of_sending_is_stopped_and_the_way_on_is_told_before_it_is_taken() {
+    let running = Running::start().await;
+    let mut visitor = running.visitor();
+    let csrf = visitor.get("/").await.field("csrf");
+    let stop = [("scope", "posts"), ("reason", "deprem")];
+    assert_eq!(visitor.post("/sending/stop", &csrf, &stop).await.status, 303);
+    compose::post(&running.app, PostRequest::new(running.account, "bekleyecek", "local")).await.expect("it is kept");
+    let page = visitor.get("/deliveries").await.body;
+    for said in [
+        "Stopped: Posts only",
+        "deprem",
+        "no call is under way any more",
+        "1 goes out, 1 minute apart on each account; the last one in a moment.",
+        "Waits: posts are stopped",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert!(!visitor.get("/").await.body.contains("All sending is stopped."));
+    let id = deliveries(&running).await[0].id.to_string();
+    let sooner = visitor.post(&format!("/deliveries/{id}/now"), &csrf, &[]).await;
+    assert!(sooner.location.expect("it leads back").contains("notice=still-waits"), "it says what really happens");
+    assert_eq!(visitor.post("/sending/stop", &csrf, &[("scope", "moon")]).await.status, 422);
+    let resumed = visitor.post("/sending/resume", &csrf, &[("scope", "posts")]).await;
+    assert!(resumed.location.expect("it leads back").contains("notice=resumed"));
+    eventually("it is out", async || deliveries(&running).await[0].state == DeliveryState::Sent).await;
+    let page = visitor.get(&format!("/deliveries/{id}")).await.body;
+    assert!(page.contains("Attempt 1") && page.contains("Sent now"), "its history: {page}");
+}
+
+#[tokio::test]
+async fn many_are_chosen_asked_about_and_told() {
+    let running = Running::start().await;
+    let mut visitor = running.visitor();
+    let csrf = visitor.get("/").await.field("csrf");
+    let mut ids = Vec::new();
+    for text in ["Kış geldi", "Bahar kampanyası yakında"] {
+        let mut request = PostRequest::new(running.account, text, "local");
+        request.due_at = Some(running.app.store.clock() - std::time::Duration::from_secs(3 * 3600));
+        ids.push(compose::post(&running.app, request).await.expect("it is kept").id.to_string());
+    }
+    let list = visitor.get("/deliveries?state=held").await.body;
+    assert_eq!(list.matches("name=\"id\"").count(), 2, "{list}");
+    let nothing = visitor.post("/deliveries/many", &csrf, &[("act", "cancel")]).await;
+    assert!(nothing.status == 200 && nothing.body.contains("No delivery is chosen"), "{}", nothing.body);
+    let chosen = [("act", "retry"), ("id", ids[0].as_str()), ("id", ids[1].as_str())];
+    let asked = visitor.post("/deliveries/many", &csrf, &chosen).await;
+    assert!(asked.body.contains("Send 2 chosen deliveries?"), "{}", asked.body);
+    assert!(asked.body.contains("2 go out, 1 minute apart on each account"), "{}", asked.body);
+    assert!(deliveries(&running).await.iter().all(|delivery| delivery.state == DeliveryState::Held), "only asked");
+    running.app.store.cancel(ids[1].parse().expect("an id"), "local").await.expect("it can be cancelled");
+    let told = visitor.post("/deliveries/many", &csrf, &[&chosen[..], &[("sure", "yes")]].concat()).await;
+    assert!(told.body.contains("1 delivery is queued."), "{}", told.body);
+    assert!(told.body.contains("It could not be done to 1:") && told.body.contains("is cancelled"), "{}", told.body);
 }
 
 #[tokio::test]
@@ -504,11 +561,11 @@ async fn what_is_held_is_shown_with_its_spacing_and_released_together() {
     }
     let page = visitor.get("/deliveries").await;
     assert!(page.body.contains("3 deliveries are held because their time has passed."), "{}", page.body);
-    assert!(page.body.contains("60 seconds apart"), "{}", page.body);
+    assert!(page.body.contains("1 minute apart"), "{}", page.body);
     assert_eq!(page.field("account"), "", "of every account");
     visitor.language = "tr".to_owned();
     let turkish = visitor.get(&format!("/deliveries?account={}", running.account)).await;
-    assert!(turkish.body.contains("bekletilen 3 gönderi var") && turkish.body.contains("60 saniye arayla"));
+    assert!(turkish.body.contains("bekletilen 3 gönderi var") && turkish.body.contains("1 dakika arayla"));
     assert_eq!(turkish.field("account"), running.account.to_string(), "of the account that is shown");
     visitor.language = "en".to_owned();
     let csrf = page.field("csrf");

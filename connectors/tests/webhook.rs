@@ -63,7 +63,10 @@ async fn what_a_refusal_means_is_told_apart() {
     assert!(matches!(gone, ConnectorError::Gone(_)), "{gone}");
     for code in [429, 503] {
         let error = answer_to(to(code).insert_header("retry-after", "7")).await.expect_err("it is not taken");
-        assert!(matches!(error, ConnectorError::RateLimited(wait) if wait == Duration::from_secs(7)), "{code}: {error}");
+        assert!(
+            matches!(error, ConnectorError::RateLimited(wait) if wait == Duration::from_secs(7)),
+            "{code}: {error}"
+        );
     }
 }
 

@@ -149,7 +149,10 @@ pub struct Draft {
 pub struct Timeline {
     people: Vec<Person>,
     by_handle: HashMap<(Network, String), PersonId>,
+    by_token: HashMap<(Network, String), PersonId>,
     posts: Vec<Post>,
+    /// Of each person, how many posts there ever were.
+    written: HashMap<PersonId, usize>,
     notifications: Vec<Notification>,
     chats: HashMap<i64, i64>,
 }
@@ -176,6 +179,11 @@ impl Timeline {
         self.posts.get(id).filter(|post| post.deleted_at.is_none())
     }
 
+    /// How many posts a person ever made.
+    pub fn written_by(&self, author: PersonId) -> usize {
+        self.written.get(&author).copied().unwrap_or(0)
+    }
+
     pub fn notifications(&self) -> &[Notification] {
         &self.notifications
     }
@@ -186,7 +194,7 @@ impl Timeline {
     }
 
     pub fn by_token(&self, network: Network, token: &str) -> Option<PersonId> {
-        self.people.iter().position(|person| person.network == network && person.token.as_deref() == Some(token))
+        self.by_token.get(&(network, token.to_owned())).copied()
     }
 
     /// Adds a person, or gives the one who has the handle already.
@@ -197,6 +205,9 @@ impl Timeline {
         }
         let id = self.people.len();
         self.by_handle.insert(key, id);
+        if let Some(token) = &person.token {
+            self.by_token.entry((person.network, token.clone())).or_insert(id);
+        }
         self.people.push(person);
         id
     }
@@ -220,6 +231,7 @@ impl Timeline {
             Network::Telegram => Vec::new(),
         };
         self.notify(&told, author, id, NotificationKind::New, now);
+        *self.written.entry(author).or_default() += 1;
         self.posts.push(Post {
             id,
             network,

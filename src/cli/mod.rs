@@ -30,6 +30,7 @@ pub mod token;
 pub mod train;
 pub mod user;
 pub mod webhooks;
+pub mod workers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,6 +78,7 @@ pub enum Command {
     User(user::Args),
     Token(token::Args),
     Webhooks(webhooks::Args),
+    Workers(workers::Args),
     Train(train::Args),
     Corpus(corpus::Args),
     Stems(stems::Args),
@@ -118,6 +120,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::User(args) => user::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
         Command::Webhooks(args) => webhooks::run(args, config).await,
+        Command::Workers(args) => workers::run(args, config).await,
         Command::Train(args) => train::run(args, config).await,
         Command::Corpus(args) => corpus::run(args).await,
         Command::Stems(args) => stems::run(args),

@@ -233,6 +233,14 @@ pub async fn post(app: &App, request: PostRequest) -> Result<DeliveryView, Compo
         text,
     };
     let quiet = quiet_at(app, &account, due_at).await?;
+    if let (Some(quiet), Some(expires_at), None) = (quiet, request.expires_at, request.origin.occurrence)
+        && expires_at <= quiet.end
+    {
+        return Err(ComposeError::Invalid(format!(
+            "account {} is quiet until {}, and it would expire by then; choose another time",
+            account.name, quiet.end
+        )));
+    }
     let day = (!request.confirm.duplicate).then(|| day_of(quiet.map_or(due_at, |quiet| quiet.end), &account.timezone));
     let enqueued = app.store.enqueue_post(&new, &fingerprint(&new.text), day, request.origin, quiet, now).await?;
     finish(app, enqueued).await

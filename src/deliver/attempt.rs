@@ -11,9 +11,9 @@ use tracing::{info, warn};
 
 use super::{Ended, Moment, Sender};
 use crate::app::AppError;
-use crate::model::{Action, DeliveryState, Health, Hold};
+use crate::model::{AccountId, Action, DeliveryState, Health, Hold};
 use crate::policy::Facts;
-use crate::queue::Gate;
+use crate::queue::{Budget, Gate};
 use crate::store::StoreError;
 use crate::store::attempts::{Outcome, Work};
 
@@ -30,6 +30,8 @@ const LONGEST_GATE: Duration = Duration::from_secs(24 * 3600);
 const TELLINGS: u32 = 16;
 /// From so many failed calls on an endpoint counts as failing.
 const FAILING_FROM: u32 = 3;
+/// What waits with an unclear end for an account that a person must open is looked at again after this.
+const CLOSED_BY_HAND: Duration = Duration::from_secs(60);
 /// A setting that cannot work is tried again after this, in case it was mended.
 const SETTINGS_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
@@ -56,7 +58,7 @@ impl Call {
 impl Sender {
     /// Sends a delivery that this worker prepares (`work.state` is `preparing`).
     pub(super) async fn attempt(&self, work: Work, moment: Moment) -> Result<Ended, StoreError> {
-        let connector = match self.connector(work.account_id).await {
+        let connector = match self.app.connectors.since(work.account_id, work.account_changed_at).await {
             Ok(connector) => connector,
             Err(error) => return self.record(&work, no_connector(error, moment.now()), moment).await,
         };
@@ -66,6 +68,9 @@ impl Sender {
         };
         if let Some(refused) = self.refused(&work, publisher, moment.now()) {
             return self.record(&work, refused, moment).await;
+        }
+        if let Some(wait) = self.over_budget(&work, moment.now()).await? {
+            return self.record(&work, wait, moment).await;
         }
         let prepared = match work.action {
             Action::Publish => {
@@ -113,7 +118,7 @@ impl Sender {
             let outcome = match before.state {
                 DeliveryState::Verifying => {
                     let reason = "it waits until its account may send, to be sent again under the same key".to_owned();
-                    Outcome::Verifying { at: moment.now() + super::DATABASE_AWAY * 2, reason }
+                    Outcome::Verifying { at: self.opens(before.account_id, moment.now()).await?, reason }
                 }
                 _ => Outcome::PutBack { reason: None },
             };
@@ -158,6 +163,15 @@ impl Sender {
         Ok(ended)
     }
 
+    /// When to look again at what waits for its account with an unclear end: each look reads from the network, which is
+    /// not to be asked every other second for as long as a person leaves the account closed.
+    async fn opens(&self, account: AccountId, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let account = self.app.store.account(account).await?;
+        let by_hand = account.paused_at.is_some() || account.health == Health::Unauthorized;
+        let again = now + if by_hand { CLOSED_BY_HAND } else { super::DATABASE_AWAY * 2 };
+        Ok(account.gated_until.map_or(again, |until| until.max(again)))
+    }
+
     /// Asks the rules again: they, the text's limit or the answered message may have changed since it was queued.
     fn refused(&self, work: &Work, publisher: &dyn Publisher, now: Timestamp) -> Option<Outcome> {
         if work.action == Action::Delete {
@@ -170,6 +184,28 @@ impl Sender {
         let length = publisher.measure(&work.outgoing());
         let facts = Facts { text: &work.text, length, answers: work.answers, at: now };
         policy.check(&facts).err().and_then(|refusal| failed(format!("{refusal} (rule {})", refusal.rule)))
+    }
+
+    /// Takes one call from the budget of its app, where the network's policy names one; or when to ask again.
+    async fn over_budget(&self, work: &Work, now: Timestamp) -> Result<Option<Outcome>, StoreError> {
+        let Some(rule) = self.app.policies.of(work.network).and_then(|policy| policy.app.as_ref()) else {
+            return Ok(None);
+        };
+        let account = self.app.store.account(work.account_id).await?;
+        let budget = rule.budget(&account.app());
+        match self.app.dispatcher.budget(&budget, work.class, 1).await {
+            Ok(0) => {
+                let Budget { calls, window, .. } = budget;
+                let reason = format!("the app's limit of {calls} calls in {} s is used up", window.as_secs());
+                Ok(Some(Outcome::Wait { at: now + jitter(rule.ask_again()), reason }))
+            }
+            Ok(_) => Ok(None),
+            Err(error) => {
+                // The network's own answer limits it then.
+                warn!(%error, "the app's budget could not be asked, the call is made");
+                Ok(None)
+            }
+        }
     }
 
     /// Preparing is repeatable: whatever went wrong, nothing was sent.
@@ -235,6 +271,7 @@ impl Sender {
             (action, _) if action.is_repeatable() => again(work, reason.to_owned(), now),
             (_, Certainty::None) => Outcome::Unknown {
                 reason: format!("{reason}, and {} cannot be asked: look at the account", work.network.as_str()),
+                settles_at: Some(now + self.app.config.delivery.settle),
             },
             _ => Outcome::Verifying { at: now + self.app.config.delivery.settle, reason: reason.to_owned() },
         }

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, debug, error, info_span, warn};
 
 use crate::app::{App, AppError};
+use crate::live::Wake;
 use crate::model::{AccountId, DeliveryId};
 use crate::outbox;
 use crate::queue::{Claim, Done, Gate, Want};
@@ -27,7 +28,7 @@ pub use journal::Journal;
 pub use probe::probe_due;
 
 /// Deliveries one process works on at the same time.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 128;
 /// So early a hint may come and be waited for in the lane.
 const EARLY_AT_MOST: SignedDuration = SignedDuration::from_secs(1);
 /// When the database does not answer, the lane is looked at again after this.
@@ -112,13 +113,24 @@ pub async fn run(app: Arc<App>) {
         let full = running.len() >= AT_ONCE;
         tokio::select! {
             () = app.shutdown.cancelled() => {}
-            Some(ended) = running.join_next() => match ended {
-                Ok((claim, ended)) => {
-                    held.remove(&claim.lane);
-                    done.push(close(&app, claim, ended).await);
+            Some(ended) = running.join_next() => {
+                // Those that were written in one commit end together: dispatcher and live pages hear of them together.
+                let (mut next, mut news) = (Some(ended), false);
+                while let Some(ended) = next {
+                    match ended {
+                        Ok((claim, ended)) => {
+                            held.remove(&claim.lane);
+                            news |= ended.outcome.is_some();
+                            done.push(close(&app, claim, ended).await);
+                        }
+                        // Its lane opens again when its lease runs out.
+                        Err(error) => error!(%error, "a sender ended in a panic"),
+                    }
+                    next = running.try_join_next();
                 }
-                // Its lane opens again when its lease runs out.
-                Err(error) => error!(%error, "a sender ended in a panic"),
+                if news {
+                    app.live.wake(Wake::Events);
+                }
             },
             () = app.dispatcher.wait(next), if !full => {}
             _ = renew.tick() => {
@@ -240,7 +252,6 @@ impl Sender {
                 return Ok(Ended { rest: Some(now + DATABASE_AWAY), ..ended });
             }
         }
-        self.app.live.wake(crate::live::Wake::Events);
         let pause = self.app.policies.of(work.network).map_or(Duration::ZERO, |policy| policy.lane_rest());
         ended.rest = match &outcome {
             Outcome::Retry { at, .. }
@@ -265,7 +276,7 @@ impl Sender {
             .increment(1);
         match &outcome {
             Outcome::Failed { reason } => warn!(reason, "delivery refused, it is not tried again"),
-            Outcome::Unknown { reason } => error!(reason, "unclear whether the delivery is out: a person decides"),
+            Outcome::Unknown { reason, .. } => error!(reason, "unclear whether the delivery is out: a person decides"),
             Outcome::Held { reason, .. } => error!(reason, "delivery held: a person is needed"),
             _ => debug!(outcome = word, "delivery worked on"),
         }
@@ -277,7 +288,7 @@ impl Sender {
     async fn prove(&self, work: &Work, receipt: &Receipt, now: Timestamp) {
         let sent = Outcome::Sent { receipt: receipt.clone(), found: false };
         match self.app.store.replay_sent(work.id, work.epoch, receipt, now).await {
-            Ok(true) => self.app.live.wake(crate::live::Wake::Events),
+            Ok(true) => self.app.live.wake(Wake::Events),
             Ok(false) => self.keep(work, &sent, "another worker is calling for it"),
             Err(error) => self.keep(work, &sent, &error.to_string()),
         }

@@ -40,13 +40,13 @@ impl Sender {
             let again = retry(&work, reason.to_owned(), moment.now());
             return self.record(&work, again, moment).await;
         }
-        let connector = match self.connector(work.account_id).await {
+        let connector = match self.app.connectors.since(work.account_id, work.account_changed_at).await {
             Ok(connector) => connector,
             Err(error) => return self.unread(&work, error.to_string(), moment).await,
         };
         let Some(publisher) = connector.publisher() else {
             let reason = format!("{} cannot be asked: look at the account", work.network.as_str());
-            return self.record(&work, Outcome::Unknown { reason }, moment).await;
+            return self.record(&work, Outcome::Unknown { reason, settles_at: None }, moment).await;
         };
         let certainty = publisher.certainty();
         if certainty == Certainty::None {
@@ -54,7 +54,7 @@ impl Sender {
                 "unclear whether it is out, and {} cannot be asked: look at the account",
                 work.network.as_str()
             );
-            return self.record(&work, Outcome::Unknown { reason }, moment).await;
+            return self.record(&work, Outcome::Unknown { reason, settles_at: None }, moment).await;
         }
         let seen = match self.while_leased(&work, moment, self.look(&work, publisher)).await {
             Some(Ok(seen)) => seen,
@@ -81,7 +81,7 @@ impl Sender {
             }
             (Seen::Ambiguous, _) => {
                 let reason = "the network shows the same text from another delivery: look whether it is there twice";
-                self.record(&work, Outcome::Unknown { reason: reason.into() }, moment).await
+                self.record(&work, Outcome::Unknown { reason: reason.into(), settles_at: None }, moment).await
             }
             (Seen::NotHere, _) => {
                 let gap = self.app.config.delivery.read_back_gap;
@@ -132,7 +132,7 @@ impl Sender {
         match error {
             ConnectorError::Rejected(_) => {
                 let reason = format!("{reason}: {} cannot tell whether it is out", work.network.as_str());
-                self.record(work, Outcome::Unknown { reason }, moment).await
+                self.record(work, Outcome::Unknown { reason, settles_at: None }, moment).await
             }
             ConnectorError::RateLimited(wait) => {
                 let at = moment.now() + wait.clamp(FIRST_REREAD, Duration::from_secs(24 * 3600));

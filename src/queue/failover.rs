@@ -140,6 +140,10 @@ impl Dispatcher for FailoverDispatcher {
         self.noted(self.present().counts().await)
     }
 
+    fn is_shared(&self) -> bool {
+        self.present().is_shared()
+    }
+
     fn trouble(&self) -> Option<String> {
         // The words of the error name hosts, and are in the log.
         matches!(*self.shared.mode(), Mode::Local(_)).then(|| {

@@ -150,6 +150,11 @@ pub trait Dispatcher: Send + Sync {
     /// What is in it now, for metrics: `hints`, lanes `leased` to workers, accounts `waiting` in line.
     async fn counts(&self) -> Result<BTreeMap<&'static str, usize>, QueueError>;
 
+    /// Whether other processes see the same hints: then what one of them adds is there for all.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// What keeps it from working as configured, in words that anybody may read.
     fn trouble(&self) -> Option<String> {
         None

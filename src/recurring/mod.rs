@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 pub use rule::{Rule, weekday};
 
@@ -39,7 +39,14 @@ const TRY_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 pub async fn round(app: &App, now: Timestamp) -> Result<usize, StoreError> {
     let mut made = 0;
     for id in app.store.due_recurrences(now, A_ROUND).await? {
-        made += make(app, id, now).await?;
+        match make(app, id, now).await {
+            Ok(count) => made += count,
+            Err(error) if error.is_passing() => return Err(error),
+            // The others go on.
+            Err(error) => {
+                error!(recurrence.id = %id, %error, "a recurring post cannot be looked at; it is tried again")
+            }
+        }
     }
     if made > 0 {
         info!(occurrences = made, "occurrences of recurring posts made");
@@ -228,7 +235,7 @@ fn occurrence(
     PostRequest {
         key: Some(format!("recurring:{}:{date}", recurrence.id)),
         due_at: Some(due_at),
-        expires_at: (recurrence.missed == Missed::Skip).then(|| due_at + limit),
+        expires_at: (recurrence.missed == Missed::Skip).then(|| due_at.saturating_add(limit).unwrap_or(due_at)),
         // Who made the rule was asked.
         confirm: Confirmed { duplicate: true, personal_data: true },
         origin: Origin {

@@ -10,6 +10,7 @@ use super::rows::Cells;
 use super::sweep::reopen;
 use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::model::{AccountId, BrandId, Health, Network};
+use crate::standing::Scope;
 
 /// Why an account rests that was taken out of the configuration file.
 pub(in crate::store) const NOT_IN_FILE: &str = "no longer in the configuration file";
@@ -69,6 +70,11 @@ impl Account {
     /// Whether a person removed it: it rests and holds no secret, and its history stays.
     pub fn is_removed(&self) -> bool {
         self.pause_reason.as_deref() == Some(REMOVED)
+    }
+
+    /// What it shares limits with: every account of its network and address.
+    pub fn app(&self) -> Scope {
+        Scope::App { network: self.network, base_url: self.base_url.clone() }
     }
 
     /// Refuses another profile than the account's: its cursors and drafts are not that one's.

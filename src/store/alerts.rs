@@ -21,9 +21,9 @@ const FLAPPING: SignedDuration = SignedDuration::from_mins(15);
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AlertView {
     pub id: AlertId,
-    /// `delivery_failed`, `delivery_late`, `delivery_held`, `delivery_unknown`, `token` or `webhook`.
+    /// `delivery_failed`, `delivery_late`, `delivery_held`, `delivery_unknown`, `recurrence`, `token` or `webhook`.
     pub kind: String,
-    /// A delivery's or an account's id.
+    /// A delivery's, a recurring post's or an account's id.
     pub subject_id: String,
     pub message: String,
     pub raised_at: Timestamp,
@@ -65,6 +65,7 @@ impl Store {
         let mut raised = Vec::new();
         let mut troubled = deliveries_in_trouble(&mut tx, now).await?;
         troubled.extend(accounts_in_trouble(&mut tx, now).await?);
+        troubled.extend(recurrences_in_trouble(&mut tx).await?);
         for (kind, subject_id, message) in troubled {
             let id = AlertId::new(now).to_string();
             let added = sqlx::query(
@@ -183,6 +184,9 @@ async fn close_alerts(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {
             OR (kind = 'delivery_late' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = alerts.subject_id
                 AND ((d.state = 'held' AND d.hold = 'late')
                     OR (d.state IN ('waiting', 'queued', 'preparing', 'retry') AND d.due_at < $3))))
+            OR (kind = 'recurrence' AND NOT EXISTS (SELECT 1 FROM recurrence_accounts r JOIN recurrences c
+                ON c.id = r.recurrence_id WHERE c.id = alerts.subject_id AND r.problem IS NOT NULL
+                AND c.paused_at IS NULL AND c.ended_at IS NULL))
             OR (kind IN ('token', 'webhook') AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = alerts.subject_id
                 AND a.health IN ('unauthorized', 'failing')
                 AND (a.paused_at IS NULL OR a.pause_reason = a.health_reason))))",
@@ -243,6 +247,29 @@ async fn deliveries_in_trouble(tx: &mut Tx, now: Timestamp) -> Result<Vec<(Strin
         troubled.push((kind, id, message));
     }
     Ok(troubled)
+}
+
+/// Recurring posts whose next occurrence cannot be made, without an open alert.
+async fn recurrences_in_trouble(tx: &mut Tx) -> Result<Vec<(String, String, String)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT c.id, a.name, r.problem FROM recurrence_accounts r
+         JOIN recurrences c ON c.id = r.recurrence_id JOIN accounts a ON a.id = r.account_id
+         WHERE r.problem IS NOT NULL AND c.paused_at IS NULL AND c.ended_at IS NULL
+            AND NOT EXISTS (SELECT 1 FROM alerts t WHERE t.kind = 'recurrence' AND t.subject_id = c.id
+                AND t.closed_at IS NULL)
+         ORDER BY c.id, a.name LIMIT $1",
+    )
+    .bind(A_ROUND)
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let (name, problem) = (row.text("name")?, row.text("problem")?);
+            let message =
+                format!("the next post of a recurring one cannot be made on account {name}: {}", shortened(&problem));
+            Ok(("recurrence".to_owned(), row.text("id")?, message))
+        })
+        .collect()
 }
 
 /// Accounts whose credentials are refused or whose network fails, without an open alert.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use super::rows::Cells;
@@ -69,17 +70,29 @@ impl Store {
         .bind(limit)
         .fetch_all(self.pool())
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(AuditRow {
-                    id: row.text("id")?,
-                    at: row.time("at")?,
-                    actor: row.text("actor")?,
-                    action: row.text("action")?,
-                    subject: row.text("subject")?,
-                    detail: row.json("detail")?,
-                })
-            })
-            .collect()
+        rows.iter().map(read_row).collect()
     }
+
+    /// What was done to one thing, oldest first; the latest `limit` lines.
+    pub async fn audit_of(&self, subject: &str, limit: i64) -> Result<Vec<AuditRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, at, actor, action, subject, detail FROM audit WHERE subject = $1 ORDER BY id DESC LIMIT $2",
+        )
+        .bind(subject)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await?;
+        rows.iter().rev().map(read_row).collect()
+    }
+}
+
+fn read_row(row: &AnyRow) -> Result<AuditRow, StoreError> {
+    Ok(AuditRow {
+        id: row.text("id")?,
+        at: row.time("at")?,
+        actor: row.text("actor")?,
+        action: row.text("action")?,
+        subject: row.text("subject")?,
+        detail: row.json("detail")?,
+    })
 }

@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 use super::{Engine, Store, StoreError};
 
 /// Every table whose rows are worth keeping, parents before children. Logins and leases are not.
-const TABLES: [&str; 36] = [
+const TABLES: [&str; 37] = [
     "installation",
     "brands",
     "users",
@@ -50,6 +50,7 @@ const TABLES: [&str; 36] = [
     "deliveries",
     "attempts",
     "lanes",
+    "stops",
     "alerts",
     "audit",
     "events",

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use serde::Serialize;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe};
@@ -41,7 +42,31 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// What stands for `{rows}` in the statements of [`Tx::over`].
+    fn rows(self) -> &'static str {
+        match self {
+            Engine::Sqlite => "json_each($1) AS g",
+            Engine::Postgres => "json_array_elements(CAST($1 AS JSON)) AS g(value)",
+        }
+    }
+}
+
 impl Tx {
+    /// One statement over any number of rows, always of the same text, so that it is prepared once: `{rows}` stands for a
+    /// table `g`, in which `g.value ->> N` is column N of a row. What `RETURNING` or `SELECT` gives is answered.
+    ///
+    /// A column that must not be looked up by its index is written as an expression (`state || ''`): neither database can
+    /// know that a key names one row and a state a million.
+    pub async fn over<T: Serialize>(&mut self, text: &'static str, rows: &[T]) -> Result<Vec<AnyRow>, StoreError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = text.replace("{rows}", self.engine.rows());
+        let rows = serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        Ok(sqlx::query(AssertSqlSafe(text)).bind(rows).fetch_all(&mut **self).await?)
+    }
+
     /// `head VALUES (…), (…) tail`: `row` is the placeholders of one row, each written as `?`.
     pub async fn insert<T>(
         &mut self,

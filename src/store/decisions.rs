@@ -1,4 +1,4 @@
-//! What people do with deliveries: cancel, move, decide, take back, approve, stop everything, release what was held.
+//! What people do with deliveries: cancel, move, send now, decide, take back, approve, release what was held.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use muhatap_connectors::Receipt;
 
 /// How often a decision is tried again when the delivery moves on in the same moment.
 const RACES: usize = 8;
-const STOPPED_AT: &str = "sending_stopped_at";
-const STOPPED_WHY: &str = "sending_stopped_reason";
+/// The reason of one that a person gave up without knowing.
+const GIVEN_UP: &str = "given up by a person: nobody knows whether it is on the network";
 
 impl Store {
     /// Stops a delivery. Before the call it is cancelled at once; during the call it is taken back as soon as it is out.
-    /// What may be out is not stopped but decided ([`Store::decide`]).
+    /// One that may be out already is not cancelled: a person looks first, and decides.
     pub async fn cancel(&self, id: DeliveryId, who: &str) -> Result<DeliveryView, StoreError> {
         for _ in 0..RACES {
             if self.cancel_once(id, who).await? {
@@ -44,6 +44,7 @@ impl Store {
                 };
                 return Err(StoreError::Conflict(format!("delivery {id} is already {state}; {next}")));
             }
+            _ if may_be_out(&work) => return Err(look_first(id)),
             DeliveryState::Sending | DeliveryState::Verifying => {
                 let noted = sqlx::query(
                     "UPDATE deliveries SET cancel_wanted = COALESCE(cancel_wanted, $2), decided_by = $3, changed_at = $2
@@ -59,14 +60,8 @@ impl Store {
                 }
                 event(&mut tx, id, now).await?;
             }
-            // To say that it is stopped would be a guess.
-            _ if may_be_out(&mut tx, &work).await? => {
-                return Err(StoreError::Conflict(format!(
-                    "delivery {id} may be on its network already: look there, then decide whether it was sent or is cancelled"
-                )));
-            }
             _ => {
-                if !set(&mut tx, &work, DeliveryState::Cancelled, work.due_at, who, now).await? {
+                if !set(&mut tx, &work, DeliveryState::Cancelled, Times::at(work.due_at), who, now).await? {
                     return Ok(false);
                 }
                 followers(&mut tx, id, DeliveryState::Cancelled, now).await?;
@@ -83,6 +78,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let work = existing(&mut tx, id).await?;
         let to = match work.state {
+            _ if may_be_out(&work) => return Err(look_first(id)),
             DeliveryState::Waiting => DeliveryState::Waiting,
             DeliveryState::Queued | DeliveryState::Preparing | DeliveryState::Retry | DeliveryState::Held => {
                 DeliveryState::Queued
@@ -93,7 +89,7 @@ impl Store {
                 )));
             }
         };
-        if due_at + work.late_limit < now {
+        if due_at < now - work.late_limit {
             return Err(StoreError::Conflict(format!(
                 "{due_at} has passed by more than the delivery may be late; choose a later time"
             )));
@@ -101,7 +97,7 @@ impl Store {
         if work.expires_at.is_some_and(|expires_at| expires_at <= due_at) {
             return Err(StoreError::Conflict(format!("delivery {id} expires before {due_at}; choose an earlier time")));
         }
-        if !set(&mut tx, &work, to, due_at, who, now).await? {
+        if !set(&mut tx, &work, to, Times::at(due_at), who, now).await? {
             return Err(changed_meanwhile(id));
         }
         let detail = json!({ "from": work.due_at, "to": due_at, "was": work.state });
@@ -110,16 +106,66 @@ impl Store {
         self.delivery(id).await
     }
 
+    /// Sends a delivery now: nothing of it waits for its time, its next try or its next read-back any more, but for what
+    /// a person or the network has stopped it still waits, and its view says so. What is held or failed goes out a little
+    /// after what was released before it.
+    pub async fn retry(
+        &self,
+        id: DeliveryId,
+        spacing: Duration,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<DeliveryView, StoreError> {
+        let mut tx = self.begin().await?;
+        let work = existing(&mut tx, id).await?;
+        let no = |why: &str| Err(StoreError::Conflict(format!("delivery {id} {why}")));
+        let moved = match work.state {
+            _ if may_be_out(&work) => return Err(look_first(id)),
+            DeliveryState::Held | DeliveryState::Failed => {
+                drop(tx);
+                return self.decide(id, Decision::Queue, spacing, who, now).await;
+            }
+            // It is on its way already.
+            DeliveryState::Preparing => return self.delivery(id).await,
+            DeliveryState::Queued | DeliveryState::Retry => {
+                // Its place in the lane stays, unless its time has not come or is over.
+                let keeps = work.due_at <= now && now - work.late_limit <= work.due_at;
+                let times = Times { due_at: if keeps { work.due_at } else { now }, next_at: now };
+                set(&mut tx, &work, DeliveryState::Queued, times, who, now).await?
+            }
+            // Its call has had the time to take effect before the first look.
+            DeliveryState::Verifying if work.read_failures > 0 => {
+                let times = Times { due_at: work.due_at, next_at: now };
+                look_again(&mut tx, &work, times, who, now).await?
+            }
+            DeliveryState::Verifying => return no("may be out: the network is asked before anything is sent again"),
+            DeliveryState::Sending => return no("is being called at this moment"),
+            DeliveryState::Waiting => return no("waits for approval: approve it first"),
+            DeliveryState::Unknown => return Err(look_first(id)),
+            DeliveryState::Sent => return no("is out already"),
+            DeliveryState::Expired | DeliveryState::Cancelled => {
+                return no(&format!("is {}: write a new one", work.state));
+            }
+        };
+        if !moved {
+            return Err(changed_meanwhile(id));
+        }
+        audit::write(&mut tx, now, who, "delivery.retry", &id.to_string(), json!({ "was": work.state })).await?;
+        tx.commit().await?;
+        self.delivery(id).await
+    }
+
     /// A person's word on a delivery that stopped: `unknown`, `held`, `failed`, or one whose read-back keeps failing.
-    /// What is released goes out at once, or a little after what was released before it.
+    /// What is released goes out at once, or a little after what was released before it. As long as an unclear call may
+    /// still take effect, all that can be said is that it is out.
     pub async fn decide(
         &self,
         id: DeliveryId,
         decision: Decision,
         spacing: Duration,
         who: &str,
+        now: Timestamp,
     ) -> Result<DeliveryView, StoreError> {
-        let now = self.clock();
         let mut tx = self.begin().await?;
         let work = existing(&mut tx, id).await?;
         let stopped = matches!(work.state, DeliveryState::Unknown | DeliveryState::Held | DeliveryState::Failed)
@@ -128,6 +174,13 @@ impl Store {
             return Err(StoreError::Conflict(format!(
                 "delivery {id} is {}: nothing is to be decided about it",
                 work.state
+            )));
+        }
+        let is_settled = work.state != DeliveryState::Unknown || work.next_at <= now;
+        if !is_settled && !matches!(decision, Decision::Sent { .. }) {
+            return Err(StoreError::Conflict(format!(
+                "delivery {id} may still appear on the network until {}; look again then, and decide",
+                work.next_at
             )));
         }
         let word = match &decision {
@@ -146,13 +199,13 @@ impl Store {
             }
             Decision::Queue => {
                 let due_at = release_time(&mut tx, work.account_id, spacing, now).await?;
-                if !set(&mut tx, &work, DeliveryState::Queued, due_at, who, now).await? {
+                if !set(&mut tx, &work, DeliveryState::Queued, Times::at(due_at), who, now).await? {
                     return Err(changed_meanwhile(id));
                 }
                 "queue"
             }
             Decision::Cancel => {
-                if !set(&mut tx, &work, DeliveryState::Cancelled, work.due_at, who, now).await? {
+                if !set(&mut tx, &work, DeliveryState::Cancelled, Times::at(work.due_at), who, now).await? {
                     return Err(changed_meanwhile(id));
                 }
                 followers(&mut tx, id, DeliveryState::Cancelled, now).await?;
@@ -241,76 +294,17 @@ impl Store {
                 Some(last) => *last + spacing,
                 None => release_time(&mut tx, work.account_id, spacing, now).await?,
             };
-            if set(&mut tx, &work, DeliveryState::Queued, due_at, who, now).await? {
+            if set(&mut tx, &work, DeliveryState::Queued, Times::at(due_at), who, now).await? {
+                let detail = json!({ "hold": hold, "to": due_at });
+                audit::write(&mut tx, now, who, "delivery.release", &work.id.to_string(), detail).await?;
                 last.insert(work.account_id, due_at);
                 released += 1;
             }
         }
         let detail = json!({ "hold": hold, "account": account, "count": released });
-        audit::write(&mut tx, now, who, "delivery.release", hold.as_str(), detail).await?;
+        audit::write(&mut tx, now, who, "delivery.release_all", hold.as_str(), detail).await?;
         tx.commit().await?;
         Ok(released)
-    }
-
-    /// How many deliveries are held for `hold` on an account, or on all.
-    pub async fn held_count(&self, hold: Hold, account: Option<AccountId>) -> Result<i64, StoreError> {
-        let row = sqlx::query(
-            "SELECT COUNT(*) AS count FROM deliveries
-             WHERE state = 'held' AND hold = $1 AND (account_id = $2 OR $2 IS NULL)",
-        )
-        .bind(hold.as_str())
-        .bind(account.map(|id| id.to_string()))
-        .fetch_one(self.pool())
-        .await?;
-        row.number("count")
-    }
-
-    /// Stops every call that publishes or deletes, on every account and in every process, from this commit on.
-    pub async fn stop_all_sending(&self, who: &str, reason: &str) -> Result<(), StoreError> {
-        let now = self.clock();
-        let mut tx = self.begin().await?;
-        for (name, value) in [(STOPPED_AT, now.to_string()), (STOPPED_WHY, reason.to_owned())] {
-            sqlx::query(
-                "INSERT INTO installation (name, value) VALUES ($1, $2)
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            )
-            .bind(name)
-            .bind(value)
-            .execute(&mut *tx)
-            .await?;
-        }
-        audit::write(&mut tx, now, who, "sending.stop", "all", json!({})).await?;
-        tx.commit().await
-    }
-
-    /// Opens sending again. What became late meanwhile is held, not fired.
-    pub async fn resume_sending(&self, who: &str) -> Result<(), StoreError> {
-        let now = self.clock();
-        let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM installation WHERE name IN ($1, $2)")
-            .bind(STOPPED_AT)
-            .bind(STOPPED_WHY)
-            .execute(&mut *tx)
-            .await?;
-        audit::write(&mut tx, now, who, "sending.resume", "all", json!({})).await?;
-        tx.commit().await
-    }
-
-    /// Since when everything is stopped, and why.
-    pub async fn sending_stopped(&self) -> Result<Option<(Timestamp, String)>, StoreError> {
-        let rows = sqlx::query("SELECT name, value FROM installation WHERE name IN ($1, $2)")
-            .bind(STOPPED_AT)
-            .bind(STOPPED_WHY)
-            .fetch_all(self.pool())
-            .await?;
-        let (mut at, mut reason) = (None, String::new());
-        for row in rows {
-            match row.text("name")?.as_str() {
-                STOPPED_AT => at = row.text("value")?.parse().ok(),
-                _ => reason = row.text("value")?,
-            }
-        }
-        Ok(at.map(|at| (at, reason)))
     }
 }
 
@@ -348,16 +342,49 @@ async fn existing(tx: &mut Tx, id: DeliveryId) -> Result<Work, StoreError> {
     work(tx, id).await?.ok_or_else(|| StoreError::NotFound(format!("delivery {id} does not exist")))
 }
 
-/// Whether only a person who looks at the network can tell that it is not there.
-async fn may_be_out(tx: &mut Tx, work: &Work) -> Result<bool, StoreError> {
-    let row = sqlx::query("SELECT hold FROM deliveries WHERE id = $1").bind(work.id.to_string()).fetch_one(&mut **tx);
-    let hold = row.await?.maybe_text("hold")?;
-    Ok(work.state == DeliveryState::Unknown
-        || (work.state == DeliveryState::Held && hold.as_deref() == Some(Hold::Restored.as_str())))
-}
-
 fn changed_meanwhile(id: DeliveryId) -> StoreError {
     StoreError::Conflict(format!("delivery {id} changed in this moment; look at it again"))
+}
+
+/// Whether only a person who looks at the network can tell if it is out.
+fn may_be_out(work: &Work) -> bool {
+    work.state == DeliveryState::Unknown || (work.state == DeliveryState::Held && work.hold == Some(Hold::Restored))
+}
+
+fn look_first(id: DeliveryId) -> StoreError {
+    StoreError::Conflict(format!(
+        "delivery {id} may be out already: look at the network, then decide that it is sent, to send it again, or to give \
+         it up"
+    ))
+}
+
+/// When it is due, and when somebody looks at it.
+pub(in crate::store) struct Times {
+    due_at: Timestamp,
+    next_at: Timestamp,
+}
+
+impl Times {
+    pub(in crate::store) fn at(due_at: Timestamp) -> Times {
+        Times { due_at, next_at: due_at }
+    }
+}
+
+/// The next read-back now; false where it moved on meanwhile, or a worker is reading.
+async fn look_again(tx: &mut Tx, work: &Work, times: Times, who: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let rows = sqlx::query(
+        "UPDATE deliveries SET next_at = $3, decided_by = $4, changed_at = $5
+         WHERE id = $1 AND state = 'verifying' AND epoch = $2 AND worker IS NULL",
+    )
+    .bind(work.id.to_string())
+    .bind(work.epoch)
+    .bind(micros(times.next_at))
+    .bind(who)
+    .bind(micros(now))
+    .execute(&mut **tx)
+    .await?;
+    event(tx, work.id, now).await?;
+    Ok(rows.rows_affected() == 1)
 }
 
 /// The compare-and-set of a person's decision; frees the lane of one that was being prepared or verified. Who sends it
@@ -366,7 +393,7 @@ pub(in crate::store) async fn set(
     tx: &mut Tx,
     work: &Work,
     to: DeliveryState,
-    due_at: Timestamp,
+    times: Times,
     who: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
@@ -377,10 +404,19 @@ pub(in crate::store) async fn set(
             .execute(&mut **tx)
             .await?;
     }
-    let reason = (to == DeliveryState::Cancelled).then_some("cancelled");
+    let reason = match to {
+        DeliveryState::Cancelled if may_be_out(work) || work.state == DeliveryState::Verifying => Some(GIVEN_UP),
+        DeliveryState::Cancelled => Some("cancelled"),
+        _ => None,
+    };
+    // What failed was certainly not sent, so that its next call is a first one: for the network's memory of its key, and
+    // for the time from which on it is looked for. What is sent without its predecessor waits for it no more.
     let rows = sqlx::query(
-        "UPDATE deliveries SET state = $4, epoch = epoch + 1, due_at = $5, next_at = $5, hold = NULL, reason = $6,
+        "UPDATE deliveries SET state = $4, epoch = epoch + 1, due_at = $5, next_at = $9, hold = NULL, reason = $6,
             decided_by = $7, worker = NULL, lease_until = NULL, absent_since = NULL, read_failures = 0, alerted_at = NULL,
+            first_called_at = CASE WHEN state = 'failed' THEN NULL ELSE first_called_at END,
+            last_called_at = CASE WHEN state = 'failed' THEN NULL ELSE last_called_at END,
+            after_id = CASE WHEN $4 = 'queued' AND hold = 'predecessor' THEN NULL ELSE after_id END,
             cancel_wanted = CASE WHEN $4 = 'queued' THEN NULL ELSE cancel_wanted END, changed_at = $8
          WHERE id = $1 AND state = $2 AND epoch = $3",
     )
@@ -388,10 +424,11 @@ pub(in crate::store) async fn set(
     .bind(work.state.as_str())
     .bind(work.epoch)
     .bind(to.as_str())
-    .bind(micros(due_at))
+    .bind(micros(times.due_at))
     .bind(reason)
     .bind(who)
     .bind(micros(now))
+    .bind(micros(times.next_at))
     .execute(&mut **tx)
     .await?;
     if rows.rows_affected() == 0 {
@@ -407,7 +444,7 @@ pub(in crate::store) async fn set(
 }
 
 /// When a released delivery goes out: now, or `spacing` after the last one of its account that a person released.
-async fn release_time(
+pub(in crate::store) async fn release_time(
     tx: &mut Tx,
     account: AccountId,
     spacing: Duration,

@@ -10,9 +10,10 @@ use utoipa::ToSchema;
 use super::rows::Cells;
 use super::{Store, StoreError, micros};
 use crate::model::{
-    AccountId, Action, CampaignId, ConversationId, DeliveryId, DeliveryState, MentionId, Network, PostId, RecurrenceId,
-    ReplyId,
+    AccountId, Action, CampaignId, ConversationId, DeliveryId, DeliveryState, Health, Hold, MentionId, Network, PostId,
+    RecurrenceId, ReplyId,
 };
+use crate::standing::{Facts, Sent, Standing, Stop};
 
 /// Which deliveries a person wants to see; every part narrows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -71,9 +72,11 @@ pub struct DeliveryView {
     pub reason: Option<String>,
     /// Why it is held: `late`, `restored`, `account` or `predecessor`.
     pub hold: Option<String>,
-    /// What happens next, and when, in English.
+    /// Why it is not out yet, what happens next, and when.
+    pub standing: Standing,
+    /// The same in an English sentence.
     pub next_step: String,
-    /// When somebody looks at it next; missing in an end state and where a person must decide.
+    /// When that happens; missing in an end state, and where it hangs on a person or on another delivery.
     pub next_at: Option<Timestamp>,
     pub text: String,
     pub visibility: String,
@@ -107,6 +110,8 @@ pub struct DeliveryView {
     pub network_ref: Option<String>,
     /// Where it can be seen.
     pub url: Option<String>,
+    /// Where the message it answers can be seen.
+    pub answers_url: Option<String>,
     /// The account's own page, to look for it by hand.
     pub account_url: Option<String>,
     pub created_at: Timestamp,
@@ -117,9 +122,34 @@ pub struct DeliveryView {
 }
 
 impl DeliveryView {
-    /// Whether [`super::Store::cancel`] can still stop it before the call.
+    /// Whether only a person who looks at the network can tell if it is out.
+    pub fn may_be_out(&self) -> bool {
+        self.state == DeliveryState::Unknown
+            || (self.state == DeliveryState::Held && self.held_for() == Some(Hold::Restored))
+    }
+
+    fn held_for(&self) -> Option<Hold> {
+        self.hold.as_deref().and_then(|hold| hold.parse().ok())
+    }
+
+    /// Whether [`super::Store::cancel`] can still stop it before the call, or take it back after.
     pub fn can_cancel(&self) -> bool {
-        !self.state.is_end() && self.cancel_wanted_at.is_none()
+        !self.state.is_end() && self.cancel_wanted_at.is_none() && !self.may_be_out()
+    }
+
+    /// Whether [`super::Store::retry`] makes it go on sooner.
+    pub fn can_retry(&self) -> bool {
+        match self.state {
+            DeliveryState::Queued | DeliveryState::Retry | DeliveryState::Failed => true,
+            DeliveryState::Held => !self.may_be_out(),
+            DeliveryState::Verifying => self.is_unreadable(),
+            _ => false,
+        }
+    }
+
+    /// Whether the network cannot be asked if it is out.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.standing.why, crate::standing::Why::Unreadable { .. })
     }
 
     /// Whether [`super::Store::reschedule`] can move it.
@@ -131,12 +161,13 @@ impl DeliveryView {
                 | DeliveryState::Preparing
                 | DeliveryState::Retry
                 | DeliveryState::Held
-        )
+        ) && !self.may_be_out()
     }
 
     /// Whether a person must say what becomes of it ([`super::Store::decide`]).
     pub fn needs_decision(&self) -> bool {
         matches!(self.state, DeliveryState::Unknown | DeliveryState::Held | DeliveryState::Failed)
+            || self.is_unreadable()
     }
 
     /// Whether [`super::Store::delete_again`] can take it back.
@@ -149,9 +180,12 @@ impl DeliveryView {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AttemptView {
     pub epoch: i64,
+    /// The process that made it.
+    pub worker: String,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
-    /// `sent`, `retry`, `failed`, `unclear`, `held`, `found`, `absent`; missing while it runs.
+    /// `sent`, `retry`, `failed`, `unclear`, `held`, `found`, `absent`, `put_back` (not called after all), `not_sent`
+    /// (cancelled before it was); missing while it runs.
     pub outcome: Option<String>,
     pub detail: Option<String>,
     pub network_ref: Option<String>,
@@ -173,18 +207,20 @@ const VIEW: &str = "
     SELECT d.id, d.account_id, a.name AS account, a.network, d.action, d.state, d.hold, d.reason, d.next_at, d.class,
         d.due_at, d.wanted_at, d.expires_at, d.idem_key, d.reply_id, d.post_id, d.target_id, d.after_id, d.attempts,
         d.first_called_at, d.cancel_wanted, d.decided_by, d.network_ref, d.receipt, d.created_at, d.changed_at,
-        d.sent_at, d.read_failures, COALESCE(r.text, p.text, y.body, '') AS body,
+        d.sent_at, d.read_failures, d.absent_since, d.worker, d.lease_until, COALESCE(r.text, p.text, y.body, '') AS body,
         COALESCE(r.visibility, p.visibility, 'public') AS visibility, COALESCE(r.author, p.author, '') AS author,
-        r.mention_id, r.conversation_id, p.campaign_id, p.recurrence_id, a.profile_url, a.paused_at, a.health, a.probe_at,
-        a.gated_until AS account_gated_until, l.gated_until AS lane_gated_until, o.deleted_at,
-        b.state AS after_state, (SELECT COUNT(*) FROM installation i WHERE i.name = 'sending_stopped_at'
-            AND d.payload_id IS NULL) AS stopped
+        r.mention_id, r.conversation_id, p.campaign_id, p.recurrence_id, m.url AS answers_url, a.profile_url, a.base_url, a.paused_at, a.pause_reason, a.health,
+        a.health_reason, a.probe_at, a.probes, a.gated_until AS account_gated_until, a.gate_reason,
+        l.gated_until AS lane_gated_until, l.gate_reason AS lane_gate_reason, l.delivery_id AS lane_holder,
+        h.state AS holder_state, o.deleted_at, b.state AS after_state
     FROM deliveries d
     JOIN accounts a ON a.id = d.account_id
     LEFT JOIN lanes l ON l.lane = d.lane
+    LEFT JOIN deliveries h ON h.id = l.delivery_id
     LEFT JOIN replies r ON r.id = d.reply_id
     LEFT JOIN posts p ON p.id = d.post_id
     LEFT JOIN payloads y ON y.id = d.payload_id
+    LEFT JOIN mentions m ON m.id = r.mention_id
     LEFT JOIN deliveries b ON b.id = d.after_id
     LEFT JOIN outgoing o ON o.network = a.network AND o.remote_id = d.network_ref";
 
@@ -291,7 +327,8 @@ impl Store {
             };
         }
         let rows = query.bind(limit as i64).fetch_all(self.pool()).await?;
-        rows.iter().map(|row| view(row, self.clock())).collect()
+        let around = self.surroundings().await?;
+        rows.iter().map(|row| view(row, &around)).collect()
     }
 
     pub async fn delivery(&self, id: DeliveryId) -> Result<DeliveryView, StoreError> {
@@ -300,13 +337,19 @@ impl Store {
             .fetch_optional(self.pool())
             .await?
             .ok_or_else(|| StoreError::NotFound(format!("delivery {id} does not exist")))?;
-        view(&row, self.clock())
+        view(&row, &self.surroundings().await?)
+    }
+
+    /// What stands around every delivery.
+    async fn surroundings(&self) -> Result<Surroundings, StoreError> {
+        let (stops, worker_seen) = tokio::try_join!(self.stops(), self.sender_seen())?;
+        Ok(Surroundings { now: self.clock(), stops, worker_seen })
     }
 
     /// The calls made for a delivery, oldest first.
     pub async fn attempts(&self, id: DeliveryId) -> Result<Vec<AttemptView>, StoreError> {
         let rows = sqlx::query(
-            "SELECT epoch, started_at, finished_at, outcome, detail, network_ref FROM attempts
+            "SELECT epoch, worker, started_at, finished_at, outcome, detail, network_ref FROM attempts
              WHERE delivery_id = $1 ORDER BY epoch",
         )
         .bind(id.to_string())
@@ -316,6 +359,7 @@ impl Store {
             .map(|row| {
                 Ok(AttemptView {
                     epoch: row.number("epoch")?,
+                    worker: row.text("worker")?,
                     started_at: row.time("started_at")?,
                     finished_at: row.maybe_time("finished_at")?,
                     outcome: row.maybe_text("outcome")?,
@@ -342,14 +386,18 @@ impl Store {
     }
 }
 
-fn view(row: &AnyRow, now: Timestamp) -> Result<DeliveryView, StoreError> {
+struct Surroundings {
+    now: Timestamp,
+    /// The widest first.
+    stops: Vec<Stop>,
+    worker_seen: Option<Timestamp>,
+}
+
+fn view(row: &AnyRow, around: &Surroundings) -> Result<DeliveryView, StoreError> {
     let state: DeliveryState = row.word("state")?;
     let reply_id = row.maybe_word("reply_id")?;
     let receipt: Option<Receipt> = row.maybe_text("receipt")?.and_then(|receipt| serde_json::from_str(&receipt).ok());
-    let next_at = match state {
-        DeliveryState::Queued | DeliveryState::Retry | DeliveryState::Verifying => Some(row.time("next_at")?),
-        _ => None,
-    };
+    let standing = Standing::of(&facts(row, state, around)?, around.now);
     Ok(DeliveryView {
         id: row.word("id")?,
         account_id: row.word("account_id")?,
@@ -364,8 +412,9 @@ fn view(row: &AnyRow, now: Timestamp) -> Result<DeliveryView, StoreError> {
         state,
         reason: row.maybe_text("reason")?,
         hold: row.maybe_text("hold")?,
-        next_step: next_step(row, state, now)?,
-        next_at,
+        next_step: standing.to_string(),
+        next_at: standing.next_at,
+        standing,
         text: row.text("body")?,
         visibility: row.text("visibility")?,
         class: row.number("class")?,
@@ -388,6 +437,7 @@ fn view(row: &AnyRow, now: Timestamp) -> Result<DeliveryView, StoreError> {
         decided_by: row.maybe_text("decided_by")?,
         network_ref: row.maybe_text("network_ref")?,
         url: receipt.and_then(|receipt| receipt.url),
+        answers_url: row.maybe_text("answers_url")?,
         account_url: row.maybe_text("profile_url")?,
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,
@@ -396,53 +446,46 @@ fn view(row: &AnyRow, now: Timestamp) -> Result<DeliveryView, StoreError> {
     })
 }
 
-/// What happens next, and when: why it is not out yet, if something stands in its way.
-fn next_step(row: &AnyRow, state: DeliveryState, now: Timestamp) -> Result<String, StoreError> {
-    let next_at = row.time("next_at")?;
-    let account = row.text("account")?;
-    Ok(match state {
-        DeliveryState::Waiting => "waits for approval".into(),
-        DeliveryState::Queued | DeliveryState::Retry => {
-            let gated = [row.maybe_time("account_gated_until")?, row.maybe_time("lane_gated_until")?]
-                .into_iter()
-                .flatten()
-                .max()
-                .filter(|until| *until > next_at.max(now));
-            match () {
-                () if row.number("stopped")? > 0 => "waits: all sending is stopped; resume it".into(),
-                () if row.maybe_time("paused_at")?.is_some() => {
-                    format!("waits: account {account} is paused; resume it")
-                }
-                () if row.text("health")? == "unauthorized" => {
-                    format!("waits: the network refuses the credentials of account {account}; reconnect it")
-                }
-                () if row.maybe_text("after_id")?.is_some()
-                    && row.maybe_text("after_state")?.as_deref() != Some("sent") =>
-                {
-                    "waits until what it follows is sent".into()
-                }
-                () if row.maybe_time("probe_at")?.is_some() => {
-                    "waits until the network answers again after an unclear end".into()
-                }
-                () if gated.is_some() => format!("sent after {}", gated.unwrap_or(next_at)),
-                () if next_at <= now => "sent as soon as it is its turn".into(),
-                () => format!("sent at {next_at}"),
-            }
-        }
-        DeliveryState::Preparing => "being prepared, then sent".into(),
-        DeliveryState::Sending => "being sent".into(),
-        DeliveryState::Verifying if row.number("read_failures")? > 0 => {
-            format!("the network cannot be read: asked again at {next_at}; or look yourself and decide")
-        }
-        DeliveryState::Verifying => format!("the network is asked at {next_at} whether it is out"),
-        DeliveryState::Held if row.maybe_text("hold")?.as_deref() == Some("account") => {
-            format!("goes on by itself once account {account} is reconnected; or cancel it")
-        }
-        DeliveryState::Held => "a person decides: send, move or cancel".into(),
-        DeliveryState::Unknown => {
-            "a person looks at the network and decides: it is out, send it again, or cancel".into()
-        }
-        DeliveryState::Failed => "nothing; a person may send it again".into(),
-        DeliveryState::Sent | DeliveryState::Expired | DeliveryState::Cancelled => "nothing".into(),
+/// What [`Standing`] is made from.
+fn facts(row: &AnyRow, state: DeliveryState, around: &Surroundings) -> Result<Facts, StoreError> {
+    let id: DeliveryId = row.word("id")?;
+    let base_url = row.maybe_text("base_url")?;
+    let sent = Sent {
+        account_id: row.word("account_id")?,
+        network: row.word("network")?,
+        base_url: base_url.as_deref(),
+        is_post: row.maybe_text("post_id")?.is_some() && row.text("action")? == Action::Publish.as_str(),
+    };
+    let gate = |until, reason| {
+        Ok::<_, StoreError>(match row.maybe_time(until)? {
+            Some(until) => Some((until, row.maybe_text(reason)?)),
+            None => None,
+        })
+    };
+    let after = row.maybe_word("after_id")?.zip(row.maybe_word("after_state")?);
+    let holder: Option<(DeliveryId, DeliveryState)> =
+        row.maybe_word("lane_holder")?.zip(row.maybe_word("holder_state")?);
+    Ok(Facts {
+        state,
+        hold: row.maybe_word("hold")?,
+        reason: row.maybe_text("reason")?,
+        due_at: row.time("due_at")?,
+        next_at: row.time("next_at")?,
+        calls: row.number("attempts")?,
+        worker: row.maybe_text("worker")?,
+        lease_until: row.maybe_time("lease_until")?,
+        read_failures: row.number("read_failures")?,
+        absent_since: row.maybe_time("absent_since")?,
+        stop: around.stops.iter().find(|stop| stop.scope.covers(&sent)).cloned(),
+        paused: row.maybe_time("paused_at")?.is_some(),
+        pause_reason: row.maybe_text("pause_reason")?.filter(|reason| !reason.is_empty()),
+        unauthorized: row.text("health")? == Health::Unauthorized.as_str(),
+        health_reason: row.maybe_text("health_reason")?,
+        after,
+        probe: row.maybe_time("probe_at")?.zip(Some(row.number("probes")?)),
+        account_gate: gate("account_gated_until", "gate_reason")?,
+        lane_gate: gate("lane_gated_until", "lane_gate_reason")?,
+        lane_holder: holder.filter(|(holder, _)| *holder != id),
+        worker_seen: around.worker_seen,
     })
 }

@@ -244,7 +244,10 @@ impl Store {
         if let Some(quiet) = quiet {
             let due_at = after_quiet(&mut tx, new.account_id, quiet.end, quiet.spacing).await?;
             body.moved = Some((new.due_at, quiet.end));
-            new.expires_at = new.expires_at.map(|expires_at| expires_at + due_at.duration_since(new.due_at));
+            if origin.occurrence.is_some() {
+                // As late as it may be, counted from its new time.
+                new.expires_at = new.expires_at.map(|expires_at| expires_at + due_at.duration_since(new.due_at));
+            }
             new.due_at = due_at;
         }
         self.enqueue(tx, &new, body, now).await
@@ -318,7 +321,7 @@ async fn insert(
     .await?;
     let seq = row.number("last_seq")?;
     let id = DeliveryId::new(now);
-    let late = now > new.due_at + new.late_limit;
+    let late = new.due_at < now - new.late_limit;
     let (state, hold, reason) = match late {
         true => (DeliveryState::Held, Some(Hold::Late.as_str()), Some(late_reason(new.due_at, now))),
         false => (DeliveryState::Queued, None, body.moved.map(|(_, end)| moved_reason(end))),

@@ -34,6 +34,23 @@ impl StoreError {
         matches!(self, Self::Database(error) if error.as_database_error().is_some_and(|error| error.is_unique_violation()))
     }
 
+    /// The database took a statement and refused what it asks for.
+    pub(in crate::store) fn is_about_a_statement(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(_)))
+    }
+
+    /// The same, for another caller who waited for the same commit.
+    pub(in crate::store) fn for_another(&self) -> StoreError {
+        match self {
+            Self::NotFound(text) => Self::NotFound(text.clone()),
+            Self::Conflict(text) => Self::Conflict(text.clone()),
+            Self::Busy(text) => Self::Busy(text.clone()),
+            Self::Full(text) => Self::Full(text.clone()),
+            Self::Open(text) => Self::Open(text.clone()),
+            Self::Database(error) => Self::Database(sqlx::Error::Protocol(error.to_string())),
+        }
+    }
+
     /// The row itself is at fault, so its neighbours can be stored without it.
     pub(in crate::store) fn is_about_the_row(&self) -> bool {
         let Self::Database(error) = self else { return false };

@@ -37,6 +37,21 @@ pub(in crate::store) async fn write(
     Ok(())
 }
 
+/// Adds events of one kind, each with its time and subject.
+pub(in crate::store) async fn write_all(
+    tx: &mut Tx,
+    kind: &'static str,
+    told: &[(Timestamp, String)],
+) -> Result<(), StoreError> {
+    const WRITE: &str = "
+        INSERT INTO events (id, at, kind, subject_id)
+        SELECT g.value ->> 0, CAST(g.value ->> 1 AS BIGINT), g.value ->> 2, g.value ->> 3 FROM {rows}";
+    let rows: Vec<_> =
+        told.iter().map(|(at, subject)| (new_ulid(*at).to_string(), micros(*at), kind, subject)).collect();
+    tx.over(WRITE, &rows).await?;
+    Ok(())
+}
+
 impl Store {
     /// The events since `since`, oldest first, at most `limit`. An event may become visible a little after its time,
     /// when its transaction ends, so a reader goes back a few seconds and drops what it has seen.

@@ -10,7 +10,9 @@ pub(in crate::store) async fn why(tx: &mut Tx, delivery: &str, now: Timestamp) -
     let row = sqlx::query(
         "SELECT d.state, d.due_at, d.created_at, d.after_id, b.state AS after_state, a.name, a.paused_at, a.health,
             a.probe_at, a.gated_until, a.gate_reason, l.delivery_id AS holder, l.gated_until AS lane_gated_until,
-            (SELECT COUNT(*) FROM installation WHERE name = 'sending_stopped_at') AS stopped,
+            (SELECT COUNT(*) FROM stops s WHERE (s.scope = 'all' AND d.action <> 'webhook')
+                OR s.scope IN ('account:' || a.id, 'app:' || a.network || ' ' || COALESCE(a.base_url, ''))
+                OR (s.scope = 'posts' AND d.post_id IS NOT NULL AND d.action = 'publish')) AS stopped,
             (SELECT COUNT(*) FROM leases WHERE name = 'reaper' AND until_at >= $2) AS workers,
             (SELECT COUNT(*) FROM deliveries e WHERE e.account_id = d.account_id AND e.state IN ('queued', 'retry')
                 AND e.due_at < d.due_at) AS before_it
@@ -31,7 +33,7 @@ pub(in crate::store) async fn why(tx: &mut Tx, delivery: &str, now: Timestamp) -
     Ok(match () {
         () if row.text("state")? == "waiting" => "nobody has approved it yet".to_owned(),
         () if row.number("workers")? == 0 => "no worker that sends is running: start one with muhatap run".to_owned(),
-        () if row.number("stopped")? > 0 => "all sending is stopped: resume it".to_owned(),
+        () if row.number("stopped")? > 0 => "its sending is stopped: resume it".to_owned(),
         () if row.maybe_time("paused_at")?.is_some() => format!("account {account} is paused: resume it"),
         () if row.text("health")? == "unauthorized" => {
             format!("the network refuses the credentials of account {account}: reconnect it")

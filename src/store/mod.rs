@@ -21,9 +21,11 @@ pub mod deltas;
 pub mod enqueue;
 mod error;
 pub mod events;
+pub(in crate::store) mod group;
 pub mod inbox;
 pub(in crate::store) mod lateness;
 pub mod links;
+pub mod many;
 pub mod mentions;
 mod open;
 pub mod people;
@@ -32,10 +34,12 @@ pub mod recurrences;
 pub(in crate::store) mod rollups;
 pub(in crate::store) mod rows;
 pub mod search;
+pub mod stops;
 pub mod streams;
 pub mod sweep;
 pub mod users;
 pub mod webhooks;
+pub mod workers;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,6 +49,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 
 pub use error::StoreError;
+use group::Group;
 use open::Opened;
 
 /// How long a writer waits for its turn, in this process and for another one.
@@ -69,6 +74,8 @@ struct Inner {
     /// SQLite has one writer at a time: within a process they queue in order for its one connection, without polling the
     /// file's lock, and the pages it keeps stay good from one transaction to the next.
     writer: AnyPool,
+    /// Writes what workers do with deliveries.
+    group: Group,
     engine: Engine,
     clock: Mutex<Sample>,
 }
@@ -89,9 +96,10 @@ impl Store {
     /// Opens `sqlite:PATH` (made, readable by its owner alone, where it is missing) or `postgres://…`, checks that a
     /// commit survives power loss, and brings the schema up to date; several processes may do so at once.
     pub async fn open(url: &str) -> Result<Store, StoreError> {
-        let Opened { pool, writer, engine } = open::open(url).await?;
+        let Opened { pool, writer, grouped, engine } = open::open(url).await?;
         let database = sample(&pool, engine).await?;
-        let inner = Arc::new(Inner { pool, writer, engine, clock: Mutex::new(database) });
+        let group = Group::start(grouped, engine);
+        let inner = Arc::new(Inner { pool, writer, group, engine, clock: Mutex::new(database) });
         keep_time(&inner);
         Ok(Store { inner })
     }
@@ -115,12 +123,11 @@ impl Store {
 
     /// Starts a transaction that may write; on SQLite it has the write lock from here on.
     pub(in crate::store) async fn begin(&self) -> Result<Tx, StoreError> {
-        let engine = self.inner.engine;
-        let statement = match engine {
-            Engine::Postgres => "BEGIN",
-            Engine::Sqlite => "BEGIN IMMEDIATE",
-        };
-        Ok(Tx { inner: self.inner.writer.begin_with(statement).await?, engine })
+        Tx::begin(&self.inner.writer, self.inner.engine).await
+    }
+
+    fn group(&self) -> &Group {
+        &self.inner.group
     }
 
     /// A transaction that only reads, for statements that a [`Tx`] puts together: it waits for no writer, and none for it.
@@ -141,12 +148,21 @@ impl Store {
 
     /// Closes every connection; SQLite moves its log into the file.
     pub async fn close(&self) {
+        self.inner.group.close().await;
         self.inner.writer.close().await;
         self.inner.pool.close().await;
     }
 }
 
 impl Tx {
+    async fn begin(writer: &AnyPool, engine: Engine) -> Result<Tx, StoreError> {
+        let statement = match engine {
+            Engine::Postgres => "BEGIN",
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+        };
+        Ok(Tx { inner: writer.begin_with(statement).await?, engine })
+    }
+
     pub async fn commit(self) -> Result<(), StoreError> {
         Ok(self.inner.commit().await?)
     }

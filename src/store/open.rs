@@ -19,11 +19,24 @@ const READERS_CACHE: &str = "PRAGMA cache_size = -8000";
 /// 32 MB for the one that writes: the pages that an import changes in one transaction, so that none is written twice.
 const WRITERS_CACHE: &str = "PRAGMA cache_size = -32000";
 
+/// A group's statements name a few rows by their keys, however large the tables are: every way but the one through the
+/// keys' index is wrong, also while the server has no statistics yet and for as long as it would keep a plan.
+const GROUPS: &[&str] = &[
+    "SET enable_seqscan = off",
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
+    "SET enable_material = off",
+    "SET plan_cache_mode = force_custom_plan",
+    "SET jit = off",
+];
+
 /// A database, ready for use.
 pub(super) struct Opened {
     pub pool: AnyPool,
     /// For transactions that write: on SQLite a pool of one connection, elsewhere the same as `pool`.
     pub writer: AnyPool,
+    /// One connection, for the writer of deliveries: on SQLite the same as `writer`.
+    pub grouped: AnyPool,
     pub engine: Engine,
 }
 
@@ -51,24 +64,29 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
     migrate(&mut first, engine).await?;
     first.close().await?;
 
-    let connections = async |most: u32, cache: &'static str| {
+    let connections = async |most: u32, settings: &'static [&'static str]| {
         let prepared = AnyPoolOptions::new().after_connect(move |connection, _| {
             Box::pin(async move {
                 prepare(connection, engine).await?;
-                if engine == Engine::Sqlite {
-                    sqlx::query(cache).execute(&mut *connection).await?;
+                for statement in settings {
+                    sqlx::query(*statement).execute(&mut *connection).await?;
                 }
                 Ok(())
             })
         });
         prepared.max_connections(most).acquire_timeout(PATIENCE).connect_with(options.clone()).await
     };
-    let pool = connections(CONNECTIONS, READERS_CACHE).await?;
-    let writer = match engine {
-        Engine::Sqlite => connections(1, WRITERS_CACHE).await?,
-        Engine::Postgres => pool.clone(),
+    let (pool, writer, grouped) = match engine {
+        Engine::Sqlite => {
+            let writer = connections(1, &[WRITERS_CACHE]).await?;
+            (connections(CONNECTIONS, &[READERS_CACHE]).await?, writer.clone(), writer)
+        }
+        Engine::Postgres => {
+            let pool = connections(CONNECTIONS, &[]).await?;
+            (pool.clone(), pool, connections(1, GROUPS).await?)
+        }
     };
-    Ok(Opened { pool, writer, engine })
+    Ok(Opened { pool, writer, grouped, engine })
 }
 
 /// Whether the address names a file that is not there.

@@ -104,7 +104,8 @@ impl Store {
             .collect()
     }
 
-    /// Moves a post to the end of quiet hours, after those that wait for it already. False: it moved on meanwhile.
+    /// Moves a post to the end of quiet hours, after those that wait for it already; an occurrence may be as late then as
+    /// before, what a person let expire earlier expires. False: it moved on meanwhile.
     pub async fn move_past_quiet(
         &self,
         planned: &Planned,
@@ -117,7 +118,9 @@ impl Store {
         let due_at = after_quiet(&mut tx, planned.account_id, end, spacing).await?;
         let rows = sqlx::query(
             "UPDATE deliveries SET wanted_at = COALESCE(wanted_at, due_at), due_at = $3, next_at = $3,
-                expires_at = expires_at + ($3 - due_at), epoch = epoch + 1, changed_at = $4, reason = $5
+                expires_at = CASE WHEN post_id IN (SELECT id FROM posts WHERE recurrence_id IS NOT NULL)
+                    THEN expires_at + ($3 - due_at) ELSE expires_at END,
+                epoch = epoch + 1, changed_at = $4, reason = $5
              WHERE id = $1 AND epoch = $2 AND state IN ('queued', 'retry')",
         )
         .bind(planned.id.to_string())
@@ -152,10 +155,10 @@ pub(in crate::store) async fn after_quiet(
     )
     .bind(account.to_string())
     .bind(micros(end))
-    .bind(micros(end + spacing * MOST_SPACED))
+    .bind(micros(end.saturating_add(spacing * MOST_SPACED).unwrap_or(end)))
     .fetch_one(&mut **tx)
     .await?;
-    Ok(row.maybe_time("due_at")?.map_or(end, |last| last + spacing))
+    Ok(row.maybe_time("due_at")?.map_or(end, |last| last.saturating_add(spacing).unwrap_or(last)))
 }
 
 /// What a person reads of a post that was moved.

@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use super::attempts::{followers, work};
-use super::decisions::set;
+use super::decisions::{Times, set};
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::model::{AccountId, DeliveryId, DeliveryState, Missed, Network, RecurrenceId, RecurrenceState};
@@ -408,7 +408,7 @@ async fn withdraw(
         let delivery: DeliveryId = row.word("id")?;
         let Some(work) = work(tx, delivery).await? else { continue };
         // Its call began in this moment: it goes out as it is, and its key keeps its date from coming again.
-        if !set(tx, &work, DeliveryState::Cancelled, work.due_at, who, now).await? {
+        if !set(tx, &work, DeliveryState::Cancelled, Times::at(work.due_at), who, now).await? {
             continue;
         }
         followers(tx, delivery, DeliveryState::Cancelled, now).await?;

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use maud::{Markup, html};
 
 use super::calendar::tabs;
-use super::deliveries::next_step;
+use super::deliveries::standing::sentence;
 use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::inbox::read;
@@ -156,7 +156,7 @@ fn row(console: &Console, delivery: &DeliveryView) -> Markup {
                 @if delivery.state != DeliveryState::Sent {
                     p.small.muted dir="auto" {
                         @if let Some(reason) = &delivery.reason { (reason) " · " }
-                        (next_step(console, delivery))
+                        (sentence(console, delivery))
                     }
                 }
             }

@@ -15,6 +15,7 @@ use super::locale::{Language, Locale};
 use super::texts::Text;
 use crate::app::App;
 use crate::model::Role;
+use crate::standing::Scope;
 use crate::store::inbox::InboxCounts;
 
 /// A person in front of the console: what every page needs to know.
@@ -59,12 +60,9 @@ impl FromRequestParts<Arc<App>> for Console {
         let locale = Locale { language: viewer.language, timezone: viewer.timezone.clone(), now: app.store.clock() };
         let here = parts.uri.path_and_query().map_or("/", |here| here.as_str()).to_owned();
         let notice = parts.uri.query().and_then(Notice::in_query);
-        let (stopped, counts, alerts) = tokio::try_join!(
-            app.store.sending_stopped(),
-            app.store.inbox_counts(viewer.user),
-            app.store.open_alert_count(),
-        )?;
-        let stopped_at = stopped.map(|(at, _)| at);
+        let (stops, counts, alerts) =
+            tokio::try_join!(app.store.stops(), app.store.inbox_counts(viewer.user), app.store.open_alert_count(),)?;
+        let stopped_at = stops.iter().find(|stop| stop.scope == Scope::All).map(|stop| stop.stopped_at);
         Ok(Self { app: Arc::clone(app), viewer, locale, here, notice, stopped_at, counts, alerts })
     }
 }
@@ -88,6 +86,8 @@ impl Notice {
     pub const MOVED: Notice = Notice("moved", Text::Moved, true);
     pub const DECIDED: Notice = Notice("decided", Text::Decided, true);
     pub const RELEASED: Notice = Notice("released", Text::Released, true);
+    pub const STILL_WAITS: Notice = Notice("still-waits", Text::StillWaits, false);
+    pub const RESUMED: Notice = Notice("resumed", Text::Resumed, true);
     pub const SENDING_NOW: Notice = Notice("sending-now", Text::SendingNow, true);
     pub const DELETE_QUEUED: Notice = Notice("delete-queued", Text::DeleteQueued, true);
     pub const LINKED: Notice = Notice("linked", Text::Linked, true);
@@ -109,7 +109,7 @@ impl Notice {
     pub const EMPTY_NOTE: Notice = Notice("empty-note", Text::NoteEmpty, false);
     pub const OTHER_BESIDE: Notice = Notice("other-beside", Text::OtherBeside, false);
 
-    const ALL: [Notice; 34] = [
+    const ALL: [Notice; 36] = [
         Self::UNDONE,
         Self::TOO_LATE,
         Self::SCHEDULED,
@@ -124,6 +124,8 @@ impl Notice {
         Self::MOVED,
         Self::DECIDED,
         Self::RELEASED,
+        Self::STILL_WAITS,
+        Self::RESUMED,
         Self::SENDING_NOW,
         Self::DELETE_QUEUED,
         Self::LINKED,
@@ -368,10 +370,7 @@ fn stopped_banner(console: &Console) -> Markup {
                         p { (console.t(Text::SendingStoppedMore)) }
                     }
                     @if console.may_write() {
-                        form method="post" action="/sending/resume" {
-                            (console.viewer.csrf)
-                            button.button title=(console.t(Text::ResumeSendingMore)) { (console.t(Text::ResumeSending)) }
-                        }
+                        a.button href="/deliveries#stops" { (console.t(Text::ResumeSending)) }
                     }
                 }
             }

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 
 use super::texts::Text;
+use crate::{model, recurring};
 
 /// A language of the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -148,7 +149,7 @@ impl Locale {
 
     /// `21 Kasım 2026 Cumartesi`, `Saturday, 21 November 2026`; bare of the year when it is this year.
     pub fn day(&self, date: Date) -> String {
-        let weekday = self.t(weekday(date.weekday()));
+        let weekday = self.t(weekday(recurring::weekday(date)));
         let month = self.t(month(date.month()));
         let year = match date.year() == self.zoned(self.now).year() {
             true => String::new(),
@@ -177,7 +178,7 @@ impl Locale {
     }
 
     pub fn weekday_name(&self, date: Date) -> &'static str {
-        self.t(weekday(date.weekday()))
+        self.t(weekday(recurring::weekday(date)))
     }
 
     /// `Pzt`, `Mon`
@@ -341,15 +342,16 @@ fn month(month: i8) -> Text {
     ][usize::try_from(month - 1).unwrap_or(0).min(11)]
 }
 
-fn weekday(day: Weekday) -> Text {
+/// A weekday's name.
+pub(super) fn weekday(day: model::Weekday) -> Text {
     match day {
-        Weekday::Monday => Text::Monday,
-        Weekday::Tuesday => Text::Tuesday,
-        Weekday::Wednesday => Text::Wednesday,
-        Weekday::Thursday => Text::Thursday,
-        Weekday::Friday => Text::Friday,
-        Weekday::Saturday => Text::Saturday,
-        Weekday::Sunday => Text::Sunday,
+        model::Weekday::Monday => Text::Monday,
+        model::Weekday::Tuesday => Text::Tuesday,
+        model::Weekday::Wednesday => Text::Wednesday,
+        model::Weekday::Thursday => Text::Thursday,
+        model::Weekday::Friday => Text::Friday,
+        model::Weekday::Saturday => Text::Saturday,
+        model::Weekday::Sunday => Text::Sunday,
     }
 }
 

@@ -231,6 +231,9 @@ async fn plan(
     Ok(notice.on(&format!("/schedule?month={:04}-{:02}#day-{day}", day.year(), day.month())))
 }
 
+/// When the accounts of one zone publish first, and what.
+type Clock = (Timestamp, Vec<(AccountId, String)>);
+
 /// Starts a recurring post for the accounts of each zone; answers where to go on.
 async fn repeat(
     app: &App,
@@ -239,7 +242,7 @@ async fn repeat(
     chosen: &[&Account],
     due: &[Timestamp],
 ) -> Result<String, Refused> {
-    let mut zones: BTreeMap<&str, (Timestamp, Vec<(AccountId, String)>)> = BTreeMap::new();
+    let mut zones: BTreeMap<&str, Clock> = BTreeMap::new();
     for (account, at) in chosen.iter().zip(due) {
         let (_, texts) = zones.entry(&account.timezone).or_insert((*at, Vec::new()));
         texts.push((account.id, draft.text_of(account.id).to_owned()));

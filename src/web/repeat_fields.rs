@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::error::Problem;
 use super::inbox::{maybe, read};
 use super::layout::Console;
-use super::locale::Locale;
+use super::locale::{self, Locale};
 use super::parts::options;
 use super::texts::Text;
 use crate::model::{Frequency, Missed, Weekday};
@@ -125,7 +125,7 @@ pub fn repeat_fields(console: &Console, draft: &RepeatDraft) -> Markup {
                     @for day in Weekday::ALL {
                         label.check {
                             input type="checkbox" name="on" value=(day) checked[draft.weekdays.contains(day)];
-                            (console.t(weekday_word(*day)))
+                            (console.t(locale::weekday(*day)))
                         }
                     }
                 }
@@ -161,7 +161,7 @@ pub fn in_words(locale: &Locale, rule: &Rule) -> String {
         Frequency::Daily => locale.fill(Text::RuleDaily, &[&time]),
         Frequency::Weekly => {
             let in_order = Weekday::ALL.iter().filter(|day| rule.weekdays.contains(day));
-            let days: Vec<&str> = in_order.map(|day| locale.t(weekday_word(*day))).collect();
+            let days: Vec<&str> = in_order.map(|day| locale.t(locale::weekday(*day))).collect();
             locale.fill(Text::RuleWeekly, &[&days.join(", "), &time])
         }
         Frequency::Monthly => {
@@ -187,17 +187,5 @@ fn frequency_word(frequency: Frequency) -> Text {
         Frequency::Daily => Text::Daily,
         Frequency::Weekly => Text::Weekly,
         Frequency::Monthly => Text::Monthly,
-    }
-}
-
-fn weekday_word(day: Weekday) -> Text {
-    match day {
-        Weekday::Monday => Text::Monday,
-        Weekday::Tuesday => Text::Tuesday,
-        Weekday::Wednesday => Text::Wednesday,
-        Weekday::Thursday => Text::Thursday,
-        Weekday::Friday => Text::Friday,
-        Weekday::Saturday => Text::Saturday,
-        Weekday::Sunday => Text::Sunday,
     }
 }

@@ -27,7 +27,6 @@ macro_rules! texts {
 
 texts! {
     // The frame of every page.
-    Product: "Muhatap", "Muhatap";
     Inbox: "Gelen kutusu", "Inbox";
     Schedule: "Planlama", "Schedule";
     Deliveries: "Gönderiler", "Deliveries";
@@ -49,22 +48,34 @@ texts! {
     Apply: "Uygula", "Apply";
     Search: "Ara", "Search";
     Download: "CSV indir", "Download CSV";
-    Newer: "Daha yeni", "Newer";
     Older: "Daha eski", "Older";
     FirstPage: "En yeniler", "Newest";
     NextPage: "Sonraki", "Next";
     Back: "Geri", "Back";
     Any: "Hepsi", "All";
-    None: "Yok", "None";
     Yes: "Evet", "Yes";
     LiveLost: "Canlı bağlantı koptu, yeniden bağlanılıyor…", "Live updates lost, reconnecting…";
     SendingStopped: "Tüm gönderimler durduruldu.", "All sending is stopped.";
     SendingStoppedMore: "Hiçbir yanıt ya da gönderi çıkmıyor; bekleyenler yerinde duruyor.", "No reply and no post goes out; what waits stays where it is.";
     ResumeSending: "Gönderimi yeniden başlat", "Resume sending";
-    StopSending: "Tüm gönderimi durdur", "Stop all sending";
-    StopSendingAsk: "Tüm hesaplarda gönderim durdurulsun mu?", "Stop sending on every account?";
-    StopSendingMore: "Yola çıkmış bir çağrı yarıda kesilmez; geri kalan her şey siz yeniden başlatana kadar bekler.", "A call already under way is not cut off; everything else waits until you resume.";
-    ResumeSendingMore: "Geciken kampanya gönderileri hemen çıkmaz: beklemeye alınır ve size sorulur.", "Campaign posts that are late by now do not burst out: they are held and you are asked.";
+    ResumeSendingAsk: "Gönderim yeniden başlatılsın mı?", "Resume sending?";
+    StopSending: "Gönderimi durdur", "Stop sending";
+    StopSendingAsk: "Gönderim durdurulsun mu?", "Stop sending?";
+    StopSendingMore: "Yola çıkmış bir çağrı yarıda kesilmez; geri kalan her şey siz yeniden başlatana kadar bekler. Dinleme sürer.", "A call already under way is not cut off; everything else waits until you resume. Listening goes on.";
+    StopWhat: "Ne durdurulsun?", "What to stop";
+    StopEverything: "Tüm gönderim", "All sending";
+    StopPosts: "Yalnızca planlı gönderiler (yanıtlar sürer)", "Posts only (replies go on)";
+    StopApp: "{1} ({0} hesap)", "{1} ({0} account)|{1} ({0} accounts)";
+    StopAccount: "Hesap: {0}", "Account: {0}";
+    StoppedScope: "Durduruldu: {0}", "Stopped: {0}";
+    StoppedBy: "{0}, {1}", "by {0}, {1}";
+    Drained: "süren bir çağrı kalmadı", "no call is under way any more";
+    StillUnderWay: "{0} çağrı hâlâ sürüyor", "{0} call is still under way|{0} calls are still under way";
+    PlanSpaced: "{0} gönderi her hesapta {1} arayla çıkar; sonuncusu {2}.", "{0} goes out, {1} apart on each account; the last one {2}.|{0} go out, {1} apart on each account; the last one {2}.";
+    PlanAtOnce: "{0} yanıt ya da silme, hesabın hız sınırı içinde hemen çıkar.", "{0} goes out at once, within the account’s rate limit.|{0} go out at once, within the account’s rate limit.";
+    PlanHeld: "{0} gönderi çok geciktiği için bekletilir ve size sorulur.", "{0} is too late by now: it is held and you are asked.|{0} are too late by now: they are held and you are asked.";
+    PlanNothing: "Şu anda çıkmayı bekleyen bir şey yok.", "Nothing waits to go out right now.";
+    InAMoment: "birazdan", "in a moment";
     YesStop: "Evet, durdur", "Yes, stop";
 
     // Webhooks.
@@ -239,10 +250,7 @@ texts! {
     ShowAll: "Tüm mesajları göster", "Show all mentions";
     DeletedMention: "Yazarı bu mesajı sildi; metni burada da silindi.", "Its author deleted this message; the text is erased here too.";
     Edited: "düzenlendi", "edited";
-    Answered: "Yanıtlandı", "Answered";
     SnoozedUntil: "{0} tarihine ertelendi", "Snoozed until {0}";
-    AssignedTo: "Atanan: {0}", "Assigned to {0}";
-    ReplyShort: "Yanıtla", "Reply";
 
     // Keyboard.
     KeyNext: "Sonraki mesaj", "Next mention";
@@ -269,14 +277,12 @@ texts! {
     SnoozeMonday: "Pazartesi 09.00", "Monday, 09:00";
     SnoozeOther: "Başka bir zaman", "Another time";
     SnoozeBadTime: "Erteleme zamanı gelecekte olmalı. Daha sonraki bir tarih ve saat seçin.", "The snooze time must be in the future. Choose a later date and time.";
-    Assignee: "Atanan kişi", "Assignee";
     Assign: "Ata", "Assign";
     TakeIt: "Bana ata", "Assign to me";
     Why: "Neden {0}?", "Why {0}?";
     WhySaid: "Analiz neden {0} demişti?", "Why did the analysis say {0}?";
     WhyNone: "Bu puanı belirleyen tek bir kelime yok.", "No single word drove this score.";
     Confidence: "güven {0}", "confidence {0}";
-    ScoreWord: "{0}: {1}", "{0}: {1}";
     Correct: "Düzelt", "Correct";
     CorrectHint: "Duygu ya da niyet yanlışsa doğrusunu seçin; süzgeçler, sayılar ve grafikler ona uyar.", "If the mood or an intent is wrong, choose the right one; filters, counts and charts follow it.";
     MainIntent: "Asıl niyet", "Main intent";
@@ -289,7 +295,6 @@ texts! {
     CorrectionOutdatedMore: "Yazarı metni sonradan değiştirdi; yeni metin yeniden analiz edildi. Önceki düzeltme ({0}): {1}. Hâlâ doğruysa “Düzelt” ile yeniden kaydedin.", "Its author changed the text since, and the new text was analysed again. The earlier correction ({0}): {1}. If it still holds, save it again with “Correct”.";
     TakeBackCorrection: "Düzeltmeyi geri al", "Take the correction back";
     InternalNote: "İç not", "Internal note";
-    InternalNotes: "İç notlar", "Internal notes";
     NoteHint: "Yalnızca ekibiniz görür.", "Only your team sees this.";
     AddNote: "Not ekle", "Add note";
     NoteEmpty: "Not boş. Eklemek için bir şey yazın.", "The note is empty. Write something to add it.";
@@ -319,7 +324,6 @@ texts! {
     WriterProgram: "bir program", "a program";
     LinkWord: "Bağlantı", "Link";
     SendAnyway: "Yine de gönder", "Send anyway";
-    EditFirst: "Önce düzenle", "Edit first";
     PersonalDataTitle: "Bu yanıtta kişisel veri var gibi görünüyor", "This reply seems to hold personal data";
     PersonalDataAsk: "Herkese açık bir yanıtta kimlik, IBAN, kart ya da telefon numarası paylaşmak geri alınamaz. Özel mesajla devam etmeyi düşünün.", "Sharing an ID number, IBAN, card or phone number in a public reply cannot be taken back. Consider going on in a direct message.";
     CannotReply: "Bu mesaja buradan yanıt verilemez", "This message cannot be answered from here";
@@ -328,7 +332,6 @@ texts! {
     Viewers: "Yetkiniz yalnızca görüntülemeye yetiyor. Yanıt vermek için bir yöneticiden yetki isteyin.", "Your role only lets you look. Ask an admin for the right to answer.";
     OpenOnNetwork: "Ağda aç", "Open on the network";
     Author: "Yazar", "Author";
-    AuthorSeen: "İlk görülme: {0}", "First seen {0}";
     Followers: "{0} takipçi", "{0} follower|{0} followers";
     EarlierMentions: "Önceki mesajları", "Earlier mentions";
     NoEarlierMentions: "Daha önce bir mesajı yok.", "No earlier mention.";
@@ -337,7 +340,6 @@ texts! {
     LinkedBecause: "Bağlantının dayanağı", "Why linked";
     NotLinked: "Bir kişiye bağlı değil", "Not linked to a contact";
     NotLinkedMore: "Yalnızca ad benzerliğiyle kimse kimseye bağlanmaz. Doğru kişiyi siz seçin ya da dayanak beklensin.", "Nobody is linked by a similar name alone. Choose the right contact yourself, or wait for evidence.";
-    LinkContact: "Kişiye bağla", "Link to a contact";
     FindContact: "Ad, e-posta, telefon ya da şirket", "Name, e-mail, phone or company";
     Link: "Bağla", "Link";
     Unlink: "Bağı kaldır", "Unlink";
@@ -348,7 +350,6 @@ texts! {
     EvidenceHandle: "CRM’de kayıtlı sosyal hesap: {0}", "Social handle known to the CRM: {0}";
     EvidencePerson: "{0} elle bağladı", "Linked by hand by {0}";
     EvidenceOther: "{0}: {1}", "{0}: {1}";
-    LinkedOn: "{0} tarihinde", "on {0}";
     Details: "Ayrıntılar", "Details";
     Account: "Hesap", "Account";
     Network: "Ağ", "Network";
@@ -358,7 +359,6 @@ texts! {
     VisibilityUnlisted: "Liste dışı", "Unlisted";
     VisibilityFollowers: "Takipçilere", "Followers";
     VisibilityDirect: "Özel", "Direct";
-    Rating: "Puan", "Rating";
     Attachment: "Ek", "Attachment";
     AttachmentDescribed: "Ek: {0}", "Attachment: {0}";
     WrittenInApp: "ağın kendi uygulamasında yazıldı", "written in the network’s own app";
@@ -384,12 +384,10 @@ texts! {
     Preview: "Önizleme", "Preview";
     PreviewHint: "Ağın sayacağı biçimde", "As the network will count it";
     PreviewEmpty: "Yazdıkça burada görünür.", "Shows up here as you write.";
-    ZoneOfAccount: "{0} · {1}", "{0} · {1}";
     NearDuplicateTitle: "Aynı gün için çok benzer bir gönderi var", "A very similar post is planned for the same day";
     NearDuplicateAsk: "Yinelenen gönderiler ağlarca istenmeyen sayılabilir. Yine de planlansın mı?", "Networks may take repeated posts for spam. Schedule it all the same?";
     ScheduleAnyway: "Yine de planla", "Schedule anyway";
     Scheduled: "Planlandı.", "Scheduled.";
-    ScheduledFor: "{0} için planlandı", "Scheduled for {0}";
     NothingScheduledTitle: "Bu dönemde gönderi yok", "Nothing is scheduled here";
     NothingScheduledBody: "Bir metin yazın, zamanı seçin; gerisini Muhatap zamanı gelince yapar.", "Write a text, choose a time, and Muhatap publishes it when its time comes.";
     EditTime: "Zamanı değiştir", "Change time";
@@ -497,17 +495,38 @@ texts! {
     NextQueuedNow: "Sırası gelir gelmez gönderilecek.", "Goes out as soon as it is its turn.";
     NextPreparing: "Gönderim için hazırlık yapılıyor.", "Being prepared for sending.";
     NextSending: "Ağın yanıtı bekleniyor.", "Waiting for the network’s answer.";
-    NextVerifying: "Ağın yanıtı net değildi. Çıkıp çıkmadığı ağdan okunuyor; kesinleşmeden yeniden gönderilmez.", "The network’s answer was unclear. It is being read back; nothing is sent again until that is settled.";
+    StandStoppedAll: "Tüm gönderim durdurulduğu için bekliyor ({0}, {1}). Yeniden başlatılınca çıkar.", "Waits: all sending is stopped (by {0}, {1}). It goes out once that is resumed.";
+    StandStoppedPosts: "Planlı gönderiler durdurulduğu için bekliyor ({0}, {1}). Yeniden başlatılınca çıkar.", "Waits: posts are stopped (by {0}, {1}). It goes out once that is resumed.";
+    StandStoppedAccount: "Hesabının gönderimi durdurulduğu için bekliyor ({0}, {1}). Yeniden başlatılınca çıkar.", "Waits: sending on its account is stopped (by {0}, {1}). It goes out once that is resumed.";
+    StandStoppedApp: "{2} uygulamasını paylaşan hesapların gönderimi durdurulduğu için bekliyor ({0}, {1}). Yeniden başlatılınca çıkar.", "Waits: sending on the accounts that share its {2} app is stopped (by {0}, {1}). It goes out once that is resumed.";
+    StandPaused: "Hesabı duraklatıldığı için bekliyor. Hesap sürdürülünce çıkar.", "Waits: its account is paused. It goes out once the account is resumed.";
+    StandUnauthorized: "Ağ, hesabın anahtarını kabul etmiyor. Hesap yeniden bağlanınca kendiliğinden çıkar.", "The network refuses the account’s token. It goes out by itself once the account is reconnected.";
+    StandFollows: "Önce gelmesi gereken gönderi henüz çıkmadı (durumu: {0}). O çıkınca sıra buna gelir.", "What it follows is not out yet (it is: {0}). It goes out after that.";
+    StandProbing: "Hesabın son çağrısı belirsiz bitti; ağ yeniden yanıt verene kadar hesaptan bir şey çıkmaz. Ağ {0} yoklanacak.", "The account’s last call ended unclearly; nothing goes out from it until the network answers again. It is asked {0}.";
+    StandAccountGated: "Ağ bu hesaptan bir süre beklemesini istedi. {0} gönderilecek.", "The network asked this account to wait. Goes out {0}.";
+    StandLaneGated: "Aynı sıradaki önceki gönderi yeniden denenecek; sıra bozulmasın diye bu, ondan sonra çıkar: en erken {0}.", "An earlier one in its line is tried again; so that the order stays, this one goes after it: {0} at the earliest.";
+    StandLaneBusy: "Aynı sırada başka bir gönderi işleniyor (durumu: {0}); bu, ondan sonra çıkar.", "Another one in its line is under way (it is: {0}); this one goes after it.";
+    StandPutBack: "Çağrı yapılmadan sıraya geri alındı. Yeniden denenmesi: {0}.", "It was put back before its call. Tried again {0}.";
+    StandNoWorker: "Şu anda gönderim yapan bir süreç çalışmıyor. “muhatap run” başlatılınca çıkar.", "No process that delivers is running. It goes out once “muhatap run” is started.";
+    StandWorkerSeen: "Şu anda gönderim yapan bir süreç çalışmıyor; sonuncusu {0} görüldü. “muhatap run” başlatılınca çıkar.", "No process that delivers is running; the last one was seen {0}. It goes out once “muhatap run” is started.";
+    StandPreparerAway: "Hazırlığını yapan süreçten haber yok; başka bir süreç birazdan devralır.", "The process that prepared it went away; another one takes it over in a moment.";
+    StandSenderAway: "Gönderimini yapan süreçten haber yok. Çıkıp çıkmadığı, bekleme süresi dolunca ağdan okunacak.", "The process that was sending it went away. Whether it is out is read from the network once the settle time is over.";
+    StandReadBack: "Ağın yanıtı net değildi. Çıkıp çıkmadığı {0} ağdan okunacak; kesinleşmeden yeniden gönderilmez.", "The network’s answer was unclear. It is read back {0}; nothing is sent again until that is settled.";
+    StandReadAgain: "Ağda bulunamadı. Emin olmak için {0} bir kez daha bakılacak, sonra yeniden gönderilecek.", "It was not found on the network. To be sure it is looked for once more {0}, then sent again.";
+    StandUnreadable: "Ağ {0} kez okunamadı. Yeniden okunması: {1}. İsterseniz hesaba kendiniz bakıp karar verin.", "The network could not be read {0} time. It is asked again {1}; or look at the account yourself and decide.|The network could not be read {0} times. It is asked again {1}; or look at the account yourself and decide.";
+    StandHeldRestored: "Veritabanı yedekten geri yüklendi; bu gönderi yedek alındıktan sonra çıkmış olabilir. Hesaba bakıp karar verin.", "The database was restored from a backup; this one may have gone out after the backup was made. Look at the account and decide.";
+    StandHeldAccount: "Ağ, hesabın anahtarını kabul etmedi. Hesap yeniden bağlanınca kendiliğinden sürer.", "The network refused the account’s token. It goes on by itself once the account is reconnected.";
+    StandHeldPredecessor: "Ondan önce çıkması gereken gönderi çıkmadı. Bunu tek başına gönderin ya da iptal edin.", "What it follows was not sent. Send it alone, or cancel it.";
+    StandUnknownSettling: "Ağda hâlâ belirebilir. “Yeniden gönder” ve “vazgeç” kararı en erken {0} verilebilir.", "It may still appear on the network. “Send again” and “drop it” can be decided from {0} on.";
     NextRetry: "Kesinlikle gönderilmedi. Yeni deneme {0}.", "It certainly did not go out. Next try {0}.";
     NextHeld: "Zamanı geçtiği için bekletiliyor. Şimdi gönderin, başka zamana alın ya da iptal edin.", "Its time has passed, so it is held. Send it now, move it or cancel it.";
     HeldCount: "Zamanı geçtiği için bekletilen {0} gönderi var.", "{0} delivery is held because its time has passed.|{0} deliveries are held because their time has passed.";
-    HeldSpacing: "Bırakılırlarsa her hesapta eski sırasıyla, {0} saniye arayla çıkarlar.", "Released, they go out in their order, {0} second apart on each account.|Released, they go out in their order, {0} seconds apart on each account.";
     ReleaseHeld: "Hepsini bırak", "Release all";
     ReleaseHeldAsk: "Bekletilen {0} gönderi bırakılsın mı?", "Release {0} held delivery?|Release {0} held deliveries?";
     Released: "Bekletilenler sıraya alındı.", "What was held is queued.";
     NextUnknown: "Çıkmış olabilir ve bu ağda bunu okumanın yolu yok. Hesaba bakıp kararı siz verin.", "It may have gone out, and this network offers no way to tell. Look at the account and decide.";
     NextSent: "Ağ bunu onayladı.", "The network confirmed it.";
-    NextFailed: "Yeniden denenmeyecek. Nedeni giderip yeni bir gönderi hazırlayın.", "It will not be tried again. Mend the reason and write a new one.";
+    NextFailed: "Kendiliğinden yeniden denenmeyecek. Nedenini giderdikten sonra yeniden gönderebilirsiniz.", "It is not tried again by itself. Mend the reason, then send it again.";
     NextExpired: "Son gönderim zamanı geçti; gönderilmedi.", "Its last moment to go out passed; it was not sent.";
     NextCancelled: "Gönderilmeyecek.", "It will not be sent.";
     Reason: "Neden", "Reason";
@@ -520,10 +539,8 @@ texts! {
     SentAt: "Gönderilme", "Sent";
     CreatedAt: "Oluşturma", "Created";
     CreatedBy: "Hazırlayan", "Written by";
-    Attempts: "Denemeler", "Attempts";
     AttemptNumber: "{0}. deneme", "Attempt {0}";
     AttemptCount: "{0} deneme", "{0} attempt|{0} attempts";
-    NoAttempts: "Henüz denenmedi.", "Not tried yet.";
     AttemptRunning: "sürüyor", "under way";
     OutcomeSent: "gönderildi", "sent";
     OutcomeRetry: "gönderilmedi, yeniden denenecek", "not sent, will retry";
@@ -531,11 +548,61 @@ texts! {
     OutcomeUnclear: "yanıt net değil", "unclear answer";
     OutcomeFound: "ağda bulundu", "found on the network";
     OutcomeAbsent: "ağda yok", "not on the network";
+    OutcomePutBack: "çağrı yapılmadan geri alındı", "put back without a call";
+    OutcomeNotSent: "gönderilmedi, iptal edildi", "not sent, cancelled";
+    Milliseconds: "{0} ms", "{0} ms";
+    ByWorker: "süreç: {0}", "process: {0}";
+    History: "Geçmiş", "History";
+    DidCancel: "İptal istendi", "Cancelled";
+    DidMove: "Zamanı değiştirildi", "Moved";
+    DidRetry: "Hemen denenmesi istendi", "Sent now";
+    DidRelease: "Bırakıldı", "Released";
+    DidDelete: "Ağdan silinmesi istendi", "Deletion asked for";
+    DidApprove: "Onaylandı", "Approved";
+    DidDecideSent: "Karar: çıkmış", "Decided: it is out";
+    DidDecideAgain: "Karar: gönderilsin", "Decided: send it";
+    DidDecideCancel: "Karar: vazgeçildi", "Decided: dropped";
+    RetryNow: "Şimdi dene", "Try now";
+    LookNow: "Ağa şimdi sor", "Ask the network now";
+    StillWaits: "Kaydedildi; ama şimdilik bekliyor. Nedeni aşağıda.", "Noted; but it still waits for now. The reason is below.";
+    Resumed: "Gönderim yeniden başlatıldı.", "Sending is resumed.";
+    Choose: "Bu gönderiyi seç", "Choose this one";
+    ChooseAll: "Sayfadakilerin tümü", "All on this page";
+    SendChosen: "Seçilenleri gönder", "Send the chosen";
+    CancelChosen: "Seçilenleri iptal et", "Cancel the chosen";
+    SendChosenAsk: "Seçilen {0} gönderi gönderilsin mi?", "Send {0} chosen delivery?|Send {0} chosen deliveries?";
+    CancelChosenAsk: "Seçilen {0} gönderi iptal edilsin mi?", "Cancel {0} chosen delivery?|Cancel {0} chosen deliveries?";
+    ChosenQueued: "{0} gönderi sıraya alındı.", "{0} delivery is queued.|{0} deliveries are queued.";
+    ChosenCancelled: "{0} gönderi iptal edildi.", "{0} delivery is cancelled.|{0} deliveries are cancelled.";
+    ChosenRefused: "{0} gönderi için yapılamadı:", "It could not be done to {0}:|It could not be done to {0}:";
+    NothingChosenTitle: "Hiçbir gönderi seçmediniz", "No delivery is chosen";
+    NothingChosenBody: "Listeye dönüp en az birini işaretleyin.", "Go back to the list and mark at least one.";
+    Workers: "Süreçler", "Workers";
+    WorkersMore: "Bu veritabanında çalışan her süreç ve elindeki işler. Bir süreci boşaltmak için SIGTERM ile sonlandırın: yeni iş almaz, on saniye içinde devreder.", "Every process that works on this database, and what it has in hand. To drain one, end it with SIGTERM: it takes nothing new and hands over within ten seconds.";
+    NoWorkersTitle: "Çalışan süreç yok", "No process is running";
+    NoWorkersBody: "“muhatap run” başlatılana kadar hiçbir şey dinlenmez ve gönderilmez.", "Until “muhatap run” is started, nothing is listened to and nothing goes out.";
+    WorkerAlive: "Çalışıyor", "Running";
+    WorkerDraining: "Boşalıyor", "Draining";
+    WorkerAway: "Haber yok", "Away";
+    WorkerName: "Adı", "Name";
+    WorkerRoles: "Görevleri", "Roles";
+    WorkerStarted: "Başlama", "Started";
+    WorkerSeen: "Son haber", "Last seen";
+    WorkerHolds: "Elindekiler", "In hand";
+    WorkerDeliveries: "{0} gönderi", "{0} delivery|{0} deliveries";
+    WorkerSources: "{0} kaynak", "{0} source|{0} sources";
+    RoleListens: "dinleme", "listening";
+    RoleDelivers: "gönderim", "delivering";
+    RoleShows: "konsol", "console";
     MoveDelivery: "Başka zamana al", "Move";
     SendNow: "Şimdi gönder", "Send now";
     CancelDelivery: "İptal et", "Cancel it";
     DecideTitle: "Kararınız gerekiyor", "Your decision is needed";
     DecideBody: "Bağlantı tam gönderirken koptu. Çıkıp çıkmadığı bilinmiyor; yanlış bir karar aynı metni iki kez yayımlayabilir. Önce hesaba bakın:", "The connection broke exactly while sending. Whether it went out is unknown; a wrong decision may publish the same text twice. Look at the account first:";
+    DecideBodyRestored: "Veritabanı yedekten geri yüklendi; bu gönderi yedek alındıktan sonra çıkmış olabilir. Yanlış bir karar aynı metni iki kez yayımlayabilir. Önce ağa bakın:", "The database was restored from a backup; this one may have gone out after the backup was made. A wrong decision may publish the same text twice. Look at the network first:";
+    DecideBodyUnreadable: "Ağın yanıtı net değildi ve çıkıp çıkmadığı şu ana kadar okunamadı; okuma denenmeye devam ediyor. Beklemek istemiyorsanız önce ağa bakın:", "The network’s answer was unclear, and so far it could not be read back; it is still being tried. If you do not want to wait, look at the network first:";
+    LookAtThread: "Yanıtlanan mesajı aç", "Open the message it answers";
+    DecideGiveUpMore: "Bir daha denenmez; çıkmışsa ağda kalır.", "It is not tried again; if it is out, it stays there.";
     LookAtAccount: "Hesabı ağda aç", "Open the account on the network";
     DecideSent: "Çıkmış", "It is out";
     DecideSentMore: "Ağdaki bağlantısını yapıştırın; böylece kaydı tamamlanır.", "Paste its link on the network, so that the record is complete.";
@@ -559,7 +626,6 @@ texts! {
     ShowConversation: "Konuşmayı göster", "Show the conversation";
     TakesBack: "Geri aldığı", "Takes back";
     NeedsYou: "Sizi bekleyenler", "Needs you";
-    Alerts: "Uyarılar", "Alerts";
     AlertCount: "{0} açık uyarı", "{0} open alert|{0} open alerts";
     AlertFailed: "Gönderilemedi", "Could not be sent";
     AlertLate: "Gecikti", "Late";
@@ -569,7 +635,6 @@ texts! {
     AlertTold: "{0} bildirildi", "told {0}";
     AlertNotTold: "henüz bildirilmedi", "not told yet";
     AlertTellFailed: "bildirilemedi: {0}", "could not be told: {0}";
-    TooLateTo: "Artık değiştirilemez: {0}", "It can no longer be changed: {0}";
     Cancelled: "İptal edildi.", "Cancelled.";
     CancelWanted: "Gönderim sürerken iptal istendi; çıkarsa ağdan silinecek.", "Cancelled while being sent; if it went out it will be deleted.";
     Moved: "Yeni zamana alındı.", "Moved to the new time.";
@@ -641,7 +706,6 @@ texts! {
     HealthFailing: "Sorun var", "Failing";
     HealthUnauthorized: "Yetki geçersiz", "Not authorized";
     Paused: "Duraklatıldı", "Paused";
-    LastPoll: "Son yoklama {0}", "Last polled {0}";
     NeverPolled: "Henüz yoklanmadı", "Not polled yet";
     CompleteUpTo: "{0} zamanına kadar eksiksiz", "Complete up to {0}";
     CompleteUnknown: "Eksiksizlik henüz bilinmiyor", "Completeness not known yet";
@@ -687,7 +751,6 @@ texts! {
     Phone: "Telefon", "Phone";
     Company: "Şirket", "Company";
     CustomerNumber: "Müşteri numarası", "Customer number";
-    OtherFields: "Diğer alanlar", "Other fields";
     LinkedAuthors: "Bağlı yazarlar", "Linked authors";
     NoLinkedAuthors: "Bu kişiye bağlı bir yazar yok.", "No author is linked to this contact.";
     MergeTitle: "Başka bir kişiyle birleştir", "Merge with another contact";
@@ -703,7 +766,6 @@ texts! {
     Linked: "Bağlandı.", "Linked.";
     Unlinked: "Bağ kaldırıldı.", "Unlinked.";
     ContactMentions: "Mesajları", "Mentions";
-    Name: "Ad", "Name";
 
     // Users and signing in.
     SignIn: "Giriş yap", "Sign in";
@@ -714,7 +776,6 @@ texts! {
     SignInSlow: "Çok fazla deneme yapıldı. {0} sonra yeniden deneyin.", "Too many attempts. Try again in {0}.";
     SetupTitle: "İlk kullanıcıyı oluşturun", "Create the first user";
     SetupBody: "Bu bağlantı yalnızca bir kez çalışır. Oluşturduğunuz kullanıcı yönetici olur.", "This link works once. The user you create is an admin.";
-    SetupDone: "Kullanıcı oluşturuldu. Şimdi giriş yapabilirsiniz.", "The user is created. You can sign in now.";
     SetupInvalid: "Bu kurulum bağlantısı geçersiz ya da kullanılmış. Yeni bir kullanıcıyı “muhatap user add” ile oluşturun.", "This set-up link is invalid or already used. Create a user with “muhatap user add”.";
     PasswordsDiffer: "İki parola aynı değil.", "The two passwords differ.";
     PasswordTooWeak: "Parola en az 10 karakter olmalı ve kullanıcı adıyla aynı olmamalı.", "The password needs at least 10 characters and must not be the user name.";
@@ -734,7 +795,6 @@ texts! {
     UserChanged: "Kullanıcı değiştirildi.", "The user is changed.";
     NoUsersTitle: "Henüz kullanıcı yok", "No users yet";
     NoUsersBody: "Bu bilgisayarda giriş gerekmez. Konsolu başka adreslerden açmak ya da konuşmaları kişilere atamak için kullanıcı ekleyin.", "No login is needed on this machine. Add users to open the console from elsewhere, or to assign conversations to people.";
-    ConsoleLanguage: "Konsol dili", "Console language";
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The fault campaign: real workers, databases and Redis against the simulated networks, everything of it killed, frozen,
 //! cut off and put back at random moments. In the end each post that was asked for is on its network exactly once, in
-//! order, and where nobody can tell a person is asked.
+//! order, and where nobody can tell a person is asked. A network with two steps joins once a connector has them.
 //!
 //! `cargo test --test campaign` takes a slice. `FAULTS_MINUTES=10` goes on for so long, `FAULTS_SEED=7` draws other rounds,
 //! and `FAULTS_ROUND=12` runs one round again, as a failure says.

@@ -25,7 +25,7 @@ async fn a_time_in_the_past_goes_at_once_or_asks_and_one_in_the_year_9999_waits(
 ) {
     let bench = Bench::new(backend, Certainty::None).await;
     let just_now = bench.try_post(due(&bench, bench.now() - Duration::from_secs(60))).await.expect("it is kept");
-    let yesterday = bench.try_post(due(&bench, bench.now() - Duration::from_secs(86_400))).await.expect("it is kept");
+    let yesterday = bench.try_post(due(&bench, bench.now() - Duration::from_secs(86_401))).await.expect("it is kept");
     let far: Timestamp = "9999-12-30T21:59:59.999Z".parse().expect("a time");
     let far = bench.try_post(due(&bench, far)).await.expect("it is kept");
     bench.reap().await;
@@ -59,7 +59,12 @@ async fn a_text_over_the_limit_found_only_at_send_fails_with_the_reason_and_can_
     assert!(failed.reason.as_deref().is_some_and(|reason| reason.contains("13 of at most 5")), "{:?}", failed.reason);
     assert_eq!(bench.network.calls(), 0, "nothing was called");
     bench.network.set_limit(50);
-    bench.app.store.decide(id, Decision::Queue, Duration::ZERO, "ayşe").await.expect("it can be sent again");
+    bench
+        .app
+        .store
+        .decide(id, Decision::Queue, Duration::ZERO, "ayşe", bench.now())
+        .await
+        .expect("it can be sent again");
     bench.turn().await;
     assert_eq!(bench.network.texts(), ["on iki harfli"]);
     bench.stop().await;
@@ -76,7 +81,7 @@ async fn what_was_queued_when_its_account_was_removed_is_kept_and_says_so(
     bench.drain().await;
     let waiting = bench.view(id).await;
     assert_eq!((waiting.state, bench.network.calls()), (DeliveryState::Queued, 0));
-    assert!(waiting.next_step.contains("account biz is paused"), "{}", waiting.next_step);
+    assert!(waiting.next_step.contains("its account is paused"), "{}", waiting.next_step);
     // Past its limit a person is asked, and may still cancel it.
     bench.later(Duration::from_secs(16 * 60));
     bench.reap().await;

@@ -69,7 +69,12 @@ async fn three_of_four_are_out_and_the_fourth_says_why_and_is_tried_again(
     assert_eq!((failed.account.as_str(), failed.text.as_str()), ("biz", "Kış geldi"));
     assert!(failed.reason.as_deref().is_some_and(|reason| reason.contains("not allowed")), "{:?}", failed.reason);
 
-    bench.app.store.decide(failed.id, Decision::Queue, SPACING, "ayşe").await.expect("it can be tried again");
+    bench
+        .app
+        .store
+        .decide(failed.id, Decision::Queue, SPACING, "ayşe", bench.now())
+        .await
+        .expect("it can be tried again");
     turn(&bench, bench.account).await;
     let page = campaigns::page(&bench.app, campaign).await.expect("it is there");
     assert_eq!((page.summary.as_str(), page.campaign.name.as_str()), ("4 of 4 out", "Kış indirimi"));
@@ -123,7 +128,7 @@ async fn a_token_revoked_in_the_middle_of_a_batch_loses_nothing(
     assert_eq!((stopped.state, stopped.hold.as_deref()), (DeliveryState::Held, Some("account")));
     assert!(stopped.reason.as_deref().is_some_and(|reason| reason.contains("token revoked")), "{:?}", stopped.reason);
     let waiting = bench.view(deliveries[2].id).await;
-    assert!(waiting.next_step.contains("refuses the credentials of account biz"), "{}", waiting.next_step);
+    assert!(waiting.next_step.contains("refuses the credentials of its account"), "{}", waiting.next_step);
     assert_eq!(
         bench.app.store.campaign(campaign).await.expect("it is there").summary(),
         "1 of 3 out, 1 on the way, 1 to be decided"

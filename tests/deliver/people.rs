@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use muhatap::compose::PostRequest;
 use muhatap::model::{Action, DeliveryState, Hold};
+use muhatap::standing::Scope;
 use muhatap::store::StoreError;
 use muhatap::store::deliveries::{Decision, DeliveryFilter};
 use muhatap_connectors::Certainty;
@@ -42,8 +43,10 @@ async fn what_may_be_out_is_decided_and_never_said_to_be_cancelled(
     bench.execute("UPDATE deliveries SET state = 'held', hold = 'restored' WHERE state = 'queued'").await;
     for id in [unclear, restored] {
         let refused = bench.app.store.cancel(id, "ayşe").await.expect_err("it may be out").to_string();
-        assert!(refused.contains("look there, then decide"), "{refused}");
-        bench.app.store.decide(id, Decision::Cancel, Duration::ZERO, "ayşe").await.expect("somebody looked");
+        assert!(refused.contains("look at the network, then decide"), "{refused}");
+        bench.later(bench.app.config.delivery.settle);
+        let given_up = bench.app.store.decide(id, Decision::Cancel, Duration::ZERO, "ayşe", bench.now()).await;
+        given_up.expect("somebody looked");
         assert_eq!(bench.state(id).await, DeliveryState::Cancelled);
     }
     bench.stop().await;
@@ -68,7 +71,7 @@ async fn a_post_can_be_stopped_while_it_is_prepared(
         "cancel" => _ = store.cancel(id, "ayşe").await.expect("it can be cancelled"),
         "move" => _ = store.reschedule(id, bench.now() + MINUTE * 60, "ayşe").await.expect("it can be moved"),
         "pause" => store.pause_account(bench.account, "tatil", "ayşe").await.expect("it can be paused"),
-        _ => store.stop_all_sending("ayşe", "deprem").await.expect("it can be stopped"),
+        _ => store.stop(&Scope::All, "deprem", "ayşe").await.expect("it can be stopped"),
     }
     bench.network.go_on();
     working.await.expect("it ends").expect("the database answers");
@@ -207,14 +210,13 @@ async fn stopping_everything_stops_everything(#[values(Backend::Sqlite, Backend:
     let bench = Bench::new(backend, Certainty::None).await;
     let store = &bench.app.store;
     let late = bench.post("bir").await;
-    store.stop_all_sending("ayşe", "deprem").await.expect("it can be stopped");
-    let (_, reason) = store.sending_stopped().await.expect("answered").expect("it is stopped");
-    assert_eq!(reason, "deprem");
+    store.stop(&Scope::All, "deprem", "ayşe").await.expect("it can be stopped");
+    assert_eq!(store.stops().await.expect("answered")[0].reason, "deprem");
     bench.drain().await;
     assert_eq!(bench.network.calls(), 0);
     assert!(bench.view(late).await.next_step.contains("all sending is stopped"));
     bench.later(MINUTE * 20);
-    store.resume_sending("ayşe").await.expect("it can go on");
+    store.resume(&Scope::All, MINUTE, "ayşe").await.expect("it can go on");
     bench.drain().await;
     // It did not fire late by itself.
     assert_eq!((bench.state(late).await, bench.network.calls()), (DeliveryState::Held, 0));
@@ -241,7 +243,7 @@ async fn what_was_held_is_released_without_a_burst(
     match how {
         "each" => {
             for id in &ids {
-                store.decide(*id, Decision::Queue, spacing, "ayşe").await.expect("it can be released");
+                store.decide(*id, Decision::Queue, spacing, "ayşe", store.clock()).await.expect("it can be released");
             }
         }
         _ => {

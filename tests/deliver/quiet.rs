@@ -46,6 +46,10 @@ async fn a_post_within_quiet_hours_moves_to_their_end_and_says_so(
     let mut after = PostRequest::new(bench.account, "Üçüncü not", "test");
     after.due_at = Some(end + HOUR);
     assert_eq!(bench.try_post(after).await.expect("planned").wanted_at, None);
+    let mut brief = PostRequest::new(bench.account, "Kısa süreli duyuru", "test");
+    brief.expires_at = Some(end - HOUR);
+    let refused = bench.try_post(brief).await.expect_err("it would be over by then");
+    assert!(refused.to_string().contains("is quiet until"), "{refused}");
     bench.drain().await;
     assert_eq!(bench.network.calls(), 0);
 

@@ -252,8 +252,13 @@ async fn an_occurrence_that_cannot_be_made_says_why_and_is_made_once_it_can(
     let problem = bench.app.store.recurrence(recurrence.id).await.expect("it is there").accounts[0].problem.clone();
     assert!(problem.as_deref().is_some_and(|problem| problem.contains("9 of at most 3")), "{problem:?}");
     assert_eq!(occurrences(&bench, recurrence.id, DeliveryState::Queued).await.len(), MADE);
+    let raised = bench.app.store.raise_alerts(later).await.expect("alerts can be raised");
+    assert!(raised.iter().any(|kind| kind == "recurrence"), "somebody is told: {raised:?}");
     bench.network.set_limit(200);
     recurring::round(&bench.app, later + HOUR).await.expect("made");
+    bench.app.store.raise_alerts(later + HOUR).await.expect("alerts can be closed");
+    let alerts = bench.app.store.alerts(100).await.expect("answered");
+    assert!(alerts.iter().all(|alert| alert.kind != "recurrence" || alert.closed_at.is_some()), "{alerts:?}");
     let seen = bench.app.store.recurrence(recurrence.id).await.expect("it is there");
     assert_eq!(seen.accounts[0].problem, None);
     assert_eq!(occurrences(&bench, recurrence.id, DeliveryState::Queued).await.len(), MADE + 1);

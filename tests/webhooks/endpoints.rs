@@ -55,14 +55,14 @@ async fn what_cannot_be_an_endpoint_is_named_with_the_next_step() {
     let cases = [
         (wanted("", "https://crm.example/"), "name"),
         (wanted("a", "not an address"), "url"),
-        (wanted("a", "https://user:word@crm.example/"), "url"),
+        (wanted("a", "https://user:gizlisi@crm.example/"), "url"),
         (Wanted { events: Vec::new(), ..wanted("a", "https://crm.example/") }, "events"),
         (Wanted { events: vec!["mention.exploded".into()], ..wanted("a", "https://crm.example/") }, "events"),
     ];
     for (wanted, at) in cases {
         let error = webhooks::add(&bench.app, &wanted, "test").await.expect_err("it is refused");
         assert!(matches!(&error, AccountError::Invalid { field, .. } if *field == at), "{wanted:?}: {error}");
-        assert!(!error.to_string().contains("word"), "{error}");
+        assert!(!error.to_string().contains("gizlisi"), "{error}");
     }
     let taken = webhooks::add(&bench.app, &wanted("crm", "https://crm.example/"), "test").await;
     assert!(taken.expect_err("the name is taken").to_string().contains("already"));

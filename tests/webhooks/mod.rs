@@ -95,7 +95,7 @@ impl Bench {
     /// Oldest first.
     async fn events(&self) -> Vec<EventView> {
         let mut events = self.app.store.endpoint_events(self.endpoint, 100).await.expect("they can be read");
-        events.sort_by_key(|event| event.id);
+        events.reverse();
         events
     }
 

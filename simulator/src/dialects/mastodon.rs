@@ -448,7 +448,7 @@ impl Asked {
         let person = world.timeline.person(id);
         let server = person.server().unwrap_or(DOMAIN);
         let picture = format!("{}/simulator/picture.svg", self.base);
-        let posts = world.timeline.posts().iter().filter(|post| post.author == id).count();
+        let posts = world.timeline.written_by(id);
         json!({
             "id": account_id(id).to_string(),
             "username": person.username(),

@@ -296,6 +296,10 @@ impl Dispatcher for RedisDispatcher {
         self.waiter.wait(&self.link.server, at_most).await;
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn counts(&self) -> Result<BTreeMap<&'static str, usize>, QueueError> {
         let live = self.link.live().await?;
         let mut counts = BTreeMap::from([("hints", 0), ("leased", 0), ("waiting", 0)]);

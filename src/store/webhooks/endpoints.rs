@@ -148,7 +148,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT d.id, y.kind, d.state, d.reason, d.attempts, d.created_at, d.next_at, d.sent_at
              FROM deliveries d JOIN payloads y ON y.id = d.payload_id
-             WHERE d.account_id = $1 ORDER BY d.due_at DESC, d.id DESC LIMIT $2",
+             WHERE d.account_id = $1 ORDER BY d.due_at DESC, d.seq DESC LIMIT $2",
         )
         .bind(id.to_string())
         .bind(limit)

@@ -1,4 +1,4 @@
-//! Deliveries and posts: what goes out, when, and what a person decides about it; stopping everything.
+//! Deliveries and posts: what goes out, when, and what a person decides about it.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -24,9 +24,15 @@ use crate::campaigns;
 use crate::compose::{self, Confirmed, PostRequest};
 use crate::live::Wake;
 use crate::model::{AccountId, CampaignId, ConversationId, DeliveryId, DeliveryState, Hold, MentionId, RecurrenceId};
+use crate::store::audit::AuditRow;
 use crate::store::deliveries::{AttemptView, Decision, DeliveryFilter, DeliveryKind, DeliveryOrder, DeliveryView};
 use crate::store::enqueue::Origin;
+use crate::store::many::{Act, Acted};
+use crate::store::stops::Release;
 use crate::web::error::Problem;
+
+/// Lines of the audit log that are shown with a delivery.
+const HISTORY: i64 = 200;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -35,13 +41,12 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(delivery))
         .routes(routes!(post))
         .routes(routes!(cancel))
+        .routes(routes!(retry))
+        .routes(routes!(many))
         .routes(routes!(reschedule))
         .routes(routes!(decide))
         .routes(routes!(release))
         .routes(routes!(delete))
-        .routes(routes!(sending))
-        .routes(routes!(stop))
-        .routes(routes!(resume))
 }
 
 /// Which end of the schedule comes first.
@@ -193,19 +198,24 @@ async fn counts(State(app): State<Arc<App>>) -> Result<Json<Vec<StateCount>>, Pr
     Ok(Json(counts.into_iter().map(|(state, deliveries)| StateCount { state, deliveries }).collect()))
 }
 
-/// A delivery with every call made for it.
+/// A delivery with every call made for it, and what people did.
 #[derive(Debug, Serialize, ToSchema)]
 struct DeliveryPage {
     #[serde(flatten)]
     delivery: DeliveryView,
     calls: Vec<AttemptView>,
+    /// Who did what to it, oldest first.
+    history: Vec<AuditRow>,
 }
 
-/// One delivery, with every call made for it.
+/// One delivery, with every call made for it and what people did.
 #[utoipa::path(get, path = "/deliveries/{id}", tag = "deliveries", params(("id" = DeliveryId, Path)),
     responses((status = 200, body = DeliveryPage)))]
 async fn delivery(State(app): State<Arc<App>>, Id(id): Id<DeliveryId>) -> Result<Json<DeliveryPage>, Problem> {
-    Ok(Json(DeliveryPage { delivery: app.store.delivery(id).await?, calls: app.store.attempts(id).await? }))
+    let subject = id.to_string();
+    let (delivery, calls, history) =
+        tokio::try_join!(app.store.delivery(id), app.store.attempts(id), app.store.audit_of(&subject, HISTORY))?;
+    Ok(Json(DeliveryPage { delivery, calls, history }))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -259,6 +269,8 @@ async fn post(
 }
 
 /// Stops a delivery; one that is being sent is deleted once it is out.
+///
+/// One that may be out already is refused: look at the network, then decide.
 #[utoipa::path(post, path = "/deliveries/{id}/cancel", tag = "deliveries", params(("id" = DeliveryId, Path)),
     responses((status = 200, body = DeliveryView)))]
 async fn cancel(
@@ -267,6 +279,47 @@ async fn cancel(
     Id(id): Id<DeliveryId>,
 ) -> Result<Json<DeliveryView>, Problem> {
     done(&app, app.store.cancel(id, &caller.actor).await?)
+}
+
+/// Sends a delivery now, whatever it waits for by itself.
+///
+/// What a person or the network has stopped still stops it: `standing` in the answer says what it waits for. What is held
+/// or failed goes out a little after what was released before it.
+#[utoipa::path(post, path = "/deliveries/{id}/retry", tag = "deliveries", params(("id" = DeliveryId, Path)),
+    responses((status = 200, body = DeliveryView)))]
+async fn retry(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id<DeliveryId>,
+) -> Result<Json<DeliveryView>, Problem> {
+    let spacing = app.config.delivery.release_spacing;
+    done(&app, app.store.retry(id, spacing, &caller.actor, app.store.clock()).await?)
+}
+
+/// The largest number of deliveries that one call acts on.
+const MOST_AT_ONCE: usize = 500;
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewAct {
+    action: Act,
+    /// At most 500.
+    #[schema(max_items = 500)]
+    ids: Vec<DeliveryId>,
+}
+
+/// Retries or cancels many deliveries, each on its own.
+#[utoipa::path(post, path = "/deliveries/many", tag = "deliveries", request_body = NewAct,
+    responses((status = 200, body = Acted)))]
+async fn many(State(app): State<Arc<App>>, caller: Caller, Body(new): Body<NewAct>) -> Result<Json<Acted>, Problem> {
+    if new.ids.len() > MOST_AT_ONCE {
+        return Err(Problem::invalid("ids", format!("at most {MOST_AT_ONCE} deliveries in one call")));
+    }
+    let spacing = app.config.delivery.release_spacing;
+    let acted = app.store.act_on(&new.ids, new.action, spacing, &caller.actor, app.store.clock()).await?;
+    app.live.wake(Wake::Outbox);
+    app.live.wake(Wake::Events);
+    Ok(Json(acted))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -306,6 +359,8 @@ struct NewDecision {
 }
 
 /// Decides about a delivery that stopped: `unknown`, `held` or `failed`.
+///
+/// An `unknown` one can be said to be out at any time; before `next_at` nothing else, since it may still appear.
 #[utoipa::path(post, path = "/deliveries/{id}/decide", tag = "deliveries", params(("id" = DeliveryId, Path)),
     request_body = NewDecision, responses((status = 200, body = DeliveryView)))]
 async fn decide(
@@ -321,7 +376,7 @@ async fn decide(
         (_, Some(_)) => return Err(Problem::invalid("url_or_id", "only what was sent has an address")),
     };
     let spacing = app.config.delivery.release_spacing;
-    done(&app, app.store.decide(id, decision, spacing, &caller.actor).await?)
+    done(&app, app.store.decide(id, decision, spacing, &caller.actor, app.store.clock()).await?)
 }
 
 /// The longest time between two released deliveries: a day.
@@ -337,6 +392,9 @@ struct NewRelease {
     /// Seconds between two of an account, up to a day; as configured (`delivery.release_spacing_seconds`) unless said.
     #[schema(maximum = 86400)]
     spacing_seconds: Option<u32>,
+    /// Only say what would be released, and over how long.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// What was released.
@@ -346,6 +404,8 @@ struct Released {
     released: usize,
     /// Seconds between two of an account.
     spacing_seconds: u64,
+    /// What goes out over how long.
+    plan: Release,
 }
 
 /// Releases everything that is held for one reason, in the order it was due, spaced.
@@ -357,21 +417,28 @@ async fn release(
     caller: Caller,
     Body(new): Body<NewRelease>,
 ) -> Result<Json<Released>, Problem> {
-    let spacing = match new.spacing_seconds {
-        None => app.config.delivery.release_spacing,
-        Some(seconds @ 0..=LONGEST_SPACING) => Duration::from_secs(seconds.into()),
-        Some(_) => {
-            return Err(Problem::invalid("spacing_seconds", format!("at most {LONGEST_SPACING} seconds: a day")));
-        }
-    };
+    let spacing = spacing(&app, new.spacing_seconds)?;
     if let Some(id) = new.account_id {
         app.store.account(id).await?;
     }
     let hold = new.hold.unwrap_or(Hold::Late);
+    let plan = app.store.release_plan(hold, new.account_id, spacing).await?;
+    if new.dry_run {
+        return Ok(Json(Released { released: 0, spacing_seconds: spacing.as_secs(), plan }));
+    }
     let released = app.store.release_held(hold, new.account_id, spacing, &caller.actor).await?;
     app.live.wake(Wake::Outbox);
     app.live.wake(Wake::Events);
-    Ok(Json(Released { released, spacing_seconds: spacing.as_secs() }))
+    Ok(Json(Released { released, spacing_seconds: spacing.as_secs(), plan }))
+}
+
+/// Between two released deliveries of an account: as asked, or as configured.
+pub(super) fn spacing(app: &App, seconds: Option<u32>) -> Result<Duration, Problem> {
+    match seconds {
+        None => Ok(app.config.delivery.release_spacing),
+        Some(seconds @ 0..=LONGEST_SPACING) => Ok(Duration::from_secs(seconds.into())),
+        Some(_) => Err(Problem::invalid("spacing_seconds", format!("at most {LONGEST_SPACING} seconds: a day"))),
+    }
 }
 
 /// Deletes what was sent from its network; the answer is the delivery that does it.
@@ -389,53 +456,6 @@ fn done(app: &App, delivery: DeliveryView) -> Result<Json<DeliveryView>, Problem
     app.live.wake(Wake::Outbox);
     app.live.wake(Wake::Events);
     Ok(Json(delivery))
-}
-
-/// Whether anything is sent at all.
-#[derive(Debug, Serialize, ToSchema)]
-struct Sending {
-    /// Nothing is sent since; missing while sending goes on.
-    stopped_at: Option<Timestamp>,
-    reason: Option<String>,
-}
-
-async fn sending_now(app: &App) -> Result<Json<Sending>, Problem> {
-    let stopped = app.store.sending_stopped().await?;
-    let (stopped_at, reason) = stopped.unzip();
-    Ok(Json(Sending { stopped_at, reason }))
-}
-
-/// Whether anything is sent at all.
-#[utoipa::path(get, path = "/sending", tag = "deliveries", responses((status = 200, body = Sending)))]
-async fn sending(State(app): State<Arc<App>>) -> Result<Json<Sending>, Problem> {
-    sending_now(&app).await
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NewStop {
-    /// Shown to whoever wonders why nothing goes out.
-    #[serde(default)]
-    reason: String,
-}
-
-/// Stops all sending, on every account.
-#[utoipa::path(post, path = "/sending/stop", tag = "deliveries", request_body = NewStop,
-    responses((status = 200, body = Sending)))]
-async fn stop(State(app): State<Arc<App>>, caller: Caller, Body(new): Body<NewStop>) -> Result<Json<Sending>, Problem> {
-    app.store.stop_all_sending(&caller.actor, &short(&new.reason)?).await?;
-    app.live.wake(Wake::Outbox);
-    app.live.wake(Wake::Events);
-    sending_now(&app).await
-}
-
-/// Sends again what is due; what became late in the meantime is held.
-#[utoipa::path(post, path = "/sending/resume", tag = "deliveries", responses((status = 200, body = Sending)))]
-async fn resume(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Sending>, Problem> {
-    app.store.resume_sending(&caller.actor).await?;
-    app.live.wake(Wake::Outbox);
-    app.live.wake(Wake::Events);
-    sending_now(&app).await
 }
 
 /// A reason somebody gives, in a line.

@@ -17,6 +17,7 @@ mod mentions;
 mod quiet;
 mod read;
 mod recurrences;
+mod sending;
 mod unparsed;
 mod users;
 mod webhooks;
@@ -82,6 +83,7 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .merge(recurrences::routes())
         .merge(campaigns::routes())
         .merge(quiet::routes())
+        .merge(sending::routes())
         .merge(accounts::routes())
         .merge(unparsed::routes())
         .merge(contacts::routes())

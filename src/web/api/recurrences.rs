@@ -122,7 +122,7 @@ async fn start(
     Body(new): Body<NewRecurring>,
 ) -> Result<(StatusCode, Json<RecurrenceView>), Problem> {
     let (new, confirm) = new.read();
-    let key = key_of(&headers)?;
+    let key = key_of(&headers)?.map(|key| format!("{}:{key}", caller.actor));
     let recurrence = recurring::start(&app, new, key.as_deref(), confirm, &caller.actor).await?;
     Ok((StatusCode::CREATED, Json(recurrence)))
 }

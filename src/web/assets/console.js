@@ -98,7 +98,7 @@
       if (part.dataset.part === "mentions") { renewMentions(part, next); continue; }
       // What a person is typing in, or has opened, is left alone.
       if (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) continue;
-      if (part.querySelector("details.pop[open]")) continue;
+      if (part.querySelector("details.pop[open], input[name=id]:checked")) continue;
       if (part.outerHTML !== next.outerHTML) {
         const open = all("details[open][id]", part).map((details) => details.id);
         part.replaceWith(next);
@@ -283,6 +283,12 @@
     measure(field);
     if (field.value) field.dispatchEvent(new Event("input"));
   }
+
+  // --- Many deliveries at once -------------------------------------------------------------------------------------
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-choose-all]")) return;
+    for (const box of all("input[name=id]", event.target.form)) box.checked = event.target.checked;
+  });
 
   // --- Scheduling --------------------------------------------------------------------------------------------------
   const accounts = all("input[data-post-account]");

@@ -1,0 +1,214 @@
+//! The arrows of sending: a worker takes a lane, moves its first delivery to `sending`, and writes down how that ended.
+//!
+//! Every arrow is one `UPDATE … WHERE id = … AND state = … AND epoch = …` that mints the next epoch in SQL. No row means
+//! that somebody else owns the delivery by now; the caller drops it. The lane's row is the lock, the unique index
+//! `deliveries_one_in_flight` a second guard.
+//!
+//! The three arrows of every delivery, [`Store::take`], [`Store::begin_sending`] and [`Store::finish`], are written by
+//! the [`super::group`] writer, many deliveries in one commit; each returns when its commit is on the disk.
+
+mod finish;
+mod mark;
+mod replay;
+mod take;
+mod work;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use muhatap_connectors::{Outgoing, Prepared, Receipt, ReplyTo};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Store, StoreError};
+use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Hold, Network, Visibility};
+use crate::policy::Answered;
+
+pub(in crate::store) use finish::{Finish, apply, apply_all, event, followers, free_lane};
+pub(in crate::store) use mark::{Mark, mark_all};
+pub(in crate::store) use take::{Take, late_reason, take_all};
+pub(in crate::store) use work::{visibility, work};
+
+/// A lane that another process works on is looked at again after this.
+const BUSY_LANE: SignedDuration = SignedDuration::from_millis(500);
+
+/// A delivery in the hands of one worker, with everything the call needs.
+#[derive(Debug, Clone)]
+pub struct Work {
+    pub id: DeliveryId,
+    pub account_id: AccountId,
+    pub network: Network,
+    pub lane: String,
+    pub class: Class,
+    pub action: Action,
+    pub epoch: i64,
+    pub state: DeliveryState,
+    pub text: String,
+    pub visibility: Visibility,
+    pub reply_to: Option<ReplyTo>,
+    /// The message being answered, as the rules look at it.
+    pub answers: Option<Answered>,
+    /// What a deletion deletes.
+    pub target: Option<Receipt>,
+    pub created_at: Timestamp,
+    pub due_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub late_limit: Duration,
+    pub attempts: u32,
+    pub first_called_at: Option<Timestamp>,
+    pub last_called_at: Option<Timestamp>,
+    pub absent_since: Option<Timestamp>,
+    pub read_failures: u32,
+    pub prepared: Option<Prepared>,
+    pub cancel_wanted: bool,
+    pub hold: Option<Hold>,
+    /// When its account's settings last changed.
+    pub account_changed_at: Timestamp,
+    pub(in crate::store) next_at: Timestamp,
+    pub(in crate::store) lease_until: Option<Timestamp>,
+}
+
+impl Work {
+    /// The message as the network gets it; the same after a restart.
+    pub fn outgoing(&self) -> Outgoing {
+        Outgoing {
+            key: match self.action {
+                // A person finds the delivery by what the receiver has in its log.
+                Action::Webhook => self.id.to_string(),
+                Action::Publish | Action::Delete => network_key(self.id),
+            },
+            created_at: self.created_at,
+            due_at: self.due_at,
+            called_at: self.last_called_at.unwrap_or(self.due_at),
+            text: self.text.clone(),
+            reply_to: self.reply_to.clone(),
+            visibility: self.visibility,
+            language: None,
+        }
+    }
+}
+
+/// The idempotency key that the network sees: made from the delivery, never from the attempt.
+pub fn network_key(id: DeliveryId) -> String {
+    let digest = Sha256::digest(format!("muhatap delivery {id}"));
+    digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a lane has for the worker that asks.
+#[derive(Debug)]
+pub enum Turn {
+    /// Its first delivery, now `preparing`.
+    Send(Box<Work>),
+    /// Its delivery with an unclear end, to be looked for on the network.
+    Verify(Box<Work>),
+    /// Not before then: gated, or in another worker's hands.
+    Rest(Timestamp),
+    /// The account may not send: look again then.
+    Closed(Timestamp),
+    /// Nothing is due.
+    Nothing,
+}
+
+/// How work on a delivery ended. Also what the journal keeps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// On the network; `found` by reading back rather than from the call's answer.
+    Sent { receipt: Receipt, found: bool },
+    /// Certainly not sent: again at `at`, and nothing else on the lane before.
+    Retry { at: Timestamp, reason: String },
+    /// Not called after all, through no fault of its own: again at once or when the account opens.
+    PutBack { reason: Option<String> },
+    /// Not begun: a limit that it shares with others is used up. Others on the lane go first until `at`.
+    Wait { at: Timestamp, reason: String },
+    /// The network or its rules say no.
+    Failed { reason: String },
+    /// Waits for a person, or for its account to be reconnected and `again` to come.
+    Held { hold: Hold, reason: String, again: Timestamp },
+    /// Perhaps sent: the network is asked at `at`.
+    Verifying { at: Timestamp, reason: String },
+    /// A read-back did not find it; a second one follows at `at`.
+    Absent { at: Timestamp },
+    /// The read-back itself failed; again at `at`.
+    Unread { at: Timestamp, reason: String },
+    /// Proved absent: free to be sent again.
+    Requeued,
+    /// Nobody can tell: a person decides; not before `settles_at`, when its call can have no effect any more.
+    Unknown {
+        reason: String,
+        #[serde(default)]
+        settles_at: Option<Timestamp>,
+    },
+}
+
+impl Outcome {
+    /// The word in metrics and logs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Sent { found: false, .. } => "sent",
+            Self::Sent { found: true, .. } => "found",
+            Self::Retry { .. } => "retry",
+            Self::PutBack { .. } => "put_back",
+            Self::Wait { .. } => "wait",
+            Self::Failed { .. } => "failed",
+            Self::Held { .. } => "held",
+            Self::Verifying { .. } => "unclear",
+            Self::Absent { .. } => "absent_once",
+            Self::Unread { .. } => "unread",
+            Self::Requeued => "absent",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}
+
+impl Store {
+    /// Takes the lane for `worker`: its delivery that waits to be verified, or else its first due one. Whatever is late
+    /// or expired on the way is put aside.
+    pub async fn take(&self, lane: &str, worker: &str, lease: Duration, now: Timestamp) -> Result<Turn, StoreError> {
+        self.group().take(Take { lane: lane.to_owned(), worker: worker.to_owned(), lease, now }).await
+    }
+
+    /// The compare-and-set before the one call that counts. After it returns true, `work` carries the new epoch, and
+    /// the call may start within the send deadline. False: not now, or not this worker's any more.
+    pub async fn begin_sending(
+        &self,
+        work: &mut Work,
+        prepared: &Prepared,
+        worker: &str,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mark = Mark {
+            id: work.id,
+            lane: work.lane.clone(),
+            state: work.state,
+            epoch: work.epoch,
+            prepared: serde_json::to_string(prepared).unwrap_or_else(|_| "null".into()),
+            worker: worker.to_owned(),
+            lease,
+            now,
+        };
+        let Some(epoch) = self.group().mark(mark).await? else { return Ok(false) };
+        work.epoch = epoch;
+        work.state = DeliveryState::Sending;
+        work.first_called_at = work.first_called_at.or(Some(now));
+        work.last_called_at = Some(now);
+        work.attempts += 1;
+        work.prepared = Some(prepared.clone());
+        Ok(true)
+    }
+
+    /// Writes down how work on a delivery ended, frees its lane unless it must be verified, and wakes what follows it.
+    /// False: it was not this worker's any more.
+    pub async fn finish(&self, work: &Work, outcome: &Outcome, now: Timestamp) -> Result<bool, StoreError> {
+        let finish = |outcome| Finish { work: work.clone(), outcome, now };
+        match self.group().finish(finish(outcome.clone())).await {
+            // The message is already another delivery's: which of the two is out cannot be told from here.
+            Err(error) if error.is_unique() && matches!(outcome, Outcome::Sent { .. }) => {
+                let reason = "the network names a message that belongs to another delivery".to_owned();
+                self.group().finish(finish(Outcome::Unknown { reason, settles_at: None })).await
+            }
+            finished => finished,
+        }
+    }
+}

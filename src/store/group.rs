@@ -1,0 +1,256 @@
+//! One writer for all deliveries of a process: what workers ask for while a commit is on its way goes into the next one.
+//!
+//! A commit that survives power loss costs the disk's time, whatever is in it. Each caller gets its answer after the
+//! commit. Where the group as a whole fails over one of its members, each is written alone, so that a guard that one
+//! violates keeps back nobody else.
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use sqlx::AnyPool;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+
+use super::attempts::{Finish, Mark, Take, Turn, apply_all, mark_all, take_all};
+use super::{Engine, StoreError, Tx};
+
+/// Who comes when so many wait already, waits for room.
+const WAITING: usize = 1024;
+/// Members of one commit.
+const MEMBERS: usize = 256;
+
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What somebody wants to be written.
+enum Job {
+    Take(Take, Reply<Turn>),
+    Mark(Mark, Reply<Option<i64>>),
+    Finish(Box<Finish>, Reply<bool>),
+}
+
+impl Job {
+    fn lane(&self) -> &str {
+        match self {
+            Self::Take(take, _) => &take.lane,
+            Self::Mark(mark, _) => &mark.lane,
+            Self::Finish(finish, _) => &finish.work.lane,
+        }
+    }
+
+    /// Nobody waits for it any more, and nothing is lost without it. How a call ended is written all the same.
+    fn is_idle(&self) -> bool {
+        match self {
+            Self::Take(_, reply) => reply.is_closed(),
+            Self::Mark(_, reply) => reply.is_closed(),
+            Self::Finish(..) => false,
+        }
+    }
+
+    fn fail(self, error: StoreError) {
+        // A caller that is gone needs no answer.
+        match self {
+            Self::Take(_, reply) => _ = reply.send(Err(error)),
+            Self::Mark(_, reply) => _ = reply.send(Err(error)),
+            Self::Finish(_, reply) => _ = reply.send(Err(error)),
+        }
+    }
+}
+
+/// The way to the writer, which ends when the last of these is dropped.
+pub(super) struct Group {
+    jobs: mpsc::Sender<Job>,
+    pool: AnyPool,
+}
+
+impl Group {
+    /// Starts the writer on `pool`.
+    pub(super) fn start(pool: AnyPool, engine: Engine) -> Group {
+        let (jobs, waiting) = mpsc::channel(WAITING);
+        tokio::spawn(Writer { pool: pool.clone(), engine, waiting, next: None }.run());
+        Group { jobs, pool }
+    }
+
+    /// Lets the commit on its way end; whoever comes later is told that the database is closed.
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(super) async fn take(&self, take: Take) -> Result<Turn, StoreError> {
+        self.ask(|reply| Job::Take(take, reply)).await
+    }
+
+    /// The new epoch, if the delivery may be called for.
+    pub(super) async fn mark(&self, mark: Mark) -> Result<Option<i64>, StoreError> {
+        self.ask(|reply| Job::Mark(mark, reply)).await
+    }
+
+    pub(super) async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
+        self.ask(|reply| Job::Finish(Box::new(finish), reply)).await
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, StoreError> {
+        let gone = || StoreError::Busy("the writer of deliveries failed (see the log); it is tried again".into());
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(job(reply)).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+struct Writer {
+    pool: AnyPool,
+    engine: Engine,
+    waiting: mpsc::Receiver<Job>,
+    /// Belongs into the group after the present one.
+    next: Option<Job>,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        while let Some(members) = self.gather().await {
+            if members.is_empty() {
+                continue;
+            }
+            if AssertUnwindSafe(self.write(members)).catch_unwind().await.is_err() {
+                error!(
+                    "writing deliveries panicked: please report it; what was to be written is tried again or verified"
+                );
+            }
+        }
+    }
+
+    /// Everybody who waits, each lane once: the order within a lane is the order of coming. `None`: nobody is left.
+    async fn gather(&mut self) -> Option<Vec<Job>> {
+        let first = match self.next.take() {
+            Some(job) => job,
+            None => self.waiting.recv().await?,
+        };
+        let mut lanes = HashSet::from([first.lane().to_owned()]);
+        let mut members = vec![first];
+        while members.len() < MEMBERS
+            && let Ok(job) = self.waiting.try_recv()
+        {
+            if !lanes.insert(job.lane().to_owned()) {
+                self.next = Some(job);
+                break;
+            }
+            members.push(job);
+        }
+        members.retain(|job| !job.is_idle());
+        // Every process locks in the same order, so that none waits for the other in a circle.
+        members.sort_by(|one, other| one.lane().cmp(other.lane()));
+        Some(members)
+    }
+
+    async fn write(&self, members: Vec<Job>) {
+        let members = Members::of(members);
+        let mut written = self.commit(&members).await;
+        if matches!(written, Err(StoreError::Busy(_))) {
+            // The loser of a deadlock, or a server that was restarted.
+            written = self.commit(&members).await;
+        }
+        match written {
+            Ok(answers) => members.answer(answers),
+            Err(error) if members.len() > 1 && error.is_about_a_statement() => {
+                warn!(%error, members = members.len(), "deliveries are written one by one: one of them cannot be");
+                for job in members.apart() {
+                    let alone = Members::of(vec![job]);
+                    match self.commit(&alone).await {
+                        Ok(answers) => alone.answer(answers),
+                        Err(error) => alone.fail(error),
+                    }
+                }
+            }
+            Err(error) => members.fail(error),
+        }
+    }
+
+    async fn commit(&self, members: &Members) -> Result<Answers, StoreError> {
+        let mut tx = Tx::begin(&self.pool, self.engine).await?;
+        let answers = Answers {
+            finished: apply_all(&mut tx, &members.finishes).await?,
+            marked: mark_all(&mut tx, &members.marks).await?,
+            turns: take_all(&mut tx, &members.takes).await?,
+        };
+        tx.commit().await?;
+        Ok(answers)
+    }
+}
+
+/// The members of one commit by kind, each kind with those who wait for its answers, in the same order.
+#[derive(Default)]
+struct Members {
+    takes: Vec<Take>,
+    takers: Vec<Reply<Turn>>,
+    marks: Vec<Mark>,
+    markers: Vec<Reply<Option<i64>>>,
+    finishes: Vec<Finish>,
+    finishers: Vec<Reply<bool>>,
+}
+
+struct Answers {
+    turns: Vec<Turn>,
+    marked: Vec<Option<i64>>,
+    finished: Vec<bool>,
+}
+
+impl Members {
+    fn of(jobs: Vec<Job>) -> Members {
+        let mut members = Members::default();
+        for job in jobs {
+            match job {
+                Job::Take(take, reply) => {
+                    members.takes.push(take);
+                    members.takers.push(reply);
+                }
+                Job::Mark(mark, reply) => {
+                    members.marks.push(mark);
+                    members.markers.push(reply);
+                }
+                Job::Finish(finish, reply) => {
+                    members.finishes.push(*finish);
+                    members.finishers.push(reply);
+                }
+            }
+        }
+        members
+    }
+
+    fn len(&self) -> usize {
+        self.takes.len() + self.marks.len() + self.finishes.len()
+    }
+
+    fn apart(self) -> impl Iterator<Item = Job> {
+        let takes = self.takes.into_iter().zip(self.takers);
+        let marks = self.marks.into_iter().zip(self.markers);
+        let finishes = self.finishes.into_iter().zip(self.finishers);
+        let takes = takes.map(|(take, reply)| Job::Take(take, reply));
+        let marks = marks.map(|(mark, reply)| Job::Mark(mark, reply));
+        let finishes = finishes.map(|(finish, reply)| Job::Finish(Box::new(finish), reply));
+        finishes.chain(marks).chain(takes)
+    }
+
+    /// One alone gets the error itself.
+    fn fail(self, error: StoreError) {
+        let (alone, mut error) = (self.len() == 1, Some(error));
+        for job in self.apart() {
+            let error = if alone { error.take() } else { error.as_ref().map(StoreError::for_another) };
+            if let Some(error) = error {
+                job.fail(error);
+            }
+        }
+    }
+
+    fn answer(self, answers: Answers) {
+        send(self.takers, answers.turns);
+        send(self.markers, answers.marked);
+        send(self.finishers, answers.finished);
+    }
+}
+
+/// A caller that is gone needs none.
+fn send<T>(waiting: Vec<Reply<T>>, answers: Vec<T>) {
+    for (reply, answer) in waiting.into_iter().zip(answers) {
+        let _ = reply.send(Ok(answer));
+    }
+}

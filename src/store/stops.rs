@@ -1,0 +1,252 @@
+//! What people have stopped, and how it goes on again without a burst.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use sqlx::any::AnyRow;
+use utoipa::ToSchema;
+
+use super::attempts::event;
+use super::decisions::release_time;
+use super::rows::Cells;
+use super::{Store, StoreError, Tx, audit, events, micros};
+use crate::model::{AccountId, DeliveryId, Hold};
+use crate::standing::{Scope, Sent, Stop};
+
+/// What goes out when something is released or resumed, and over how long.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Release {
+    /// Posts, and whatever else was held, that go out one after the other.
+    pub spaced: i64,
+    /// Accounts they go out on, side by side.
+    pub accounts: i64,
+    /// Seconds between two of an account.
+    pub spacing_seconds: u64,
+    /// When the last of them goes out; missing where there is none.
+    pub last_at: Option<Timestamp>,
+    /// Answers and deletions that waited: they go out at once, within their account's rate limit.
+    pub at_once: i64,
+    /// Too late by now: held for a person.
+    pub held: i64,
+}
+
+/// A delivery that waited, and when it goes out.
+struct Due {
+    id: DeliveryId,
+    epoch: i64,
+    /// Its new time; as it was where that is missing.
+    at: Option<Timestamp>,
+}
+
+impl Store {
+    /// What is stopped, the widest first.
+    pub async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
+        let rows =
+            sqlx::query("SELECT scope, reason, stopped_by, stopped_at FROM stops").fetch_all(self.pool()).await?;
+        let mut stops = rows.iter().map(read_stop).collect::<Result<Vec<_>, _>>()?;
+        stops.sort_by(|left, right| left.scope.cmp(&right.scope));
+        Ok(stops)
+    }
+
+    /// Stops every call of a scope that publishes or deletes, in every process, from this commit on. What is being called
+    /// ends. Stopped again, the first stop stays.
+    pub async fn stop(&self, scope: &Scope, reason: &str, who: &str) -> Result<(), StoreError> {
+        if let Scope::Account { account_id } = scope {
+            self.account(*account_id).await?;
+        }
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        let added = sqlx::query(
+            "INSERT INTO stops (scope, reason, stopped_by, stopped_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (scope) DO NOTHING",
+        )
+        .bind(scope.to_string())
+        .bind(reason)
+        .bind(who)
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if added > 0 {
+            audit::write(&mut tx, now, who, "sending.stop", &scope.to_string(), json!({})).await?;
+            events::write(&mut tx, now, "account", &scope.to_string()).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Opens a scope again. Posts that became due meanwhile go out spaced on each account, answers at once; what became
+    /// late is held, not fired.
+    pub async fn resume(&self, scope: &Scope, spacing: Duration, who: &str) -> Result<Release, StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin().await?;
+        let stopped =
+            sqlx::query("DELETE FROM stops WHERE scope = $1").bind(scope.to_string()).execute(&mut *tx).await?;
+        if stopped.rows_affected() == 0 {
+            return Ok(Release { spacing_seconds: spacing.as_secs(), ..Release::default() });
+        }
+        let (release, due) = waited(&mut tx, scope, spacing, now).await?;
+        for Due { id, epoch, at } in &due {
+            // Touched in any case, so that every process looks at it again.
+            sqlx::query(
+                "UPDATE deliveries SET due_at = COALESCE($3, due_at), next_at = COALESCE($3, next_at),
+                    decided_by = COALESCE($5, decided_by), epoch = epoch + 1, changed_at = $4
+                 WHERE id = $1 AND epoch = $2 AND state IN ('queued', 'retry')",
+            )
+            .bind(id.to_string())
+            .bind(epoch)
+            .bind(at.map(micros))
+            .bind(micros(now))
+            .bind(at.map(|_| who))
+            .execute(&mut *tx)
+            .await?;
+            event(&mut tx, *id, now).await?;
+        }
+        let detail = json!({ "spaced": release.spaced, "at_once": release.at_once, "held": release.held });
+        audit::write(&mut tx, now, who, "sending.resume", &scope.to_string(), detail).await?;
+        events::write(&mut tx, now, "account", &scope.to_string()).await?;
+        tx.commit().await?;
+        Ok(release)
+    }
+
+    /// What [`Store::resume`] would let out now.
+    pub async fn resume_plan(&self, scope: &Scope, spacing: Duration) -> Result<Release, StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin_reading().await?;
+        Ok(waited(&mut tx, scope, spacing, now).await?.0)
+    }
+
+    /// What releasing everything held for `hold` on an account, or on all, would let out now.
+    pub async fn release_plan(
+        &self,
+        hold: Hold,
+        account: Option<AccountId>,
+        spacing: Duration,
+    ) -> Result<Release, StoreError> {
+        let now = self.clock();
+        let mut tx = self.begin_reading().await?;
+        let rows = sqlx::query(
+            "SELECT account_id, COUNT(*) AS held FROM deliveries
+             WHERE state = 'held' AND hold = $1 AND account_id = COALESCE($2, account_id) GROUP BY account_id",
+        )
+        .bind(hold.as_str())
+        .bind(account.map(|id| id.to_string()))
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut release = Release { spacing_seconds: spacing.as_secs(), ..Release::default() };
+        for row in &rows {
+            let count = row.number("held")?;
+            let first = release_time(&mut tx, row.word("account_id")?, spacing, now).await?;
+            let last = first + spacing * u32::try_from(count - 1).unwrap_or(u32::MAX);
+            release.spaced += count;
+            release.accounts += 1;
+            release.last_at = release.last_at.max(Some(last));
+        }
+        Ok(release)
+    }
+
+    /// How many calls and preparations of a scope are still under way: it is drained when there is none.
+    pub async fn under_way(&self, scope: &Scope) -> Result<i64, StoreError> {
+        let rows = sqlx::query(
+            "SELECT d.account_id, d.post_id, d.action, a.network, a.base_url
+             FROM deliveries d JOIN accounts a ON a.id = d.account_id
+             WHERE d.state IN ('preparing', 'sending', 'verifying') AND d.state <> 'verifying'",
+        )
+        .fetch_all(self.pool())
+        .await?;
+        let mut count = 0;
+        for row in &rows {
+            count += i64::from(is_covered(scope, row)?);
+        }
+        Ok(count)
+    }
+}
+
+fn read_stop(row: &AnyRow) -> Result<Stop, StoreError> {
+    Ok(Stop {
+        scope: row.word("scope")?,
+        reason: row.text("reason")?,
+        stopped_by: row.text("stopped_by")?,
+        stopped_at: row.time("stopped_at")?,
+    })
+}
+
+fn is_covered(scope: &Scope, row: &AnyRow) -> Result<bool, StoreError> {
+    let base_url = row.maybe_text("base_url")?;
+    Ok(scope.covers(&Sent {
+        account_id: row.word("account_id")?,
+        network: row.word("network")?,
+        base_url: base_url.as_deref(),
+        is_post: row.maybe_text("post_id")?.is_some() && row.text("action")? == "publish",
+    }))
+}
+
+/// What of a scope is due and waits for nothing but its stop; the posts among it get times of their own.
+async fn waited(
+    tx: &mut Tx,
+    scope: &Scope,
+    spacing: Duration,
+    now: Timestamp,
+) -> Result<(Release, Vec<Due>), StoreError> {
+    let others = sqlx::query("SELECT scope, reason, stopped_by, stopped_at FROM stops WHERE scope <> $1")
+        .bind(scope.to_string())
+        .fetch_all(&mut **tx)
+        .await?;
+    let others = others.iter().map(read_stop).collect::<Result<Vec<_>, _>>()?;
+    let rows = sqlx::query(
+        "SELECT d.id, d.account_id, d.epoch, d.due_at, d.late_limit, d.post_id, d.action, a.network, a.base_url
+         FROM deliveries d JOIN accounts a ON a.id = d.account_id
+         WHERE d.state IN ('queued', 'retry') AND d.next_at <= $1 AND a.paused_at IS NULL
+         ORDER BY d.due_at, d.seq",
+    )
+    .bind(micros(now))
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut release = Release { spacing_seconds: spacing.as_secs(), ..Release::default() };
+    let mut next: HashMap<AccountId, Timestamp> = HashMap::new();
+    let mut accounts = BTreeSet::new();
+    let mut due = Vec::new();
+    for row in &rows {
+        if !is_covered(scope, row)? {
+            continue;
+        }
+        let mut is_stopped = false;
+        for other in &others {
+            is_stopped |= is_covered(&other.scope, row)?;
+        }
+        if is_stopped {
+            continue;
+        }
+        let (id, epoch) = (row.word("id")?, row.number("epoch")?);
+        if row.time("due_at")? + Duration::from_micros(row.number("late_limit")?.max(0).unsigned_abs()) < now {
+            release.held += 1;
+            continue;
+        }
+        if row.maybe_text("post_id")?.is_none() || row.text("action")? != "publish" {
+            release.at_once += 1;
+            due.push(Due { id, epoch, at: None });
+            continue;
+        }
+        let account: AccountId = row.word("account_id")?;
+        // The first at once: what was released for later was due after it.
+        let at = next.get(&account).copied().unwrap_or(now);
+        next.insert(account, at + spacing);
+        accounts.insert(account);
+        release.spaced += 1;
+        release.last_at = release.last_at.max(Some(at));
+        due.push(Due { id, epoch, at: (at > now).then_some(at) });
+    }
+    release.accounts = accounts.len() as i64;
+    Ok((release, due))
+}
+
+/// The apps that the accounts which publish share, by what a person calls them, with how many accounts each.
+pub fn apps<'a>(accounts: impl Iterator<Item = &'a super::accounts::Account>) -> BTreeMap<Scope, usize> {
+    let mut apps = BTreeMap::new();
+    for account in accounts {
+        *apps.entry(account.app()).or_insert(0) += 1;
+    }
+    apps
+}

@@ -1,0 +1,57 @@
+//! What needed a person and was told to somebody: the card above the list.
+
+use maud::{Markup, html};
+
+use crate::store::alerts::AlertView;
+use crate::web::icons::{Icon, icon};
+use crate::web::layout::Console;
+use crate::web::parts::ago;
+use crate::web::texts::Text;
+
+pub fn alert_card(console: &Console, alerts: &[&AlertView]) -> Markup {
+    html! {
+        div data-part="alerts" {
+            @if !alerts.is_empty() {
+                section.card.alerts aria-labelledby="alerts-title" {
+                    header { (icon(Icon::Alert)) h2 #alerts-title { (console.count(Text::AlertCount, alerts.len() as i64)) } }
+                    ul.alert-list {
+                        @for alert in alerts {
+                            li {
+                                span.chip.negative { (console.t(alert_word(&alert.kind))) }
+                                a.grow href=(alert_link(alert)) dir="auto" { (alert.message) }
+                                span.small.muted {
+                                    (ago(console, alert.raised_at)) " · "
+                                    @match (&alert.told_at, &alert.failure_reason) {
+                                        (Some(told), _) => (console.fill(Text::AlertTold, &[&console.relative(*told)])),
+                                        (None, Some(reason)) => (console.fill(Text::AlertTellFailed, &[reason])),
+                                        (None, None) => (console.t(Text::AlertNotTold)),
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn alert_word(kind: &str) -> Text {
+    match kind {
+        "delivery_failed" => Text::AlertFailed,
+        "delivery_late" => Text::AlertLate,
+        "delivery_held" => Text::AlertHeld,
+        "delivery_unknown" => Text::AlertUnknown,
+        "recurrence" => Text::PartOfRecurring,
+        _ => Text::AlertToken,
+    }
+}
+
+fn alert_link(alert: &AlertView) -> String {
+    match alert.kind.as_str() {
+        kind if kind.starts_with("delivery") => format!("/deliveries/{}", alert.subject_id),
+        "recurrence" => format!("/schedule/recurring/{}", alert.subject_id),
+        "webhook" => format!("/webhooks/{}", alert.subject_id),
+        _ => format!("/accounts#a-{}", alert.subject_id),
+    }
+}
