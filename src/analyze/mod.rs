@@ -16,6 +16,7 @@ mod lexicon;
 pub mod linear;
 pub mod measure;
 pub mod mecab;
+mod mistakes;
 pub mod near;
 pub mod near_duplicates;
 pub mod report;

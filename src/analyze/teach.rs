@@ -55,6 +55,8 @@ pub struct Taught {
 /// What a model says of a text, and what is true.
 #[derive(Debug, Clone)]
 pub struct Answer {
+    /// The place of the text's row in its set.
+    pub place: usize,
     pub moods: [f32; MOODS],
     pub intents: [f32; INTENTS],
     pub sentiment: Option<SentimentLabel>,
@@ -145,7 +147,7 @@ impl Taught {
         let (mut moods, mut intents) = (self.moods.sums(example), self.intents.sums(example));
         add(&mut moods, &self.moods_bias);
         add(&mut intents, &self.intents_bias);
-        Answer { moods, intents, sentiment: example.sentiment, wanted: example.intents.clone() }
+        Answer { place: example.place, moods, intents, sentiment: example.sentiment, wanted: example.intents.clone() }
     }
 
     /// The model's file, with what was fitted.
