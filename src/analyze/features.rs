@@ -61,6 +61,13 @@ pub struct Pieces<'t> {
     pub words: Vec<Option<Hash>>,
 }
 
+impl Pieces<'_> {
+    /// How many words say something.
+    pub fn said(&self) -> usize {
+        self.words.iter().flatten().count()
+    }
+}
+
 impl<'l> Reader<'l> {
     /// The tokens of a text, looked up; of a long one, those of its beginning.
     pub fn pieces<'t>(&self, tokens: &'t [Token<'t>]) -> Pieces<'t>

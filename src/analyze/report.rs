@@ -8,7 +8,7 @@ use super::card::{self, Entry};
 use super::corpus::{self, CorpusError, Part, Row};
 use super::features::{Kinds, Reader};
 use super::language::table::NotATable;
-use super::linear::{self, INTENTS, Linear, MOODS, NotAModel, agree, softmax};
+use super::linear::{self, INTENTS, Linear, MOODS, NotAModel, agree, by_length, softmax};
 use super::measure::{self, IntentFigures, named};
 use super::mistakes;
 use super::sentiment::of_emoji;
@@ -194,7 +194,7 @@ fn of_model(model: &Linear<'_>, name: &'static str, part: &'static str, examples
         for (hash, value) in example.features.iter().chain(&example.cues) {
             model.intents.add(*hash, *value, &mut intents);
         }
-        let moods = model.moods.log_odds(&moods);
+        let moods = by_length(model.moods.log_odds(&moods), example.words);
         let mut intents = model.intents.log_odds(&intents);
         agree(&mut intents, &linear::moods(&moods));
         Answer { place: example.place, moods, intents, sentiment: example.sentiment, wanted: example.intents.clone() }

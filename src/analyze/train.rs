@@ -13,6 +13,8 @@ pub struct Example {
     pub features: Vec<(Hash, f32)>,
     /// The features that speak of intents alone.
     pub cues: Vec<(Hash, f32)>,
+    /// Words that say something.
+    pub words: usize,
     pub sentiment: Option<SentimentLabel>,
     pub intents: Vec<IntentLabel>,
     /// Texts that are nearly the same have the same number.
@@ -41,6 +43,7 @@ pub fn example_of(tokens: &[Token<'_>], reader: &Reader<'_>) -> Example {
     Example {
         features: added_up(features),
         cues: added_up(cues),
+        words: pieces.said(),
         sentiment: None,
         intents: Vec::new(),
         group: 0,
