@@ -92,8 +92,8 @@ fn people_write_and_are_understood(
 /// Figures on the part of our corpus that no model has seen, in percent, as the whole analysis reaches them: its language
 /// too has to be told. They may rise; a change that lets one fall has to say why.
 #[rstest]
-#[case("tr", 74.5, 73.0)]
-#[case("en", 72.0, 63.0)]
+#[case("tr", 76.5, 74.5)]
+#[case("en", 75.5, 65.5)]
 fn the_published_figures_hold(#[case] language: &str, #[case] sentiment: f64, #[case] main_intent: f64) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let rows = corpus::mentions(&corpus, language).expect("our corpus is readable");
@@ -181,6 +181,74 @@ fn negation_turns_the_score(#[case] better: &str, #[case] worse: &str) {
     let score = |text: &str| analyzer.analyze(text).sentiment.score;
     assert!(score(better) > score(worse), "{better}: {}, {worse}: {}", score(better), score(worse));
     assert!(score(worse) < 0.0, "{worse}: {}", score(worse));
+}
+
+/// None of these is in the corpus: the model has to know how good words and bad news go together, not the sentences.
+#[rstest]
+#[case("süper, gene açılmıyor")]
+#[case("tebrikler, yine gecikti")]
+#[case("aferin, paketim yine kayıp")]
+#[case("şahane, hala cevap yok")]
+#[case("Müşteri hizmetleri sağolsun 40 dk bekletti")]
+#[case("sağolun, yarım saat beklettiniz")]
+#[case("sağ olsunlar iki saat ayakta beklettiler")]
+#[case("süper, gene giriş yapamıyorum")]
+#[case("Lovely, another broken charger")]
+#[case("Wonderful, the site crashed again")]
+fn praise_for_bad_news_is_no_praise(#[case] text: &str) {
+    let sentiment = analyzer().analyze(text).sentiment;
+    assert_eq!(sentiment.label, Negative, "{sentiment:?}");
+}
+
+#[rstest]
+#[case("ürün güzel", "ürün güzel desem yalan olur")]
+#[case("kaliteli", "kaliteli demek yalan olur")]
+#[case("memnunum", "memnunum desem yalan olur")]
+#[case("memnun değilim dersem yalan olur", "memnun değilim")]
+#[case("pişmanım desem yalan olur", "pişmanım")]
+fn what_would_be_a_lie_is_not_so(#[case] better: &str, #[case] worse: &str) {
+    let score = |text: &str| analyzer().analyze(text).sentiment.score;
+    assert!(score(better) > score(worse), "{better}: {}, {worse}: {}", score(better), score(worse));
+}
+
+#[rstest]
+#[case("oda güzeldi fakat çok gürültülüydü", false)]
+#[case("yemekler güzeldi ama servis çok yavaştı", false)]
+#[case("manzara güzeldi fakat oda soğuktu", false)]
+#[case("servis güzeldi fakat çorba buz gibiydi", false)]
+#[case("the hotel was nice but the staff was rude", false)]
+#[case("kargo geç geldi fakat ürün çok güzel", true)]
+#[case("ambalaj kötüydü fakat ürün çok güzel", true)]
+fn what_follows_but_outweighs(#[case] text: &str, #[case] good: bool) {
+    let sentiment = analyzer().analyze(text).sentiment;
+    assert_eq!(sentiment.score > 0.0, good, "{sentiment:?}");
+}
+
+#[rstest]
+#[case("fena değilmiş, sandığımdan iyi")]
+#[case("sesi fena değil, umduğumdan iyi çıktı")]
+fn not_bad_and_better_than_thought_is_good(#[case] text: &str) {
+    let sentiment = analyzer().analyze(text).sentiment;
+    assert_eq!(sentiment.label, Positive, "{sentiment:?}");
+}
+
+#[rstest]
+#[case("bu bankadan memnun musunuz")]
+#[case("Bu kargodan memnun olan var mı")]
+fn who_asks_whether_others_are_glad_is_neither(#[case] text: &str) {
+    let analysis = analyzer().analyze(text);
+    assert_eq!(analysis.sentiment.label, Neutral, "{analysis:?}");
+    assert_eq!(analysis.main_intent(), IntentLabel::Question, "{analysis:?}");
+}
+
+#[rstest]
+#[case("bu tarife hala varmı", IntentLabel::Question)]
+#[case("paketimi iptal edermisiniz", IntentLabel::Request)]
+#[case("faturamı gönderirmisiniz", IntentLabel::Request)]
+#[case("bilgi verebilirmisiniz", IntentLabel::Request)]
+fn a_particle_written_onto_the_verb_asks_too(#[case] text: &str, #[case] intent: IntentLabel) {
+    let analysis = analyzer().analyze(text);
+    assert_eq!(analysis.main_intent(), intent, "{analysis:?}");
 }
 
 #[test]

@@ -148,11 +148,16 @@ pub fn languages(corpus: &Path) -> Result<Vec<(String, Vec<String>)>, CorpusErro
     Ok(languages)
 }
 
+/// The posts under `data` by their ids.
+pub fn posts_by_id(data: &Path) -> Result<HashMap<String, String>, CorpusError> {
+    let content = read(&data.join("unlabelled/tr_brand_posts.tsv"))?;
+    let post = |fields: Vec<&str>| Some(((*fields.first()?).to_owned(), (*fields.get(1)?).to_owned()));
+    Ok(lines(&content).filter_map(|(_, fields)| post(fields)).collect())
+}
+
 /// The posts under `data` that our labels name.
 pub fn posts(corpus: &Path, data: &Path) -> Result<Vec<Row>, CorpusError> {
-    let content = read(&data.join("unlabelled/tr_brand_posts.tsv"))?;
-    let texts: HashMap<&str, &str> =
-        lines(&content).filter_map(|(_, fields)| Some((*fields.first()?, *fields.get(1)?))).collect();
+    let texts = posts_by_id(data)?;
     let path = corpus.join("labels/tr_brand_posts.tsv");
     let mut rows = Vec::new();
     for (line, fields) in lines(&read(&path)?) {
@@ -160,10 +165,10 @@ pub fn posts(corpus: &Path, data: &Path) -> Result<Vec<Row>, CorpusError> {
         let &[id, sentiment, wanted] = fields.as_slice() else {
             return Err(wrong(format!("{} fields instead of 3", fields.len())));
         };
-        let text = *texts.get(id).ok_or_else(|| wrong(format!("no post {id:?}")))?;
+        let text = texts.get(id).ok_or_else(|| wrong(format!("no post {id:?}")))?.clone();
         let (sentiment, intents) = labels(sentiment, wanted).map_err(wrong)?;
         rows.push(Row {
-            text: text.to_owned(),
+            text,
             sentiment: Some(sentiment),
             intents,
             language: "tr".to_owned(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::corpus::{self, CorpusError, Row};
 use super::near_duplicates;
+use super::subjects;
 use super::tokens::search_fold;
 use crate::model::{IntentLabel, SentimentLabel};
 
@@ -72,7 +73,7 @@ pub struct Checked {
     pub findings: Vec<Finding>,
 }
 
-/// Checks every file of a corpus: a folder of mentions for each language, `labels` and `languages`.
+/// Checks every file of a corpus: a folder of mentions for each language, `labels`, `subjects` and `languages`.
 pub fn check(folder: &Path) -> Result<Checked, CorpusError> {
     let mut checked = Checked::default();
     let mut mentions: Vec<(Place, Row)> = Vec::new();
@@ -81,6 +82,7 @@ pub fn check(folder: &Path) -> Result<Checked, CorpusError> {
         match name.as_str() {
             LABELS => checked.labels(&corpus::files(&inside, "tsv")?)?,
             LANGUAGES => checked.languages(&corpus::files(&inside, "txt")?)?,
+            subjects::FOLDER => checked.subjects(&corpus::files(&inside, "tsv")?)?,
             _ => {
                 for file in corpus::files(&inside, "tsv")? {
                     checked.mentions(&file, &mut mentions)?;
@@ -200,6 +202,28 @@ impl Checked {
                 if let Some(line) = seen.insert(id, line) {
                     let other = Place { file: file.clone(), line };
                     self.findings.push(Finding { place, problem: Problem::Same(other) });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn subjects(&mut self, files: &[PathBuf]) -> Result<(), CorpusError> {
+        for file in files {
+            let content = corpus::read(file)?;
+            let mut seen: HashMap<String, usize> = HashMap::new();
+            let [of_texts, of_posts] = subjects::HEADERS;
+            let header = if content.starts_with(of_posts) { of_posts } else { of_texts };
+            for (line, text) in self.lines(file, &content, header) {
+                let place = Place { file: file.clone(), line };
+                match subjects::labelled(&text.split('\t').collect::<Vec<_>>()) {
+                    Ok(row) => {
+                        if let Some(line) = seen.insert(search_fold(&row.text), line) {
+                            let other = Place { file: file.clone(), line };
+                            self.findings.push(Finding { place, problem: Problem::Same(other) });
+                        }
+                    }
+                    Err(reason) => self.wrong(place, reason),
                 }
             }
         }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::delta::{Delta, Table};
 use super::features::Hash;
 use super::judge::{Judge, wanted};
-use super::linear::{INTENTS, Linear, MOODS, OPINION, POLARITY, moods, softmax};
+use super::linear::{INTENTS, Linear, MOODS, OPINION, POLARITY, by_length, moods, softmax};
 use super::measure::largest;
 use super::teach::{FOLDS, Settings, fold_of};
 use super::tokens::compose;
@@ -157,11 +157,11 @@ impl Lesson {
 
     fn said(&self, model: &Linear<'_>, delta: &Delta) -> (SentimentLabel, IntentLabel) {
         let (moods, intents) = self.odds(model, delta);
-        said(&moods, &intents)
+        said(moods, &intents, self.example.words)
     }
 
     fn said_before(&self) -> (SentimentLabel, IntentLabel) {
-        said(&self.moods, &self.intents)
+        said(self.moods, &self.intents, self.example.words)
     }
 }
 
@@ -176,9 +176,9 @@ fn raised<'f, const K: usize>(
     std::array::from_fn(|head| odds[head] + scales[head] * sums[head])
 }
 
-/// The mood and the main intent that log-odds come to.
-fn said(odds: &[f32; MOODS], intents: &[f32; INTENTS]) -> (SentimentLabel, IntentLabel) {
-    let chances = moods(odds);
+/// The mood and the main intent that log-odds of a text of so many words come to.
+fn said(odds: [f32; MOODS], intents: &[f32; INTENTS], words: usize) -> (SentimentLabel, IntentLabel) {
+    let chances = moods(&by_length(odds, words));
     (SentimentLabel::ALL[largest(&chances)], IntentLabel::ALL[largest(&wanted(*intents, &chances))])
 }
 
@@ -346,10 +346,10 @@ struct Told {
 impl Told {
     fn of(lesson: &Lesson, odds: &[f32; MOODS], intents: &[f32; INTENTS]) -> Self {
         let loss = |chance: f32| -f64::from(chance.max(SMALLEST_CHANCE)).ln();
-        let Example { sentiment, intents: wanted, .. } = &lesson.example;
-        let (mood, intent) = said(odds, intents);
+        let Example { sentiment, intents: wanted, words, .. } = &lesson.example;
+        let (mood, intent) = said(*odds, intents, *words);
         Self {
-            mood_loss: sentiment.map(|label| loss(moods(odds)[label as usize])),
+            mood_loss: sentiment.map(|label| loss(moods(&by_length(*odds, *words))[label as usize])),
             intent_loss: wanted.first().map(|label| loss(softmax(intents)[*label as usize])),
             mood_right: Some(mood) == *sentiment,
             intent_right: Some(&intent) == wanted.first(),

@@ -33,6 +33,8 @@ pub struct Kinds {
     pub pairs: bool,
     /// What the lists of good and bad words say.
     pub moods: bool,
+    /// How the moods that the lists know turn in a sentence.
+    pub turns: bool,
     /// What the list of phrases says about what the writer wants.
     pub cues: bool,
     /// Capitals and drawn-out letters.
@@ -40,7 +42,7 @@ pub struct Kinds {
 }
 
 impl Kinds {
-    pub const ALL: Self = Self { runs: true, pairs: true, moods: true, cues: true, look: true };
+    pub const ALL: Self = Self { runs: true, pairs: true, moods: true, turns: true, cues: true, look: true };
 }
 
 /// What the features of a language are read with.
@@ -57,6 +59,13 @@ pub struct Reader<'l> {
 pub struct Pieces<'t> {
     pub known: Vec<Known<'t>>,
     pub words: Vec<Option<Hash>>,
+}
+
+impl Pieces<'_> {
+    /// How many words say something.
+    pub fn said(&self) -> usize {
+        self.words.iter().flatten().count()
+    }
 }
 
 impl<'l> Reader<'l> {
@@ -108,12 +117,20 @@ impl<'l> Reader<'l> {
         if !self.kinds.moods {
             return;
         }
-        for span in sentiment::spans(known, self.words) {
+        let spans = sentiment::spans(known, self.words);
+        for span in &spans {
             let sign = u8::from(span.weight > 0.0);
             let size = (4.0 * span.weight.abs()).round().min(8.0) as u8;
             let value = span.weight.abs().min(STRONGEST_MOOD) as f32;
             say(hash(b'm', &[sign]), LISTED * value, span.head, span.until - 1);
             say(hash(b'm', &[sign, size]), LISTED, span.head, span.until - 1);
+        }
+        if self.kinds.turns {
+            for turn in sentiment::turns(known, &spans) {
+                let (first, second, link) = turn.kind;
+                let second = second.map_or(2, u8::from);
+                say(hash(b'n', &[u8::from(first), second, link as u8]), LISTED, turn.from, turn.to);
+            }
         }
     }
 

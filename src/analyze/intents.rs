@@ -88,21 +88,35 @@ impl Cues {
 /// Question particles, and the polite request "-r mısınız".
 fn turkish_grammar(tokens: &[Token<'_>], mut say: impl FnMut(IntentLabel, bool)) {
     for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == TokenKind::Word) {
-        let particle = matches!(
-            token.key.as_str(),
-            "mi" | "mu" | "midir" | "mudur" | "miydi" | "muydu" | "miyiz" | "miyim" | "muyuz" | "muyum"
-        );
-        let to_you = matches!(token.key.as_str(), "misiniz" | "musunuz" | "misin" | "musun");
-        if !(particle || to_you) {
-            continue;
-        }
-        let before = index.checked_sub(1).map_or("", |before| tokens[before].key.as_str());
-        if to_you && before.ends_with('r') {
+        let Some((verb, particle)) = question(&token.key) else { continue };
+        let before =
+            if verb.is_empty() { index.checked_sub(1).map_or("", |before| tokens[before].key.as_str()) } else { verb };
+        if TO_YOU.contains(&particle) && before.ends_with('r') {
             say(IntentLabel::Request, true);
         } else {
             say(IntentLabel::Question, true);
         }
     }
+}
+
+/// Particles that ask somebody what they do.
+const TO_YOU: [&str; 4] = ["misiniz", "musunuz", "misin", "musun"];
+/// Those that ask of anything else.
+const PARTICLES: [&str; 10] = ["midir", "mudur", "miydi", "muydu", "miyiz", "muyuz", "miyim", "muyum", "mi", "mu"];
+/// What a verb or a word of being ends in where people write the particle onto it: `çekiyormu`, `varmı`, `gelecekmi`. Pasts
+/// are not among them: `yardımı` asks nothing.
+const WRITTEN_ONTO: [&str; 14] =
+    ["yor", "yo", "mis", "mus", "cek", "cak", "bilir", "olur", "var", "yok", "degil", "mez", "maz", "gerek"];
+
+/// The particle of a word that is one or ends in one, and the word before it; that is empty where the particle stands alone.
+fn question(key: &str) -> Option<(&str, &'static str)> {
+    TO_YOU.iter().chain(&PARTICLES).find_map(|particle| {
+        let verb = key.strip_suffix(particle)?;
+        let asks = verb.is_empty()
+            || WRITTEN_ONTO.iter().any(|ending| verb.ends_with(ending))
+            || verb.ends_with('r') && TO_YOU.contains(particle);
+        asks.then_some((verb, *particle))
+    })
 }
 
 /// Many links or hashtags around few words.
@@ -147,5 +161,20 @@ impl Evidence {
             intents.push(Intent { label: IntentLabel::Other, confidence });
         }
         intents
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_particle_is_told_from_the_end_of_a_word() {
+        assert_eq!(question("misiniz"), Some(("", "misiniz")));
+        assert_eq!(question("cekiyormu"), Some(("cekiyor", "mu")));
+        assert_eq!(question("edermisin"), Some(("eder", "misin")));
+        for word in ["yardimi", "resmi", "adimi", "yirmi", "ekibimi"] {
+            assert_eq!(question(word), None, "{word}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::delta::Delta;
 use super::features::{Hash, Pieces, Reader};
-use super::linear::{INTENTS, Linear, MOODS, POLARITY, agree, moods, softmax};
+use super::linear::{INTENTS, Linear, MOODS, POLARITY, agree, by_length, moods, softmax};
 use super::measure::{largest, named};
 use super::sentiment::{self, Known};
 use super::tokens::{Token, TokenKind};
@@ -54,7 +54,7 @@ impl<'a> Judge<'a> {
     pub fn judge(&self, text: &str, tokens: &[Token<'_>], certainty: f64) -> (Sentiment, Vec<Intent>) {
         let reading = self.read(tokens);
         let odds = self.model.moods.log_odds(&reading.moods);
-        let chances = moods(&odds);
+        let chances = moods(&by_length(odds, reading.pieces.said()));
         let said = largest(&chances);
         let because = self.reasons(text, &reading);
         let score = score_of(weight_of(odds[POLARITY]));

@@ -114,6 +114,19 @@ pub fn softmax<const K: usize>(odds: &[f32; K]) -> [f32; K] {
     powers.map(|power| power / sum)
 }
 
+/// A text of so many words is as sure as the sum of its evidence.
+const USUAL_LENGTH: f32 = 16.0;
+/// How fast evidence loses worth with length: at 0 never, at 1 a text is as sure as the mean of its words. Of 0 to 0.4 by
+/// tenths, this one calibrated Turkish and English best together in cross-validation and ranked the surest best (November 2026).
+const REPEATED: f32 = 0.3;
+
+/// Log-odds of moods that come true as often as they say, whether a text has few words or many: the words of a long one
+/// repeat each other, so that their sum is too sure. Which mood is likeliest stays the same.
+pub fn by_length(odds: [f32; MOODS], words: usize) -> [f32; MOODS] {
+    let worth = (USUAL_LENGTH / words.max(1) as f32).powf(REPEATED);
+    odds.map(|odds| worth * odds)
+}
+
 /// The part of a mood's log-probability that its intent hears. Half did best over our own sets in cross-validation; a whole one
 /// did about as well, none of it worse.
 const HEARD: f32 = 0.5;
@@ -160,6 +173,16 @@ fn write_layer<const K: usize>(layer: &Written<K>, file: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_less_sure_of_the_same_mood() {
+        let odds = [0.5, -2.0];
+        let [few, usual, many] = [2, USUAL_LENGTH as usize, 200].map(|words| by_length(odds, words));
+        assert_eq!(usual, odds);
+        let negative = SentimentLabel::Negative as usize;
+        assert!(moods(&few)[negative] > moods(&usual)[negative] && moods(&usual)[negative] > moods(&many)[negative]);
+        assert!(SentimentLabel::ALL.iter().all(|mood| moods(&many)[*mood as usize] <= moods(&many)[negative]));
+    }
 
     #[test]
     fn a_layer_that_nobody_taught_says_so() {

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use super::Lists;
 use super::card::{self, Entry};
-use super::corpus::{CorpusError, Part, Row};
+use super::corpus::{self, CorpusError, Part, Row};
 use super::features::{Kinds, Reader};
 use super::language::table::NotATable;
-use super::linear::{self, INTENTS, Linear, MOODS, NotAModel, agree, softmax};
+use super::linear::{self, INTENTS, Linear, MOODS, NotAModel, agree, by_length, softmax};
 use super::measure::{self, IntentFigures, named};
+use super::mistakes;
 use super::sentiment::of_emoji;
 use super::sources::{self, Origin, Prepared, TRIED, WITH_INTENTS, origins, typed_in_ascii};
 use super::teach::{self, Answer, FOLDS, Fitted, HeldBack, Settings, teach, validate};
@@ -54,7 +55,7 @@ pub(super) struct Measured {
 /// Parts of a set, as the report names them.
 pub(super) const KEPT_APART: &str = "kept apart";
 pub(super) const DEV: &str = "its dev part";
-const CROSSED: &str = "cross-validation";
+pub(super) const CROSSED: &str = "cross-validation";
 const LEFT_OUT: &str = "set left out";
 
 /// A model of sentiment without word lists has little to learn from.
@@ -98,6 +99,9 @@ pub fn train(language: &str, corpus: &Path, data: &Path, say: &dyn Fn(&str)) -> 
     for measured in &measured {
         coverage_line(&mut report, measured);
     }
+
+    let with_intents = WITH_INTENTS.contains(&language);
+    mistakes::tables(&mut report, &corpus::mentions(corpus, language)?, &measured, with_intents);
 
     // The other sets are measured on still, as texts of a kind that was never learnt.
     for set in sets.iter_mut().filter(|set| !set.origin.open) {
@@ -190,10 +194,10 @@ fn of_model(model: &Linear<'_>, name: &'static str, part: &'static str, examples
         for (hash, value) in example.features.iter().chain(&example.cues) {
             model.intents.add(*hash, *value, &mut intents);
         }
-        let moods = model.moods.log_odds(&moods);
+        let moods = by_length(model.moods.log_odds(&moods), example.words);
         let mut intents = model.intents.log_odds(&intents);
         agree(&mut intents, &linear::moods(&moods));
-        Answer { moods, intents, sentiment: example.sentiment, wanted: example.intents.clone() }
+        Answer { place: example.place, moods, intents, sentiment: example.sentiment, wanted: example.intents.clone() }
     };
     Measured { name, part, answers: examples.iter().map(answer).collect() }
 }
@@ -345,10 +349,11 @@ fn side_by_side(report: &mut String, all: &[Measured], open: &[Measured]) {
 }
 
 /// Kinds of features that are left out one by one.
-const ABLATIONS: [(&str, Kinds); 5] = [
+const ABLATIONS: [(&str, Kinds); 6] = [
     ("runs of letters", Kinds { runs: false, ..Kinds::ALL }),
     ("pairs of words", Kinds { pairs: false, ..Kinds::ALL }),
     ("lists of good and bad words", Kinds { moods: false, ..Kinds::ALL }),
+    ("turns of mood in a sentence", Kinds { turns: false, ..Kinds::ALL }),
     ("phrases of intents", Kinds { cues: false, ..Kinds::ALL }),
     ("capitals, drawn-out letters", Kinds { look: false, ..Kinds::ALL }),
 ];

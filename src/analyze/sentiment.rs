@@ -54,6 +54,8 @@ enum Role {
     Sentence,
     /// What came before in the sentence weighs less: "but".
     Contrast,
+    /// What happens is not the first time, or has not ended: "yine", "still".
+    Again,
     /// A small Turkish word that may stand before a negator.
     Small,
     /// Turkish: `değil`, which also corrects.
@@ -62,6 +64,10 @@ enum Role {
     Negator,
     /// Turkish: `mi`, `musunuz`.
     Question,
+    /// Turkish: `desem`, `demek`: before [`Role::Lie`] it takes back what was said.
+    Saying,
+    /// Turkish: `yalan`.
+    Lie,
 }
 
 impl Role {
@@ -73,6 +79,7 @@ impl Role {
                 Self::Contrast
             }
             (TokenKind::Word, Words::Turkish(_)) => turkish_role(key),
+            (TokenKind::Word, Words::English(_)) if matches!(key, "again" | "another" | "still" | "yet") => Self::Again,
             _ => Self::None,
         }
     }
@@ -85,6 +92,9 @@ fn turkish_role(key: &str) -> Role {
         "mi" | "mu" | "midir" | "mudur" | "miydi" | "muydu" | "miyiz" | "muyuz" | "miyim" | "muyum" | "misin"
         | "musun" | "misiniz" | "musunuz" | "miymis" | "muymus" => Role::Question,
         "diyemem" | "diyemeyiz" | "denemez" | "denilemez" | "sayilmaz" => Role::Negator,
+        "desem" | "dersem" | "demek" | "desek" | "dersek" | "diyen" => Role::Saying,
+        "yalan" => Role::Lie,
+        "yine" | "gene" | "hala" | "halen" | "tekrar" => Role::Again,
         _ if is_form_of("degil") => Role::Not,
         _ if is_form_of("yok") || is_negated_light_verb(key) => Role::Negator,
         _ => Role::None,
@@ -235,6 +245,10 @@ fn turkish_negator(tokens: &[Known<'_>], at: usize) -> Option<usize> {
     while next < at + 2 && role(next) == Role::Small {
         next += 1;
     }
+    // "Memnunum desem yalan olur."
+    if role(next) == Role::Saying && role(next + 1) == Role::Lie {
+        return Some(next + 1);
+    }
     let negates = matches!(role(next), Role::Not | Role::Negator);
     // "Güzel değil mi?" says that it is.
     let tag = role(next + 1) == Role::Question;
@@ -355,6 +369,56 @@ fn weigh_contrast(tokens: &[Known<'_>], spans: &mut [Span]) {
             span.weight *= 0.65;
         }
     }
+}
+
+/// Moods weaker than this are not clear enough to turn.
+const CLEAR: f64 = 0.2;
+
+/// How two moods of a sentence stand to each other where one does not simply add to the other: "sağ olsun, bir saat
+/// bekletti", "lezzet iyiydi fakat geç geldi", "harika, yine çöktü". What it is worth is for a model to learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// The last token of the first mood.
+    pub from: usize,
+    /// The last token of the second, or the word that says "again".
+    pub to: usize,
+    /// Whether the first is good, whether the second is, and what stands between.
+    pub kind: (bool, Option<bool>, Link),
+}
+
+/// What joins two moods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    Beside,
+    But,
+    Again,
+}
+
+/// The turns between each of `spans` and the next, in the order of the text.
+pub fn turns(tokens: &[Known<'_>], spans: &[Span]) -> impl Iterator<Item = Turn> {
+    spans.iter().enumerate().filter_map(move |(place, span)| {
+        let next = spans.get(place + 1);
+        let until = next.map_or(tokens.len(), |next| next.until);
+        let role = |role: Role| (span.until..until).find(|place| tokens[*place].role == role);
+        let end = role(Role::Sentence);
+        let here = |place: &usize| end.is_none_or(|end| *place < end);
+        let next = next.filter(|next| here(&next.head) && next.weight.abs() >= CLEAR);
+        let again = role(Role::Again).filter(here);
+        let link = match (again, role(Role::Contrast).filter(here)) {
+            (Some(_), _) => Link::Again,
+            (None, Some(_)) => Link::But,
+            (None, None) => Link::Beside,
+        };
+        let good = span.weight > 0.0;
+        let other = next.map(|next| next.weight > 0.0);
+        let turns = link == Link::Again && good || other.is_some_and(|other| other != good);
+        let to = next.map(|next| next.until - 1).or(again);
+        to.filter(|_| turns && span.weight.abs() >= CLEAR).map(|to| Turn {
+            from: span.until - 1,
+            to,
+            kind: (good, other, link),
+        })
+    })
 }
 
 /// The words with their weights, the strongest first; the same words in several places are named once.

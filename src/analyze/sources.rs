@@ -26,6 +26,9 @@ pub const MOODS_ALONE: [(&str, &str); 6] = [
 /// Measured like those and too weak to be used: Hindi in Latin letters, whose public set teaches hardly more than chance.
 pub const TRIED: [(&str, &str); 1] = [("hi", "umsab_hindi")];
 
+/// The name of the set of our own mentions.
+pub const OWN_CORPUS: &str = "own corpus";
+
 /// A set of labelled texts and what it is to a model.
 #[derive(Debug)]
 pub struct Origin {
@@ -61,9 +64,9 @@ pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>
         return moods_alone(language, stem, corpus, data);
     }
     let ours = Origin {
-        name: "own corpus",
+        name: OWN_CORPUS,
         rows: corpus::mentions(corpus, language)?,
-        moods_mass: if language == "tr" { 5_000.0 } else { 3_000.0 },
+        moods_mass: 5_000.0,
         intents_mass: if language == "tr" { 6_000.0 } else { 2_000.0 },
         polar: false,
         licence: "ours, Apache-2.0",
@@ -142,7 +145,7 @@ fn moods_alone(language: &str, stem: &str, corpus: &Path, data: &Path) -> Result
         }
     }
     Ok(vec![
-        Origin { licence: "ours, Apache-2.0", open: true, ..origin("own corpus", mentions, 0.0, false) },
+        Origin { licence: "ours, Apache-2.0", open: true, ..origin(OWN_CORPUS, mentions, 0.0, false) },
         origin("UMSAB tweets", tweets(language, stem)?, 1_000.0, false),
         origin("emoji of UMSAB tweets in other languages", emoji, 300.0, true),
     ])
@@ -175,10 +178,10 @@ pub fn prepare(
     let mut groups = groups.into_iter();
     let read = |mut origin: Origin| {
         let (mut train, mut dev, mut test) = (Vec::new(), Vec::new(), Vec::new());
-        for (mut row, group) in std::mem::take(&mut origin.rows).into_iter().zip(groups.by_ref()) {
+        for (place, (mut row, group)) in std::mem::take(&mut origin.rows).into_iter().zip(groups.by_ref()).enumerate() {
             row.group = group;
             row.text = typed(&row.text);
-            let example = example(&row, tokenizer, reader);
+            let example = Example { place, ..example(&row, tokenizer, reader) };
             match row.part {
                 Part::Train if apart.contains(&group) => {}
                 Part::Train => train.push(example),

@@ -13,10 +13,14 @@ pub struct Example {
     pub features: Vec<(Hash, f32)>,
     /// The features that speak of intents alone.
     pub cues: Vec<(Hash, f32)>,
+    /// Words that say something.
+    pub words: usize,
     pub sentiment: Option<SentimentLabel>,
     pub intents: Vec<IntentLabel>,
     /// Texts that are nearly the same have the same number.
     pub group: usize,
+    /// The place of its row in its set, by which a report finds the text.
+    pub place: usize,
 }
 
 /// Reads the features of a row.
@@ -36,7 +40,15 @@ pub fn example_of(tokens: &[Token<'_>], reader: &Reader<'_>) -> Example {
     reader.pairs(&pieces.words, |hash, _, _| features.push((hash, 1.0)));
     reader.moods(&pieces.known, |hash, value, _, _| features.push((hash, value)));
     reader.cues(tokens, |hash, value| cues.push((hash, value)));
-    Example { features: added_up(features), cues: added_up(cues), sentiment: None, intents: Vec::new(), group: 0 }
+    Example {
+        features: added_up(features),
+        cues: added_up(cues),
+        words: pieces.said(),
+        sentiment: None,
+        intents: Vec::new(),
+        group: 0,
+        place: 0,
+    }
 }
 
 impl Example {

@@ -27,7 +27,7 @@ enum Command {
     /// Example: muhatap corpus check
     #[command(verbatim_doc_comment)]
     Check {
-        /// The corpus: a folder of mentions for each language, labels/ and languages/
+        /// The corpus: a folder of mentions for each language, labels/, subjects/ and languages/
         #[arg(value_name = "DIR", default_value = "corpus")]
         folder: PathBuf,
     },

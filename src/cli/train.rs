@@ -9,8 +9,9 @@ use anyhow::Context;
 use super::UsageError;
 use super::progress::Progress;
 use crate::analyze::card::{Entry, card};
-use crate::analyze::report::{TrainError, Trained, ablations, train};
+use crate::analyze::report::{TrainError, Trained, Variant, ablations, train};
 use crate::analyze::sources::{MOODS_ALONE, TRIED, WITH_INTENTS};
+use crate::analyze::subjects;
 use crate::analyze::train_language;
 use crate::analyze::{Analyzer, DictionaryPaths};
 use crate::config::Config;
@@ -83,6 +84,7 @@ async fn from_texts(data: PathBuf, corpus: PathBuf, out: PathBuf, open_data: boo
         let progress = Progress::start("models");
         let mut report = "# The models, and how they were measured\n\nWritten by `muhatap train`.\n\n".to_owned();
         let mut entries: Vec<Entry> = Vec::new();
+        let mut models: Vec<(&str, Vec<u8>)> = Vec::new();
         std::fs::create_dir_all(&out).with_context(|| format!("{} cannot be made", out.display()))?;
         let write = |name: &str, content: &[u8]| {
             let file = out.join(name);
@@ -102,13 +104,16 @@ async fn from_texts(data: PathBuf, corpus: PathBuf, out: PathBuf, open_data: boo
             }
             report.push('\n');
             if used.contains(&language) {
-                entries.push(keep(trained, open_data, &write)?);
+                let kept = keep(trained, open_data, &write)?;
+                entries.push(kept.card);
+                models.push((language, kept.file));
             }
         }
         progress.at(steps - 1, steps);
         let trained = train_language::train(&data, &corpus, &say).map_err(explained)?;
         report.push_str(&trained.report);
-        entries.push(keep(trained, open_data, &write)?);
+        entries.push(keep(trained, open_data, &write)?.card);
+        report.push_str(&subjects::report(&corpus, &data, &models).map_err(explained)?);
         write("REPORT.md", report.as_bytes())?;
         write("CARD.md", card(&entries, open_data).as_bytes())?;
         progress.done();
@@ -118,15 +123,15 @@ async fn from_texts(data: PathBuf, corpus: PathBuf, out: PathBuf, open_data: boo
     .await?
 }
 
-/// Writes the model that was asked for; what its card says.
+/// Writes the model that was asked for.
 fn keep(
     trained: Trained,
     open_data: bool,
     write: &impl Fn(&str, &[u8]) -> Result<(), anyhow::Error>,
-) -> Result<Entry, anyhow::Error> {
+) -> Result<Variant, anyhow::Error> {
     let kept = if open_data { trained.open } else { trained.all };
     write(&kept.card.file, &kept.file)?;
-    Ok(kept.card)
+    Ok(kept)
 }
 
 /// A file that is missing or wrong is the caller's to mend.
