@@ -135,6 +135,30 @@ pub fn phone(text: &str) -> Option<String> {
     }
 }
 
+/// Digits of a number typed into a search before it is taken for a phone number's beginning.
+const FEWEST_DIGITS: usize = 3;
+
+/// How the E.164 forms begin that somebody may mean who types the beginning of a phone number, with or without its country;
+/// none for what is no such beginning.
+pub fn phone_beginnings(text: &str) -> Vec<String> {
+    let text = text.trim();
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let is_number = text.chars().all(|sign| sign.is_ascii_digit() || "+()-./ \u{a0}".contains(sign));
+    if !is_number || digits.len() < FEWEST_DIGITS {
+        return Vec::new();
+    }
+    let abroad = if text.starts_with('+') { Some(digits.as_str()) } else { digits.strip_prefix("00") };
+    if let Some(digits) = abroad {
+        // `+90 0532 …` is written by many.
+        let national = digits.strip_prefix("900").map(|national| format!("+90{national}"));
+        return vec![national.unwrap_or_else(|| format!("+{digits}"))];
+    }
+    match digits.strip_prefix('0') {
+        Some(national) => vec![format!("+90{national}")],
+        None => vec![format!("+90{digits}"), format!("+{digits}")],
+    }
+}
+
 /// The phone numbers of a text, in its order.
 pub fn phones_in(text: &str) -> Vec<Reach> {
     let mut found = Vec::new();
@@ -236,6 +260,19 @@ pub fn handle(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_beginning_of_a_phone_number_is_known_with_and_without_its_country() {
+        for typed in ["0532", "+90 532", "+90 (0532)", "0090 532"] {
+            assert_eq!(phone_beginnings(typed), ["+90532"], "{typed}");
+        }
+        assert_eq!(phone_beginnings("532 12"), ["+9053212", "+53212"]);
+        assert_eq!(phone_beginnings("90532"), ["+9090532", "+90532"]);
+        assert_eq!(phone_beginnings("+49 151"), ["+49151"]);
+        for typed in ["", "53", "Ayşe 0532", "ayse@ornek.com", "+", "0 5 a"] {
+            assert!(phone_beginnings(typed).is_empty(), "{typed}");
+        }
+    }
 
     #[test]
     fn phone_numbers_are_read_as_people_write_them() {

@@ -21,4 +21,5 @@ mod live;
 mod login;
 mod queue;
 mod store;
+mod turkish;
 mod webhooks;

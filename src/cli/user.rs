@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::model::Role;
 use crate::store::Store;
 use crate::store::users::{Disabled, NewUser, UserChange};
-use crate::web::credentials::{check_password, hash_password};
+use crate::web::credentials::{check_password, clean_name, hash_password};
 
 /// Add, list and change the users of the console
 #[derive(Debug, clap::Args)]
@@ -54,10 +54,7 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
     let store = Store::open(&config.database.url).await?;
     match args.action {
         Action::Add { name, role, language, timezone } => {
-            if name.trim() != name || name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control)
-            {
-                return Err(UsageError("the name must have 1 to 64 characters, without blanks around it".into()).into());
-            }
+            let name = clean_name(&name).map_err(|error| UsageError(error.to_string()))?.to_owned();
             if let Some(zone) = &timezone {
                 jiff::tz::TimeZone::get(zone).map_err(|_| {
                     UsageError(format!("{zone:?} is not a time zone; write an IANA name such as Europe/Istanbul"))

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::inbox::{AuthorView, ContactRef};
 use super::rows::Cells;
 use super::{Store, StoreError};
-use crate::contacts::Evidence;
+use crate::contacts::{Evidence, phone_beginnings};
 use crate::model::{AuthorId, ContactId, LinkId, MentionId, MergeId, Network};
 
 /// Rows of a page when nothing is said.
@@ -122,7 +122,14 @@ impl Store {
             let Some(query) = self.search_query(search) else { return Ok(Vec::new()) };
             let (before, after) = self.contacts_matching();
             values.push(query);
-            text.push_str(&format!(" AND c.id IN ({before}${}{after})", values.len()));
+            text.push_str(&format!(" AND (c.id IN ({before}${}{after})", values.len()));
+            for beginning in phone_beginnings(search) {
+                // Up to the last number of E.164 that begins so: a sign and at most 15 digits.
+                let last = format!("{beginning:9<16}");
+                text.push_str(&format!(" OR c.phone BETWEEN ${} AND ${}", values.len() + 1, values.len() + 2));
+                values.extend([beginning, last]);
+            }
+            text.push(')');
         }
         if let Some(after) = filter.after {
             values.push(after.to_string());

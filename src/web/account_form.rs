@@ -15,7 +15,7 @@ use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::inbox::read;
 use super::layout::{Console, Notice, Page, Place, page};
-use super::parts::network_name;
+use super::parts::{network_name, said};
 use super::texts::Text;
 use crate::accounts::{self, AccountError, ORIGIN, Wanted, networks};
 use crate::app::App;
@@ -170,7 +170,7 @@ fn render(console: &Console, form: &AccountForm, account: Option<&Account>, refu
         form.card.pad.stack method="post" action=(action) autocomplete="off" {
             (console.viewer.csrf)
             @if let Some(refusal) = refusal {
-                p.notice.error role="alert" { (icon(Icon::Alert)) span { (console.fill(Text::AccountRefused, &[refusal])) } }
+                p.notice.error role="alert" { (icon(Icon::Alert)) span { (console.fill_in(Text::AccountRefused, &[said(console, refusal)])) } }
             }
             (identity(console, form, account))
             (field(console, Text::AccountBrand, "brand", &form.brand, None))

@@ -13,7 +13,7 @@ use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::inbox::{handle, read};
 use super::layout::{Console, Page, Place, page};
-use super::parts::{Ask, ago, empty, health_word, is_web_address, network_badge, network_name, outside};
+use super::parts::{Ask, ago, empty, health_word, is_web_address, network_badge, network_name, outside, said};
 use super::texts::Text;
 use crate::accounts::ORIGIN;
 use crate::app::App;
@@ -174,7 +174,7 @@ fn trouble(console: &Console, account: &Account) -> Markup {
                 (icon(Icon::Pause))
                 div.grow {
                     p { @match account.pause_reason.as_deref().filter(|reason| !reason.is_empty()) {
-                        Some(reason) => (console.fill(Text::PausedBecause, &[&console.relative(paused), reason])),
+                        Some(reason) => (console.fill(Text::PausedBecause, &[&console.relative(paused), &console.said(reason)])),
                         None => (console.fill(Text::PausedSince, &[&console.relative(paused)])),
                     } }
                     p.small { (console.t(Text::PauseMore)) }
@@ -185,14 +185,14 @@ fn trouble(console: &Console, account: &Account) -> Markup {
             Health::Unauthorized => div.notice.error role="alert" {
                 (icon(Icon::Lock))
                 div.grow {
-                    @if let Some(reason) = &account.health_reason { p dir="auto" { strong { (reason) } } }
+                    @if let Some(reason) = &account.health_reason { p dir="auto" { strong { (said(console, reason)) } } }
                     p { (console.t(token_help)) }
                 }
             },
             Health::Failing => div.notice.warning {
                 (icon(Icon::Alert))
                 div.grow {
-                    @if let Some(reason) = &account.health_reason { p dir="auto" { strong { (reason) } } }
+                    @if let Some(reason) = &account.health_reason { p dir="auto" { strong { (said(console, reason)) } } }
                     p { (console.t(Text::FailingHelp)) }
                 }
             },
@@ -200,7 +200,9 @@ fn trouble(console: &Console, account: &Account) -> Markup {
         }
         @if let Some(until) = account.gated_until.filter(|until| *until > console.now) {
             p.notice.warning { (icon(Icon::Clock)) span {
-                (console.fill(Text::GatedUntil, &[&console.short(until), account.gate_reason.as_deref().unwrap_or("")]))
+                (console.fill_in(Text::GatedUntil, &[html! { (console.short(until)) }, html! {
+                    @if let Some(reason) = &account.gate_reason { (said(console, reason)) }
+                }]))
             } }
         }
     }
@@ -235,7 +237,9 @@ fn stream_row(console: &Console, stream: &StreamView) -> Markup {
                 @if stream.hint.is_some() { div.small.muted { (console.t(Text::HintWords)) } }
                 @if stream.failures > 0 {
                     div.small.failing dir="auto" {
-                        (console.count_and(Text::StreamFailures, stream.failures, &[stream.failure_reason.as_deref().unwrap_or("")]))
+                        (console.count_in(Text::StreamFailures, stream.failures, &[html! {
+                            @if let Some(reason) = &stream.failure_reason { (said(console, reason)) }
+                        }]))
                     }
                 }
             }
@@ -265,7 +269,7 @@ fn gap_text(console: &Console, gap: &GapView) -> Markup {
                 (None, None) => (console.t(Text::GapTitle)),
             }
         }
-        " · " (console.t(state)) " · " span dir="auto" { (gap.reason) }
+        " · " (console.t(state)) " · " span dir="auto" { (said(console, &gap.reason)) }
     }
 }
 

@@ -14,7 +14,7 @@ use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::inbox::read;
 use super::layout::{Console, Notice, Page, Place, page};
-use super::parts::{Ask, ago, delivery_chip, empty, is_web_address, moment, network_badge, outside};
+use super::parts::{Ask, ago, delivery_chip, empty, is_web_address, moment, network_badge, outside, said};
 use super::texts::Text;
 use crate::app::App;
 use crate::campaigns;
@@ -155,7 +155,7 @@ fn row(console: &Console, delivery: &DeliveryView) -> Markup {
                 }
                 @if delivery.state != DeliveryState::Sent {
                     p.small.muted dir="auto" {
-                        @if let Some(reason) = &delivery.reason { (reason) " · " }
+                        @if let Some(reason) = &delivery.reason { (said(console, reason)) " · " }
                         (sentence(console, delivery))
                     }
                 }

@@ -6,7 +6,7 @@ use super::conversation::answered_handle;
 use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::layout::Console;
-use super::parts::{network_badge, network_name};
+use super::parts::{network_badge, network_name, said};
 use super::texts::Text;
 use crate::compose::{ComposeError, OtherReply};
 use crate::store::accounts::Account;
@@ -97,7 +97,7 @@ impl Trouble {
                 p { (console.count_and(Text::ReplyTooLong, count(*over), &[&console.integer(count(*limit))])) }
             }),
             Kind::Refused(reason) => {
-                error(html! { p { strong { (console.t(Text::Refused)) } } p dir="auto" { (reason) } })
+                error(html! { p { strong { (console.t(Text::Refused)) } } p dir="auto" { (said(console, reason)) } })
             }
             Kind::KeyReused => error(html! { p { (console.t(Text::ReplyKeyReused)) } }),
             Kind::PersonalData => warning(html! {

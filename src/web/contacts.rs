@@ -195,7 +195,7 @@ fn links(console: &Console, contact: &ContactView) -> Markup {
         @if live.is_empty() { p.muted { (console.t(Text::NoLinkedAuthors)) } }
         @for link in live {
             @let author = &link.author;
-            @let name = name_of(&author.display_name, &author.handle);
+            @let name = name_of(console, &author.display_name, &author.handle);
             div.linked {
                 div.person {
                     (avatar(name, ""))

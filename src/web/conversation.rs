@@ -102,11 +102,11 @@ async fn show(
         .mentions(&MentionFilter { author_id: Some(answered.author.id), limit: 12, ..MentionFilter::default() })
         .await?;
     let earlier: Vec<_> = earlier.into_iter().filter(|mention| mention.conversation.id != id).take(5).collect();
-    let name = name_of(&answered.author.display_name, &answered.author.handle);
+    let name = name_of(console, &answered.author.display_name, &answered.author.handle);
     let body = html! {
         a.back href="/" { (icon(Icon::Left)) (console.t(Text::Inbox)) }
         div.page-head data-part="head" {
-            h1 dir="auto" { (console.fill(Text::ConversationWith, &[name])) }
+            h1 { (console.fill_in(Text::ConversationWith, &[html! { bdi { (name) } }])) }
             span.sub.row {
                 (network_badge(console, conversation.network)) (conversation.account.name)
                 @if conversation.head.state != ConversationState::Open {
@@ -128,7 +128,8 @@ async fn show(
         console,
         Page {
             place: Place::Inbox,
-            title: console.fill(Text::ConversationWith, &[name]),
+            // A name may turn the writing direction: between these signs (FSI, PDI) only its own.
+            title: console.fill(Text::ConversationWith, &[&format!("\u{2068}{name}\u{2069}")]),
             live: "mention mention_edited mention_corrected mention_deleted conversation delivery",
             narrow: false,
         },

@@ -22,6 +22,8 @@ const FREE_GUESSES: u32 = 5;
 /// Wrong passwords for one user from all addresses before the brake.
 const FREE_GUESSES_ANYWHERE: u32 = 50;
 const LONGEST_WAIT: Duration = Duration::from_secs(900);
+/// Characters of a user's or token's name.
+const LONGEST_NAME: usize = 64;
 /// Users and addresses the brake remembers; the oldest are forgotten first.
 const MOST_REMEMBERED: usize = 10_000;
 
@@ -33,6 +35,19 @@ fn argon2() -> Argon2<'static> {
 
 /// Hashing takes memory and time: at most two at once, whoever asks.
 static HASHING: Semaphore = Semaphore::const_new(2);
+
+/// A name that is empty, too long or holds control characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a name must have 1 to {LONGEST_NAME} plain characters")]
+pub struct NameError;
+
+/// The name of a user or token as it is stored: without blanks around it.
+pub fn clean_name(name: &str) -> Result<&str, NameError> {
+    let name = name.trim();
+    let length = name.chars().count();
+    let is_sound = (1..=LONGEST_NAME).contains(&length) && !name.chars().any(char::is_control);
+    if is_sound { Ok(name) } else { Err(NameError) }
+}
 
 /// Why a password cannot be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

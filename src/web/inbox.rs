@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::layout::{Console, Page, Place, page};
-use super::locale::Language;
+use super::locale::{Language, Locale};
 use super::parts::{
     ago, avatar, empty, intent_word, language_name, network_badge, network_name, options, sentiment_chip,
     sentiment_word, state_chip, topic_name, topic_of, urgency_chip, urgency_word,
@@ -467,7 +467,8 @@ impl List<'_> {
         let urgency = query.urgency.parse().map(|level| console.t(urgency_word(level)));
         add("urgency", &query.urgency, urgency.unwrap_or_default().to_owned());
         add("language", &query.language, language_name(console, &query.language));
-        let author = self.mentions.first().map(|mention| name_of(&mention.author.display_name, &mention.author.handle));
+        let author = self.mentions.first().map(|mention| &mention.author);
+        let author = author.map(|author| name_of(console, &author.display_name, &author.handle));
         add("author", &query.author, author.unwrap_or(console.t(Text::Author)).to_owned());
         add("contact", &query.contact, self.contact.clone().unwrap_or_else(|| console.t(Text::Contact).to_owned()));
         add("q", &query.q, format!("“{}”", query.q));
@@ -563,8 +564,9 @@ impl List<'_> {
 }
 
 /// A display name, or the handle of someone without one.
-pub fn name_of<'a>(display_name: &'a str, handle: &'a str) -> &'a str {
-    if display_name.trim().is_empty() { handle } else { display_name }
+pub fn name_of<'a>(locale: &Locale, display_name: &'a str, handle: &'a str) -> &'a str {
+    let given = [display_name, handle].into_iter().find(|name| !name.trim().is_empty());
+    given.unwrap_or_else(|| locale.t(Text::NoName))
 }
 
 fn day_of(value: &str) -> &str {
@@ -574,7 +576,7 @@ fn day_of(value: &str) -> &str {
 /// One mention in a list.
 fn row(console: &Console, mention: &MentionRow) -> Markup {
     let author = &mention.author;
-    let name = name_of(&author.display_name, &author.handle);
+    let name = name_of(console, &author.display_name, &author.handle);
     let mut class = format!("mention is-{}", mention.sentiment.label);
     let _ = write!(class, " is-{}", mention.conversation.state);
     html! {

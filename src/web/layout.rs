@@ -12,6 +12,7 @@ use super::auth::Viewer;
 use super::error::Problem;
 use super::icons::{Icon, icon, mark};
 use super::locale::{Language, Locale};
+use super::parts::said;
 use super::texts::Text;
 use crate::app::App;
 use crate::model::Role;
@@ -270,8 +271,8 @@ pub fn problem_page(locale: &Locale, problem: &Problem) -> Markup {
         html! {
             div.card.stack {
                 h1 { (locale.t(title)) }
-                p dir="auto" { (problem.detail) }
-                @if let Some(step) = &problem.next_step { p.muted dir="auto" { (step) } }
+                p dir="auto" { (said(locale, &problem.detail)) }
+                @if let Some(step) = &problem.next_step { p.muted dir="auto" { (said(locale, step)) } }
                 p { a.button href="/" { (locale.t(Text::BackToInbox)) } }
             }
         },

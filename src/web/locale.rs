@@ -6,8 +6,10 @@ use std::str::FromStr;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
+use maud::{Markup, html};
 
 use super::texts::Text;
+use super::turkish;
 use crate::{model, recurring};
 
 /// A language of the console.
@@ -79,6 +81,24 @@ impl Locale {
         fill(self.t(text), values)
     }
 
+    /// [`Locale::fill`] with values that carry marks of their own.
+    pub fn fill_in(&self, text: Text, values: &[Markup]) -> Markup {
+        inlaid(self.t(text), values)
+    }
+
+    /// What the program says in English everywhere else, in this language; as it is where there is no translation.
+    pub fn said(&self, text: &str) -> String {
+        self.translated(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// [`Locale::said`]; `None` where it stays English on a page that is not.
+    pub fn translated(&self, text: &str) -> Option<String> {
+        match self.language {
+            Language::English => Some(text.to_owned()),
+            Language::Turkish => turkish::translate(text, self),
+        }
+    }
+
     /// A text that counts something: `one|other`, `{0}` being the number.
     pub fn count(&self, text: Text, count: i64) -> String {
         self.count_and(text, count, &[])
@@ -86,11 +106,22 @@ impl Locale {
 
     /// [`Locale::count`] with further values from `{1}` on.
     pub fn count_and(&self, text: Text, count: i64, more: &[&str]) -> String {
-        let (one, other) = self.t(text).split_once('|').unwrap_or((self.t(text), self.t(text)));
         let number = self.integer(count);
         let mut values = vec![number.as_str()];
         values.extend_from_slice(more);
-        fill(if count == 1 { one } else { other }, &values)
+        fill(self.form(text, count), &values)
+    }
+
+    /// [`Locale::count_and`] with values that carry marks of their own.
+    pub fn count_in(&self, text: Text, count: i64, more: &[Markup]) -> Markup {
+        let mut values = vec![html! { (self.integer(count)) }];
+        values.extend_from_slice(more);
+        inlaid(self.form(text, count), &values)
+    }
+
+    fn form(&self, text: Text, count: i64) -> &'static str {
+        let (one, other) = self.t(text).split_once('|').unwrap_or((self.t(text), self.t(text)));
+        if count == 1 { one } else { other }
     }
 
     /// `12.345` in Turkish, `12,345` in English.
@@ -308,21 +339,35 @@ fn zone_abbreviation(time: &Zoned) -> String {
 }
 
 fn fill(text: &str, values: &[&str]) -> String {
-    let mut filled = String::with_capacity(text.len() + 16);
-    let mut rest = text;
-    // One pass, so that a value which itself holds "{1}" stays what it is.
-    while let Some(start) = rest.find('{') {
-        filled.push_str(&rest[..start]);
-        rest = &rest[start..];
-        let Some(length) = rest.find('}') else { break };
-        match rest[1..length].parse::<usize>().ok().and_then(|index| values.get(index)) {
-            Some(value) => filled.push_str(value),
-            None => filled.push_str(&rest[..=length]),
+    divided(text).map(|(words, place)| place.and_then(|index| values.get(index)).copied().unwrap_or(words)).collect()
+}
+
+/// [`fill`] for marked values: the text's own words are escaped.
+fn inlaid(text: &str, values: &[Markup]) -> Markup {
+    html! {
+        @for (words, place) in divided(text) {
+            @match place.and_then(|index| values.get(index)) { Some(value) => (value), None => (words) }
         }
-        rest = &rest[length + 1..];
     }
-    filled.push_str(rest);
-    filled
+}
+
+/// The pieces of a text, with the number of those that are places. One pass, so that a value which itself holds "{1}"
+/// stays what it is.
+fn divided(text: &str) -> impl Iterator<Item = (&str, Option<usize>)> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let place = |text: &str| text.strip_prefix('{')?.split_once('}')?.0.parse::<usize>().ok();
+        let number = place(rest);
+        let length = match number {
+            Some(_) => rest.find('}')? + 1,
+            None => {
+                rest.match_indices('{').map(|(at, _)| at).find(|at| place(&rest[*at..]).is_some()).unwrap_or(rest.len())
+            }
+        };
+        let (piece, after) = rest.split_at(length);
+        rest = after;
+        (!piece.is_empty()).then_some((piece, number))
+    })
 }
 
 fn month(month: i8) -> Text {

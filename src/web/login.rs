@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::auth::{SESSION, Viewer, set_cookie};
-use super::credentials::{Brake, check_password, hash_of, hash_password, is_password, random_value};
+use super::credentials::{Brake, check_password, clean_name, hash_of, hash_password, is_password, random_value};
 use super::error::Problem;
 use super::layout;
 use super::locale::Locale;
@@ -231,18 +231,17 @@ async fn setup(State(door): State<Door>, viewer: Viewer, Form(form): Form<Setup>
         return Ok((StatusCode::GONE, spent(app, &viewer)).into_response());
     }
     let locale = locale(app, &viewer);
-    let name = form.name.trim();
-    let is_name = !name.is_empty() && name.chars().count() <= 64 && !name.chars().any(char::is_control);
-    let refusal = match check_password(name, &form.password) {
-        _ if !is_name => Some(Text::UserNameInvalid),
-        Err(_) => Some(Text::PasswordTooWeak),
-        Ok(()) if form.password != form.again => Some(Text::PasswordsDiffer),
-        Ok(()) => None,
+    let checked = clean_name(&form.name).map_err(|_| Text::UserNameInvalid).and_then(|name| {
+        check_password(name, &form.password).map_err(|_| Text::PasswordTooWeak)?;
+        if form.password == form.again { Ok(name) } else { Err(Text::PasswordsDiffer) }
+    });
+    let name = match checked {
+        Ok(name) => name,
+        Err(refusal) => {
+            let page = setup_form(app, &viewer, &form.token, Some(locale.t(refusal)));
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+        }
     };
-    if let Some(refusal) = refusal {
-        let page = setup_form(app, &viewer, &form.token, Some(locale.t(refusal)));
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
-    }
     let user = NewUser {
         name: name.to_owned(),
         password_hash: hash_password(form.password).await,

@@ -33,6 +33,7 @@ pub mod security;
 pub mod sentiment;
 pub mod texts;
 pub mod thread;
+mod turkish;
 pub mod unparsed;
 pub mod users;
 mod webhooks;
@@ -41,8 +42,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use muhatap_connectors::Network;
@@ -57,6 +59,9 @@ use locale::Locale;
 pub fn can_publish(network: Network) -> bool {
     !matches!(network, Network::Rss | Network::Webhook | Network::File)
 }
+
+/// Bytes of an extractor's refusal that are shown.
+const LONGEST_REFUSAL: usize = 2_000;
 
 /// The console, the API and what operators look at, under one roof.
 pub fn router(app: Arc<App>) -> Router {
@@ -112,9 +117,30 @@ async fn problems_as_pages(State(app): State<Arc<App>>, request: Request, next: 
         .is_some_and(|accept| accept.contains("text/html"));
     let viewer = request.extensions().get::<Viewer>().cloned();
     let response = next.run(request).await;
-    let (Some(problem), Some(viewer), true) = (response.extensions().get::<Problem>(), viewer, wants_page) else {
-        return response;
+    let (Some(viewer), true) = (viewer, wants_page) else { return response };
+    let is_page =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let response = match response.extensions().get::<Problem>() {
+        None if response.status().is_client_error() && !is_page => not_taken(response).await.into_response(),
+        _ => response,
     };
+    let Some(problem) = response.extensions().get::<Problem>() else { return response };
     let locale = Locale { language: viewer.language, timezone: viewer.timezone, now: app.store.clock() };
     (problem.status_code(), layout::problem_page(&locale, problem)).into_response()
+}
+
+/// What the router or an extractor refused before a handler saw it, in words for people.
+async fn not_taken(response: Response) -> Problem {
+    let status = response.status();
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        return Problem::new(status, "method", "not done that way", "this address does not take that method");
+    }
+    let said = to_bytes(response.into_body(), LONGEST_REFUSAL).await.unwrap_or_default();
+    let said = match said.is_empty() {
+        true => status.to_string(),
+        false => String::from_utf8_lossy(&said).into_owned(),
+    };
+    let detail = format!("the form or the address is not one that this console writes: {said}");
+    Problem::new(status, "malformed", "the request cannot be read", detail)
+        .next("go back, load the page again and repeat what you did")
 }

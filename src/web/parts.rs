@@ -29,6 +29,17 @@ pub fn clock(locale: &Locale, at: Timestamp) -> Markup {
     html! { time datetime=(at) title=(locale.exact(at)) { (locale.clock(at)) } }
 }
 
+/// What the program says in English everywhere else, in the reader's language; what has no translation stays English, and
+/// is marked so for screen readers.
+pub fn said(locale: &Locale, text: &str) -> Markup {
+    html! {
+        @match locale.translated(text) {
+            Some(text) => (text),
+            None => span lang=(Language::English.code()) dir="auto" { (text) },
+        }
+    }
+}
+
 /// A stranger's address as a link, if it is http or https; their name otherwise.
 pub fn outside(url: Option<&str>, body: Markup) -> Markup {
     let safe = url.filter(|url| is_web_address(url));

@@ -147,7 +147,7 @@ fn candidate_line(contact: &ContactRow) -> String {
 
 fn author_card(console: &Console, mention: &MentionRow) -> Markup {
     let author = &mention.author;
-    let name = name_of(&author.display_name, &author.handle);
+    let name = name_of(console, &author.display_name, &author.handle);
     html! {
         section.card.pad {
             h2.visually-hidden { (console.t(Text::Author)) }

@@ -278,8 +278,8 @@ async fn trouble_of(app: &App, error: ComposeError, draft: &mut Draft, console: 
             Trouble::Said(console.t(Text::ReplyKeyReused).to_owned())
         }
         ComposeError::Empty => Trouble::Said(console.t(Text::PostEmpty).to_owned()),
-        ComposeError::Refused { reason, .. } => Trouble::Said(reason),
-        ComposeError::TooLong(length) => Trouble::Said(ComposeError::TooLong(length).to_string()),
+        ComposeError::Refused { reason, .. } => Trouble::Said(console.said(&reason)),
+        ComposeError::TooLong(length) => Trouble::Said(console.said(&ComposeError::TooLong(length).to_string())),
         error => return Err(error.into()),
     })
 }

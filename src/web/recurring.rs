@@ -17,7 +17,7 @@ use super::icons::{Icon, icon};
 use super::inbox::read;
 use super::layout::{Console, Notice, Page, Place, page};
 use super::locale::{Locale, from_local_field};
-use super::parts::{Ask, empty, network_badge};
+use super::parts::{Ask, empty, network_badge, said};
 use super::repeat_fields::{RepeatDraft, in_words, repeat_fields};
 use super::texts::Text;
 use crate::app::App;
@@ -120,7 +120,7 @@ fn problems(console: &Console, recurrence: &RecurrenceView) -> Markup {
         @for account in &recurrence.accounts {
             @if let Some(problem) = &account.problem {
                 p.notice.error role="alert" { (icon(Icon::Alert))
-                    span dir="auto" { (console.fill(Text::RuleProblem, &[&account.account, problem])) } }
+                    span dir="auto" { (console.fill_in(Text::RuleProblem, &[html! { (account.account) }, said(console, problem)])) } }
             }
             @if account.skipped > 0 {
                 p.small.muted { (account.account) ": " (console.count(Text::RuleSkipped, account.skipped)) }
@@ -194,7 +194,7 @@ fn occurrence_row(console: &Console, occurrence: &DeliveryView) -> Markup {
                 div.meta {
                     (super::parts::delivery_chip(console, occurrence.state))
                     span.row { (network_badge(console, occurrence.network)) (occurrence.account) }
-                    @if let Some(reason) = &occurrence.reason { span dir="auto" { (reason) } }
+                    @if let Some(reason) = &occurrence.reason { span dir="auto" { (said(console, reason)) } }
                 }
             }
         }
@@ -325,14 +325,14 @@ async fn change(
             let back = Notice::RECURRENCE_CHANGED.on(&format!("/schedule/recurring/{id}"));
             return Ok(Redirect::to(&back).into_response());
         }
-        Err(ComposeError::Invalid(said)) => said,
+        Err(ComposeError::Invalid(reason)) => console.said(&reason),
         Err(ComposeError::Empty) => console.t(Text::PostEmpty).to_owned(),
         Err(ComposeError::NearDuplicate { .. }) => {
             draft.confirm_duplicate = true;
             format!("{} {}", console.t(Text::NearDuplicateTitle), console.t(Text::NearDuplicateAsk))
         }
-        Err(ComposeError::Refused { reason, .. }) => reason,
-        Err(error @ ComposeError::TooLong(_)) => error.to_string(),
+        Err(ComposeError::Refused { reason, .. }) => console.said(&reason),
+        Err(error @ ComposeError::TooLong(_)) => console.said(&error.to_string()),
         Err(error) => return Err(error.into()),
     };
     let page = show(&console, &app, &recurrence, &draft, Some(&said)).await?;

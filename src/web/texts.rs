@@ -266,6 +266,7 @@ texts! {
 
     // Conversation.
     Conversation: "Konuşma", "Conversation";
+    NoName: "Adı bilinmeyen yazar", "Unnamed author";
     ConversationWith: "{0} ile konuşma", "Conversation with {0}";
     Us: "Biz", "Us";
     MarkDone: "Tamamla", "Mark as done";
@@ -668,6 +669,9 @@ texts! {
     Hour: "Saat", "Hour";
     Day: "Gün", "Day";
     Total: "Toplam", "Total";
+    EverythingElse: "kalan etkenler", "everything else";
+    EverythingElseMore: "Dilin başlangıç noktası ve tek başına adı anılmayacak kadar zayıf sözcükler.", "The language’s starting point, and words too weak to be named.";
+    ScoreOfSum: "puan {0}", "score {0}";
     Average: "Ortalama", "Average";
     ChartLabel: "Seçilen dönemde olumsuz, nötr ve olumlu mesaj sayıları; ayrıntısı aşağıdaki tabloda", "Negative, neutral and positive mentions over the chosen time; the table below has the figures";
     NoSentimentTitle: "Bu dönemde mesaj yok", "No mentions in this time";

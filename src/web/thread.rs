@@ -10,7 +10,7 @@ use super::icons::{Icon, icon};
 use super::inbox::{handle, name_of};
 use super::layout::Console;
 use super::parts::{
-    ago, avatar, clock, delivery_chip, intent_word, moment, outside, sentiment_chip, sentiment_word, topic_of,
+    ago, avatar, clock, delivery_chip, intent_word, moment, outside, said, sentiment_chip, sentiment_word, topic_of,
     urgency_chip,
 };
 use super::texts::Text;
@@ -50,7 +50,7 @@ pub fn render(console: &Console, conversation: &ConversationView, focus: Mention
 }
 
 fn incoming(console: &Console, mention: &MentionRow, focused: bool) -> Markup {
-    let name = name_of(&mention.author.display_name, &mention.author.handle);
+    let name = name_of(console, &mention.author.display_name, &mention.author.handle);
     html! {
         article.message.focus[focused] id=(format!("m-{}", mention.id)) {
             (avatar(name, ""))
@@ -102,6 +102,10 @@ fn why(console: &Console, mention: &MentionRow, open: bool) -> Markup {
         None => (&mention.sentiment, Text::Why),
     };
     let label = fold_case(console.t(sentiment_word(sentiment.label)), console.language.code());
+    // In the decimals people see, so that what they add up comes to the total.
+    let decimals = |weight: f64| (weight * 100.0).round() / 100.0;
+    let shown: f64 = sentiment.because.iter().map(|reason| decimals(reason.weight)).sum();
+    let rest = decimals(sentiment.base);
     html! {
         details.why id=(format!("why-{}", mention.id)) open[open] {
             summary { (console.fill(question, &[&label])) }
@@ -110,8 +114,14 @@ fn why(console: &Console, mention: &MentionRow, open: bool) -> Markup {
                     li { mark class=(tone(reason.weight)) dir="auto" { (reason.text) } " " span.number { (console.score(reason.weight)) } }
                 }
                 @if sentiment.because.is_empty() { li { (console.t(Text::WhyNone)) } }
+                @if rest != 0.0 {
+                    li title=(console.t(Text::EverythingElseMore)) {
+                        (console.t(Text::EverythingElse)) " " span.number { (console.score(rest)) }
+                    }
+                }
                 li.number {
-                    (console.t(Text::Total)) " " (console.score(sentiment.score)) " · "
+                    (console.t(Text::Total)) " " (console.score(shown + rest)) " · "
+                    (console.fill(Text::ScoreOfSum, &[&console.score(sentiment.score)])) " · "
                     (console.fill(Text::Confidence, &[&console.percent(sentiment.confidence)]))
                 }
             }
@@ -191,7 +201,7 @@ fn on_its_way(console: &Console, pending: &PendingRow) -> Markup {
                 }
                 p.body dir="auto" { (pending.text) }
                 @if let Some(reason) = pending.reason.as_deref().filter(|_| trouble || pending.state == DeliveryState::Retry) {
-                    p.small.muted dir="auto" { (console.t(Text::Reason)) ": " (reason) }
+                    p.small.muted dir="auto" { (console.t(Text::Reason)) ": " (said(console, reason)) }
                 }
                 div.under.small {
                     @if waits && console.stopped_at.is_none() {

@@ -13,7 +13,7 @@ use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::inbox::{csv, read};
 use super::layout::{Console, Page, Place, page};
-use super::parts::{empty, moment, network_badge};
+use super::parts::{empty, moment, network_badge, said};
 use super::texts::Text;
 use crate::app::App;
 use crate::model::AccountId;
@@ -79,7 +79,7 @@ fn card(console: &Console, item: &UnparsedRow) -> Markup {
     html! {
         section.card.pad {
             div.dot-list { span { (moment(console, item.received_at)) } span dir="auto" { (stream) } }
-            p dir="auto" { strong { (item.reason) } }
+            p dir="auto" { strong { (said(console, &item.reason)) } }
             pre.raw tabindex="0" role="group" aria-label=(console.t(Text::RawItem)) dir="auto" { (item.raw) }
         }
     }

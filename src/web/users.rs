@@ -12,13 +12,13 @@ use serde::Deserialize;
 
 use super::auth::{LANGUAGE, Viewer, set_cookie};
 use super::conversation::own_path;
-use super::credentials::{check_password, hash_password};
+use super::credentials::{check_password, clean_name, hash_password};
 use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::inbox::read;
 use super::layout::{Console, Notice, Page, Place, page};
 use super::locale::Language;
-use super::parts::{avatar, empty, role_word};
+use super::parts::{avatar, empty, role_word, said};
 use super::texts::Text;
 use crate::app::App;
 use crate::model::{Role, UserId};
@@ -60,7 +60,7 @@ fn render(console: &Console, users: &[UserView], name: &str, error: Option<&str>
             form.card.pad.stack method="post" action="/users" autocomplete="off" {
                 (console.viewer.csrf)
                 h2 { (console.t(Text::CreateUser)) }
-                @if let Some(error) = error { p.notice.error role="alert" { (icon(Icon::Alert)) span { (error) } } }
+                @if let Some(error) = error { p.notice.error role="alert" { (icon(Icon::Alert)) span { (said(console, error)) } } }
                 label.field { span { (console.t(Text::UserName)) }
                     input type="text" name="name" value=(name) required maxlength="100" autocomplete="off"; }
                 label.field { span { (console.t(Text::Password)) }
@@ -117,9 +117,13 @@ async fn add(console: Console, Form(form): Form<AddForm>) -> Result<Response, Pr
     let role: Role = read("role", &form.role)?;
     let name = form.name.trim();
     let store = &console.app.store;
-    let refusal = match check_password(name, &form.password) {
-        Err(refusal) => refusal.to_string(),
-        Ok(()) => {
+    let checked = clean_name(name).map_err(|refusal| refusal.to_string()).and_then(|name| {
+        check_password(name, &form.password).map_err(|refusal| refusal.to_string())?;
+        Ok(name)
+    });
+    let refusal = match checked {
+        Err(refusal) => refusal,
+        Ok(name) => {
             let user = NewUser {
                 name: name.to_owned(),
                 password_hash: hash_password(form.password.clone()).await,

@@ -17,7 +17,7 @@ use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::inbox::read;
 use super::layout::{Console, Notice, Page, Place, page};
-use super::parts::{Ask, ago, delivery_chip, empty, health_word};
+use super::parts::{Ask, ago, delivery_chip, empty, health_word, said};
 use super::texts::Text;
 use crate::accounts::{AccountError, ORIGIN};
 use crate::app::App;
@@ -104,7 +104,7 @@ fn render(console: &Console, endpoints: &[Endpoint], form: &EndpointForm, refusa
 fn refused(console: &Console, refusal: Option<&str>) -> Markup {
     html! {
         @if let Some(refusal) = refusal {
-            p.notice.error role="alert" { (icon(Icon::Alert)) span dir="auto" { (console.fill(Text::WebhookRefused, &[refusal])) } }
+            p.notice.error role="alert" { (icon(Icon::Alert)) span dir="auto" { (console.fill_in(Text::WebhookRefused, &[said(console, refusal)])) } }
         }
     }
 }
@@ -120,9 +120,9 @@ fn fields(console: &Console, brand: &str, url: &str, events: &[String]) -> Marku
         fieldset.field {
             legend { (console.t(Text::WebhookEvents)) }
             @for kind in EventKind::on_offer() {
-                label.row {
+                label.check {
                     input type="checkbox" name="events" value=(kind) checked[events.iter().any(|event| event == kind.as_str())];
-                    span { (console.t(event_word(kind))) " " code.small.muted { (kind) } }
+                    span.grow { (console.t(event_word(kind))) " " code.small.muted { (kind) } }
                 }
             }
         }
@@ -168,13 +168,13 @@ fn facts(console: &Console, endpoint: &Endpoint) -> Markup {
         @if let Some(paused) = endpoint.paused_at {
             p.notice.warning { (icon(Icon::Pause)) span dir="auto" {
                 @match endpoint.pause_reason.as_deref().filter(|reason| !reason.is_empty()) {
-                    Some(reason) => (console.fill(Text::PausedBecause, &[&console.relative(paused), reason])),
+                    Some(reason) => (console.fill(Text::PausedBecause, &[&console.relative(paused), &console.said(reason)])),
                     None => (console.fill(Text::PausedSince, &[&console.relative(paused)])),
                 }
             } }
         } @else if endpoint.health == Health::Failing {
             div.notice.warning { (icon(Icon::Alert)) div.grow {
-                @if let Some(reason) = &endpoint.health_reason { p dir="auto" { strong { (reason) } } }
+                @if let Some(reason) = &endpoint.health_reason { p dir="auto" { strong { (said(console, reason)) } } }
                 p { (console.t(Text::WebhookFailingHelp)) }
             } }
         }
@@ -311,7 +311,7 @@ fn event_row(console: &Console, endpoint: &Endpoint, event: &EventView) -> Marku
                 a href=(format!("/deliveries/{}", event.id)) { strong { (word) } } " " code.small.muted { (event.kind) }
                 div.small.muted dir="auto" {
                     (ago(console, event.created_at))
-                    @if let Some(reason) = &event.reason { " · " (reason) }
+                    @if let Some(reason) = &event.reason { " · " (said(console, reason)) }
                     @if event.attempts > 1 { " · " (console.count(Text::WebhookCalls, event.attempts)) }
                     @if let Some(next) = event.next_at.filter(|next| *next > console.now) {
                         " · " (console.fill(Text::WebhookNextTry, &[&console.short(next)]))

@@ -1,6 +1,6 @@
 //! Contacts, the evidence that links authors to them, and merges.
 
-use muhatap::contacts::email;
+use muhatap::contacts::{email, phone};
 use muhatap::model::{ContactId, Network};
 use muhatap::store::contacts::{NewContact, Put};
 use muhatap::store::people::{ContactFilter, LinkView};
@@ -76,6 +76,24 @@ async fn the_same_external_id_or_address_is_the_same_contact(
     assert!(names(&store, Some("yılmaz")).await.is_empty(), "the former name is no longer found");
     assert_eq!(names(&store, Some("ISIK")).await, ["Işık Ltd"]);
     assert_eq!(store.contact_count().await.expect("they can be counted"), 3);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_contact_is_found_by_the_beginning_of_its_phone_number(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let (_database, store) = fresh_store(backend).await;
+    let with = |name: &str, number: &str| NewContact { phone: phone(number), ..contact(name, "") };
+    put(&store, &[with("Çağla", "0532 123 45 67"), with("Deniz", "0533 123 45 67"), with("Jonas", "+49 151 23456789")])
+        .await;
+    for typed in ["05321234567", "+90 532 123 45 67", "(0532)", "532 123", "00905321234567", "905321234567"] {
+        assert_eq!(names(&store, Some(typed)).await, ["Çağla"], "{typed}");
+    }
+    assert_eq!(names(&store, Some("053")).await, ["Çağla", "Deniz"]);
+    assert_eq!(names(&store, Some("49151")).await, ["Jonas"]);
+    assert!(names(&store, Some("0534")).await.is_empty());
+    assert!(names(&store, Some("1234567")).await.is_empty(), "the end of a number is not its beginning");
 }
 
 #[rstest]

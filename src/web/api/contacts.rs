@@ -32,7 +32,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 list_params! {
     /// Contacts in the order of the Turkish alphabet.
     ContactParams {
-        /// Words that begin a word of the name, e-mail address, company or external id.
+        /// Words that begin a word of the name, e-mail address, company or external id; or the beginning of a phone number.
         search: String,
     }
 }

@@ -22,13 +22,11 @@ use crate::app::App;
 use crate::model::{Role, Scope, TokenId, UserId};
 use crate::store::audit::AuditRow;
 use crate::store::users::{Disabled, NewToken, NewUser, TokenView, UserChange, UserView};
-use crate::web::credentials::{check_password, hash_of, hash_password, random_value};
+use crate::web::credentials::{check_password, clean_name, hash_of, hash_password, random_value};
 use crate::web::error::Problem;
 
 /// How every token begins, so that a leaked one is recognised.
 pub const TOKEN_PREFIX: &str = "muhatap_";
-/// The longest name of a user or token, in characters.
-const LONGEST_NAME: usize = 64;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     let admin = OpenApiRouter::new()
@@ -320,11 +318,7 @@ async fn audit(
 
 /// A name, trimmed.
 fn named(field: &str, name: &str) -> Result<String, Problem> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-        return Err(Problem::invalid(field, format!("a name must have 1 to {LONGEST_NAME} plain characters")));
-    }
-    Ok(name.to_owned())
+    clean_name(name).map(str::to_owned).map_err(|refusal| Problem::invalid(field, refusal.to_string()))
 }
 
 fn language(code: Option<String>) -> Result<Option<String>, Problem> {

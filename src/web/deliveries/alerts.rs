@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::store::alerts::AlertView;
 use crate::web::icons::{Icon, icon};
 use crate::web::layout::Console;
-use crate::web::parts::ago;
+use crate::web::parts::{ago, said};
 use crate::web::texts::Text;
 
 pub fn alert_card(console: &Console, alerts: &[&AlertView]) -> Markup {
@@ -18,12 +18,12 @@ pub fn alert_card(console: &Console, alerts: &[&AlertView]) -> Markup {
                         @for alert in alerts {
                             li {
                                 span.chip.negative { (console.t(alert_word(&alert.kind))) }
-                                a.grow href=(alert_link(alert)) dir="auto" { (alert.message) }
+                                a.grow href=(alert_link(alert)) dir="auto" { (said(console, &alert.message)) }
                                 span.small.muted {
                                     (ago(console, alert.raised_at)) " · "
                                     @match (&alert.told_at, &alert.failure_reason) {
                                         (Some(told), _) => (console.fill(Text::AlertTold, &[&console.relative(*told)])),
-                                        (None, Some(reason)) => (console.fill(Text::AlertTellFailed, &[reason])),
+                                        (None, Some(reason)) => (console.fill_in(Text::AlertTellFailed, &[said(console, reason)])),
                                         (None, None) => (console.t(Text::AlertNotTold)),
                                     }
                                 }

@@ -7,7 +7,7 @@ use crate::store::audit::AuditRow;
 use crate::store::deliveries::{AttemptView, DeliveryView};
 use crate::web::composer::writer_name;
 use crate::web::layout::Console;
-use crate::web::parts::moment;
+use crate::web::parts::{moment, said};
 use crate::web::texts::Text;
 
 /// What the audit log calls the making of a delivery.
@@ -55,7 +55,7 @@ fn called(console: &Console, index: usize, attempt: &AttemptView) -> Step {
         strong { (console.fill(Text::AttemptNumber, &[&console.integer(index as i64 + 1)])) }
         " · " (outcome_text(console, outcome))
         @if let Some(took) = took { " · " (console.fill(Text::Milliseconds, &[&console.integer(took as i64)])) }
-        @if let Some(detail) = &attempt.detail { p.small.muted dir="auto" { (detail) } }
+        @if let Some(detail) = &attempt.detail { p.small.muted dir="auto" { (said(console, detail)) } }
         p.small.muted { (console.fill(Text::ByWorker, &[&attempt.worker])) }
     };
     Step { at: attempt.started_at, class, body }

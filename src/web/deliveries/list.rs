@@ -18,7 +18,9 @@ use crate::web::error::Problem;
 use crate::web::icons::{Icon, icon};
 use crate::web::inbox::{address, csv, maybe, read};
 use crate::web::layout::{Console, Page, Place, page};
-use crate::web::parts::{delivery_chip, delivery_word, empty, is_web_address, moment, network_badge, options, outside};
+use crate::web::parts::{
+    delivery_chip, delivery_word, empty, is_web_address, moment, network_badge, options, outside, said,
+};
 use crate::web::texts::Text;
 
 const PAGE: usize = 50;
@@ -212,7 +214,7 @@ fn row(console: &Console, delivery: &DeliveryView) -> Markup {
             }
             div.what {
                 a.open href=(format!("/deliveries/{}", delivery.id)) { p.text dir="auto" { (delivery.text) } }
-                @if let Some(reason) = shown_reason(delivery) { p.reason dir="auto" { (reason) } }
+                @if let Some(reason) = shown_reason(delivery) { p.reason dir="auto" { (said(console, reason)) } }
                 p.next { (sentence(console, delivery)) }
                 div.meta.dot-list {
                     span.row { (network_badge(console, delivery.network)) (delivery.account) }

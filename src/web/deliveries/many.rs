@@ -16,7 +16,7 @@ use crate::web::error::Problem;
 use crate::web::icons::{Icon, icon};
 use crate::web::inbox::read;
 use crate::web::layout::{Console, Page, Place, page};
-use crate::web::parts::{delivery_chip, empty};
+use crate::web::parts::{delivery_chip, empty, said};
 use crate::web::texts::Text;
 
 /// The most that one form may choose.
@@ -166,7 +166,7 @@ fn told(console: &Console, act: Act, acted: &Acted) -> Markup {
                     @for refused in &acted.refused {
                         li {
                             a href=(format!("/deliveries/{}", refused.id)) { (console.t(Text::Delivery)) }
-                            " · " span.small.muted dir="auto" { (refused.reason) }
+                            " · " span.small.muted dir="auto" { (said(console, &refused.reason)) }
                         }
                     }
                 }

@@ -15,7 +15,7 @@ use crate::web::icons::{Icon, icon};
 use crate::web::inbox::read;
 use crate::web::layout::{Console, Page, Place, page};
 use crate::web::locale::Locale;
-use crate::web::parts::{Ask, delivery_chip, is_web_address, moment, network_badge, outside};
+use crate::web::parts::{Ask, delivery_chip, is_web_address, moment, network_badge, outside, said};
 use crate::web::texts::Text;
 
 /// Lines of the audit log that are shown.
@@ -39,7 +39,7 @@ pub async fn one(console: Console, Path(id): Path<String>) -> Result<Markup, Pro
             }
             p.soft { (sentence(&console, &delivery)) }
             @if let Some(reason) = shown_reason(&delivery) {
-                div.notice.warning { (icon(Icon::Info)) div.grow { strong { (console.t(Text::Reason)) } p dir="auto" { (reason) } } }
+                div.notice.warning { (icon(Icon::Info)) div.grow { strong { (console.t(Text::Reason)) } p dir="auto" { (said(&console, reason)) } } }
             }
             @if delivery.cancel_wanted_at.is_some() && !delivery.state.is_end() {
                 p.notice { (icon(Icon::Info)) span { (console.t(Text::CancelWanted)) } }

@@ -1,0 +1,330 @@
+//! The Turkish of what the rest of the program says in English.
+//!
+//! Refusals, reasons and alerts are English where they are made, and stay so in the database, the API and on the command
+//! line. The console translates them when it shows them, by a catalogue of pairs in gettext's format (`turkish.po`): a
+//! text is matched by a pattern's literal pieces, and what stands in its places is filled into the Turkish.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+
+use super::locale::Locale;
+
+/// Places filled in on trial for one text, so that a long text from a stranger cannot keep a page waiting.
+const TRIALS: u32 = 500;
+
+/// The most specific pattern first: the one with the most letters outside its places.
+static CATALOGUE: LazyLock<Vec<Pair>> = LazyLock::new(|| {
+    let mut pairs: Vec<Pair> = entries(include_str!("turkish.po"))
+        .filter(|(english, _)| !english.is_empty())
+        .map(|(english, turkish)| Pair { english: pieces(&english), turkish: pieces(&turkish) })
+        .collect();
+    pairs.sort_by_key(|pair| std::cmp::Reverse(pair.letters()));
+    pairs
+});
+
+struct Pair {
+    english: Vec<Piece>,
+    turkish: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Words(String),
+    Place(Kind, String),
+}
+
+/// What may stand in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Anything,
+    Number,
+    Time,
+    /// A text of the catalogue.
+    Known,
+    /// A text of the catalogue, or somebody else's words.
+    Quoted,
+}
+
+impl Kind {
+    fn of(sign: Option<char>) -> Option<Kind> {
+        Some(match sign? {
+            '#' => Kind::Number,
+            '@' => Kind::Time,
+            '>' => Kind::Known,
+            '?' => Kind::Quoted,
+            _ => return None,
+        })
+    }
+}
+
+impl Pair {
+    fn letters(&self) -> usize {
+        let words = self.english.iter().map(|piece| match piece {
+            Piece::Words(words) => words.len(),
+            Piece::Place(..) => 0,
+        });
+        words.sum()
+    }
+
+    fn filled(&self, values: &[(&str, String)]) -> String {
+        let value = |name: &str| values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value);
+        let pieces = self.turkish.iter().map(|piece| match piece {
+            Piece::Words(words) => words.as_str(),
+            Piece::Place(_, name) => value(name),
+        });
+        pieces.collect()
+    }
+}
+
+/// The text in Turkish; `None` where the catalogue does not have it.
+pub fn translate(text: &str, locale: &Locale) -> Option<String> {
+    Reader { locale, trials: TRIALS }.translate(text)
+}
+
+/// How far somebody else's words are looked for before they are taken as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    MustBeKnown,
+    MayBeAnything,
+}
+
+struct Reader<'l> {
+    locale: &'l Locale,
+    trials: u32,
+}
+
+impl Reader<'_> {
+    fn translate(&mut self, text: &str) -> Option<String> {
+        CATALOGUE.iter().find_map(|pair| {
+            // A name may hold a blank: of several ways to divide the text, the one whose parts are all known is right.
+            let values = self
+                .values(&pair.english, text, Quotes::MustBeKnown)
+                .or_else(|| self.values(&pair.english, text, Quotes::MayBeAnything))?;
+            Some(pair.filled(&values))
+        })
+    }
+
+    /// What stands in the places of a pattern, if the text fits it.
+    fn values<'p>(&mut self, pattern: &'p [Piece], text: &str, quotes: Quotes) -> Option<Vec<(&'p str, String)>> {
+        let Some((first, rest)) = pattern.split_first() else { return text.is_empty().then(Vec::new) };
+        let (kind, name) = match first {
+            Piece::Words(words) => return self.values(rest, text.strip_prefix(words.as_str())?, quotes),
+            Piece::Place(kind, name) => (*kind, name.as_str()),
+        };
+        // A place ends where the words after it begin, or with the text.
+        let ends: Vec<usize> = match rest.first() {
+            Some(Piece::Words(words)) => text.match_indices(words.as_str()).map(|(at, _)| at).collect(),
+            _ => vec![text.len()],
+        };
+        ends.into_iter().filter(|end| *end > 0).find_map(|end| {
+            self.trials = self.trials.checked_sub(1)?;
+            let (inside, after) = text.split_at(end);
+            let mut values = self.values(rest, after, quotes)?;
+            values.push((name, self.value(kind, inside, quotes)?));
+            Some(values)
+        })
+    }
+
+    fn value(&mut self, kind: Kind, text: &str, quotes: Quotes) -> Option<String> {
+        match kind {
+            Kind::Anything => Some(text.to_owned()),
+            Kind::Number => text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.to_owned()),
+            Kind::Time => text.parse::<Timestamp>().ok().map(|at| self.locale.exact(at)),
+            Kind::Known => self.translate(text),
+            Kind::Quoted => self.translate(text).or_else(|| (quotes == Quotes::MayBeAnything).then(|| text.to_owned())),
+        }
+    }
+}
+
+/// The pairs of a catalogue in gettext's format, each string on one line.
+fn entries(catalogue: &str) -> impl Iterator<Item = (String, String)> {
+    let mut english = None;
+    catalogue.lines().filter_map(move |line| {
+        if let Some(text) = quoted(line, "msgid ") {
+            english = Some(text);
+            return None;
+        }
+        Some((english.take()?, quoted(line, "msgstr ")?))
+    })
+}
+
+fn quoted(line: &str, keyword: &str) -> Option<String> {
+    let text = line.strip_prefix(keyword)?.strip_prefix('"')?.strip_suffix('"')?;
+    Some(text.replace("\\\"", "\""))
+}
+
+/// Divides a pattern at its places; braces around anything but a name are words.
+fn pieces(pattern: &str) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut words = String::new();
+    let mut rest = pattern;
+    while let Some(start) = rest.find('{') {
+        words.push_str(&rest[..start]);
+        rest = &rest[start + 1..];
+        let inside = rest.split_once('}').map_or("", |(inside, _)| inside);
+        let (kind, name) = match Kind::of(inside.chars().next()) {
+            Some(kind) => (kind, &inside[1..]),
+            None => (Kind::Anything, inside),
+        };
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            words.push('{');
+            continue;
+        }
+        if !words.is_empty() {
+            pieces.push(Piece::Words(std::mem::take(&mut words)));
+        }
+        pieces.push(Piece::Place(kind, name.to_owned()));
+        rest = &rest[inside.len() + 1..];
+    }
+    words.push_str(rest);
+    if !words.is_empty() {
+        pieces.push(Piece::Words(words));
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use jiff::tz::TimeZone;
+
+    use super::super::locale::Language;
+    use super::*;
+
+    fn turkish(text: &str) -> Option<String> {
+        let locale = Locale {
+            language: Language::Turkish,
+            timezone: TimeZone::get("Europe/Istanbul").expect("a bundled zone"),
+            now: "2026-11-21T12:00:00Z".parse().expect("a time"),
+        };
+        translate(text, &locale)
+    }
+
+    fn catalogue() -> Vec<(String, String)> {
+        entries(include_str!("turkish.po")).filter(|(english, _)| !english.is_empty()).collect()
+    }
+
+    #[test]
+    fn a_text_is_translated_with_what_stands_in_its_places() {
+        assert_eq!(turkish("cancelled").as_deref(), Some("iptal edildi"));
+        assert_eq!(turkish("rate limited for 30 s").as_deref(), Some("ağ 30 saniye beklenmesini istedi"));
+        assert_eq!(
+            turkish("its time was 5 min ago: send it now, move it or cancel it").as_deref(),
+            Some("zamanı geçeli 5 dk oldu: şimdi gönderin, başka bir zamana alın ya da iptal edin")
+        );
+        assert_eq!(
+            turkish("the account waits until 2026-11-21T12:30:00Z (rate limited for 9 s)").as_deref(),
+            Some("hesabın bekleyeceği zaman: 21 Kasım 2026 15:30:00 (UTC+3) (ağ 9 saniye beklenmesini istedi)")
+        );
+    }
+
+    #[test]
+    fn a_name_with_blanks_and_others_words_stay_as_they_are() {
+        assert_eq!(
+            turkish(
+                "delivery on account kent is late is held until a person decides: refused by the network: No (403)"
+            )
+            .as_deref(),
+            Some(
+                "kent is late hesabındaki bir gönderi bekletiliyor ve bir kişinin kararını bekliyor: ağ kabul etmedi: No (403)"
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_not_in_the_catalogue_is_not_translated() {
+        for text in ["", "No (403)", "Deprem nedeniyle", "it took 5 s", "mentions: 503 Service Unavailable"] {
+            assert_eq!(turkish(text), None, "{text}");
+        }
+        assert_eq!(turkish(&"delivery on account a: ".repeat(10_000)), None);
+    }
+
+    #[test]
+    fn both_sides_of_a_pair_have_the_same_places() {
+        for (english, turkish) in catalogue() {
+            let places = |text: &str| {
+                let mut places: Vec<_> = pieces(text)
+                    .into_iter()
+                    .filter_map(|piece| match piece {
+                        Piece::Place(kind, name) => Some((kind, name)),
+                        Piece::Words(_) => None,
+                    })
+                    .collect();
+                places.sort();
+                places
+            };
+            let names = places(&english);
+            assert_eq!(names, places(&turkish), "{english}");
+            let distinct: BTreeSet<_> = names.iter().map(|(_, name)| name).collect();
+            assert_eq!(distinct.len(), names.len(), "a place is named twice: {english}");
+            let apart = pieces(&english).windows(2).all(|pair| !matches!(pair, [Piece::Place(..), Piece::Place(..)]));
+            assert!(apart, "nothing parts two places: {english}");
+            assert!(!turkish.trim().is_empty(), "{english}");
+        }
+    }
+
+    #[test]
+    fn no_two_patterns_are_equal() {
+        let mut seen = BTreeSet::new();
+        for (english, _) in catalogue() {
+            assert!(seen.insert(without_names(&english)), "twice: {english}");
+        }
+    }
+
+    /// What nobody says any more has no place in the catalogue.
+    #[test]
+    fn every_pattern_is_a_text_of_the_source() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut source = String::new();
+        for folder in ["src", "connectors/src"] {
+            read(&root.join(folder), &mut source);
+        }
+        let source = without_names(&source);
+        // A sentence may be put together from a text before it or after it.
+        let is_there = |pattern: &str| {
+            let pattern = without_names(pattern);
+            source.contains(pattern.trim_start_matches("{}").trim_end_matches("{}"))
+        };
+        let gone: Vec<String> =
+            catalogue().into_iter().map(|(english, _)| english).filter(|english| !is_there(english)).collect();
+        assert_eq!(gone, Vec::<String>::new());
+    }
+
+    /// The Rust files of a folder but this one, each literal on one line.
+    fn read(folder: &Path, source: &mut String) {
+        for entry in std::fs::read_dir(folder).expect("a folder of the source") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                read(&path, source);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with(file!()) {
+                let text = std::fs::read_to_string(&path).expect("a source file");
+                let mut lines = text.split("\\\n");
+                source.push_str(lines.next().unwrap_or_default());
+                lines.for_each(|line| source.push_str(line.trim_start()));
+            }
+        }
+    }
+
+    /// A pattern, or the source, with every place as `{}`: `{name:?}` writes quotation marks around its value.
+    fn without_names(text: &str) -> String {
+        let text = text.replace("\\\"", "\"").replace("{{", "\u{1}").replace("}}", "\u{2}");
+        let mut plain = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while let Some(start) = rest.find('{') {
+            plain.push_str(&rest[..start]);
+            rest = &rest[start + 1..];
+            let inside = rest.split_once('}').map_or(" ", |(inside, _)| inside);
+            if !inside.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:?@>#".contains(&byte)) {
+                plain.push('{');
+                continue;
+            }
+            plain.push_str(if inside.ends_with(":?") { "\"{}\"" } else { "{}" });
+            rest = &rest[inside.len() + 1..];
+        }
+        plain.push_str(rest);
+        plain.replace('\u{1}', "{").replace('\u{2}', "}")
+    }
+}
