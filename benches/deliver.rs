@@ -1,6 +1,7 @@
 //! The whole path of sending: rows in the database, the dispatcher, HTTP to the simulated network, and the outcome back
 //! in the database, every commit on the disk. `cargo bench --bench deliver`; `-- --jobs N` says how many are sent in the
-//! sustained part, `--only NAME` (as in the table) leaves the others out.
+//! sustained part, `--only NAME` (as in the table) leaves the others out. At the end the worker is killed in the middle of
+//! its calls, and another one goes on.
 //!
 //! BullMQ is measured beside it where node finds the packages bullmq and pg (`$NODE_PATH`): its handler makes the same
 //! HTTP call and writes the outcome into one row of the same PostgreSQL.
@@ -41,6 +42,10 @@ const WRITERS: u64 = 8;
 /// From the start of adding until the first is due, and for each row that is added.
 const HEAD_START: Duration = Duration::from_secs(3);
 const HEAD_START_EACH: Duration = Duration::from_micros(2_000);
+/// Deliveries of two workers, one of which is killed when a quarter is out.
+const TAKEN_OVER: u64 = 2_000;
+/// As configured: the call's 30 s and its margin of 10 s, then 30 s.
+const LEASE_AND_SETTLE: Duration = Duration::from_secs(70);
 /// Nothing is waited for any longer.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -52,6 +57,8 @@ struct Results {
     /// From the first due time to the last one out, and lateness of the middle and of the last hundredth.
     burst: [Duration; 3],
     peak_mb: f64,
+    /// From the death of one of two workers until everything is known to be out.
+    takeover: Option<Duration>,
 }
 
 #[tokio::main]
@@ -110,6 +117,14 @@ fn table(all: &[Results], jobs: u64) {
             results.name, results.a_second, results.peak_mb
         );
     }
+    println!(
+        "\nfrom kill -9 of one of two workers until all {TAKEN_OVER} are known to be out (a call's lease and the settle time: {LEASE_AND_SETTLE:?})"
+    );
+    for results in all {
+        if let Some(takeover) = results.takeover {
+            println!("{:18} {takeover:.1?}", results.name);
+        }
+    }
 }
 
 async fn measure(
@@ -159,19 +174,30 @@ async fn measure(
     assert!(outbox.store.clock() < from, "{name}: adding took longer than {:?}", HEAD_START_EACH * BURST as u32);
     outbox.sent(first + BURST).await;
     let burst = lateness(from, outbox.out(first).into_iter().map(|(number, at)| (due(number - first), at)));
-    let results = Results {
-        a_second,
-        cpu: cpu.try_into().expect("four were measured"),
-        burst,
-        peak_mb: peak_mb(worker.0.id()),
-        name,
-    };
-    println!(
-        "{}: {:.0} a second, last out {:.2?}, late {:.3?}/{:.3?}",
-        results.name, results.a_second, results.burst[0], results.burst[1], results.burst[2]
-    );
+    let peak_mb = peak_mb(worker.0.id());
+    println!("{name}: {a_second:.0} a second, last out {:.2?}, late {:.3?}/{:.3?}", burst[0], burst[1], burst[2]);
+    let takeover = Some(takeover(&mut outbox, worker, config).await);
+    let cpu = cpu.try_into().expect("four were measured");
+    let results = Results { name, a_second, cpu, burst, peak_mb, takeover };
     outbox.store.close().await;
     results
+}
+
+/// Kills `worker` while another one works beside it.
+async fn takeover(outbox: &mut Outbox<'_>, worker: Worker, config: &std::path::Path) -> Duration {
+    let _other = Worker::start(config, "deliver");
+    let first = outbox.made;
+    let due = outbox.store.clock() + HEAD_START + HEAD_START_EACH * TAKEN_OVER as u32;
+    outbox.fill(TAKEN_OVER, |_| due).await;
+    let started = Instant::now();
+    while outbox.shown() < first + TAKEN_OVER / 4 {
+        assert!(started.elapsed() < PATIENCE, "the deliveries are not sent");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(worker);
+    let died = Instant::now();
+    outbox.sent(first + TAKEN_OVER).await;
+    died.elapsed()
 }
 
 /// Waits until the worker has put every account into the database.
@@ -246,16 +272,21 @@ impl Outbox<'_> {
         let started = Instant::now();
         loop {
             // The network first: it costs the database nothing.
-            if self.network.simulation().look(|world| world.timeline().posts().len() as u64) >= count {
+            if self.shown() >= count {
                 let counts = self.store.delivery_counts().await.expect("the database answers");
                 if counts.contains(&(DeliveryState::Sent, count as i64)) {
-                    assert_eq!(self.network.simulation().look(|world| world.timeline().posts().len() as u64), count);
+                    assert_eq!(self.shown(), count);
                     return;
                 }
             }
             assert!(started.elapsed() < PATIENCE, "the deliveries are not out after {PATIENCE:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Posts on the network.
+    fn shown(&self) -> u64 {
+        self.network.simulation().look(|world| world.timeline().posts().len() as u64)
     }
 
     /// When each delivery from `first` on came out.

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lettre::message::Mailbox;
 use muhatap_connectors::Network;
 use secrecy::SecretString;
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
 use crate::model::EventKind;
 use crate::queue::redis::Server;
@@ -230,11 +231,8 @@ impl Config {
     ) -> Result<Config, ConfigError> {
         let file = path.map_or("configuration".to_owned(), |path| path.display().to_string());
         // Parsed alone first, so that a mistake in the file is told with its line.
-        let mut config: Config = toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            let place = line.map_or(file.clone(), |line| format!("{file}, line {line}"));
-            ConfigError::invalid(place, explain(error.message()))
-        })?;
+        let mut config: Config = toml::from_str(text)
+            .map_err(|error| ConfigError::invalid(place_of(&error, text, &file), explain(error.message())))?;
         let overrides: Vec<_> = environment.iter().filter(|(name, _)| !RESERVED.contains(&name.as_str())).collect();
         if !overrides.is_empty() {
             let base: toml::Table =
@@ -278,6 +276,11 @@ impl Config {
         {
             return Err(ConfigError::invalid(format!("{file}, queue.url"), format!("{error}, or local:")));
         }
+        if self.console.import_limit_mb == 0 {
+            let message = "0 would take no file at all; write how many MiB an uploaded file may have";
+            return Err(ConfigError::invalid(format!("{file}, console.import_limit_mb"), message));
+        }
+        self.alerts.check().map_err(|(key, message)| ConfigError::invalid(format!("{file}, alerts.{key}"), message))?;
         self.delivery
             .check()
             .map_err(|(key, message)| ConfigError::invalid(format!("{file}, delivery.{key}"), message))?;
@@ -349,10 +352,25 @@ impl AccountConfig {
         if self.network.0 == Network::Webhook {
             self.check_webhook()?;
         }
+        if let Some(nothing) = self.listen_for.iter().find(|word| word.trim_matches(['#', '@', ' ']).is_empty()) {
+            return Err(("listen_for", format!("{nothing:?} names nothing to listen for; take it out")));
+        }
+        if let Some(url) = &self.base_url
+            && (!url.username().is_empty() || url.password().is_some())
+        {
+            let message = "base_url must hold no user and no password: they belong into user and token".to_owned();
+            return Err(("base_url", message));
+        }
         if let Some(url) = &self.base_url
             && (!["http", "https"].contains(&url.scheme()) || url.host_str().is_none())
         {
-            let message = format!("base_url {url} must start with https:// (or http:// on your own machine)");
+            let message = format!("base_url {url} must start with https:// (or http:// in your own network)");
+            return Err(("base_url", message));
+        }
+        if let Some(url) = self.base_url.as_ref().filter(|url| url.scheme() == "http" && !is_own_network(url))
+            && self.network.0 != Network::Rss
+        {
+            let message = format!("base_url {url} would send the token readable to all on the way: write https://");
             return Err(("base_url", message));
         }
         Ok(())
@@ -370,6 +388,45 @@ impl AccountConfig {
             return Err(("listen_for", "name the events it wants, such as \"mention.received\"".to_owned()));
         }
         Ok(())
+    }
+}
+
+/// Whether what is sent there stays on this machine or in its own network, as far as the address tells.
+fn is_own_network(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => !muhatap_connectors::http::is_public(address.into()),
+        Some(Host::Ipv6(address)) => !muhatap_connectors::http::is_public(address.into()),
+        // A name without a dot is given by the network itself (compose, hosts file); the others are reserved for such use
+        // (RFC 6761, RFC 6762, RFC 8375; ICANN resolution 2024.07.29.06).
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            !name.contains('.')
+                || [".localhost", ".local", ".home.arpa", ".internal", ".test"].iter().any(|own| name.ends_with(own))
+        }
+        None => false,
+    }
+}
+
+impl AlertsConfig {
+    /// Whether somebody can be told; names the key at fault.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        if let Some(email) = &self.email {
+            let address = |key, text: &String| match text.parse::<Mailbox>() {
+                Ok(_) => Ok(()),
+                Err(_) => Err((key, format!("{text:?} is not an e-mail address; write name@example.com"))),
+            };
+            address("email.from", &email.from)?;
+            email.to.iter().try_for_each(|to| address("email.to", to))?;
+            if email.to.is_empty() {
+                return Err(("email.to", "name at least one address, or leave [alerts.email] out".to_owned()));
+            }
+        }
+        match &self.webhook {
+            Some(webhook) if !["http", "https"].contains(&webhook.url.scheme()) => {
+                Err(("webhook.url", format!("{} must start with https:// or http://", webhook.url)))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -403,8 +460,23 @@ fn set(table: &mut toml::Table, name: &str, value: &str) -> Result<(), ConfigErr
     Ok(())
 }
 
+/// Where in the file a mistake is: its line, and the key in that line.
+fn place_of(error: &toml::de::Error, text: &str, file: &str) -> String {
+    let Some(span) = error.span() else { return file.to_owned() };
+    let before = &text[..span.start.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+    match key.filter(|key| !key.is_empty() && !key.starts_with('#')) {
+        Some(key) => format!("{file}, line {line}, {key}"),
+        None => format!("{file}, line {line}"),
+    }
+}
+
 /// Adds the nearest known key to serde's message about an unknown one.
 fn explain(message: &str) -> String {
+    if message.contains("socket address") {
+        return format!("{}; write address and port, as in \"127.0.0.1:8080\"", message.trim());
+    }
     let Some(rest) = message.strip_prefix("unknown field ") else { return message.trim().to_owned() };
     let mut quoted = rest.split('`').skip(1).step_by(2);
     let unknown = quoted.next().unwrap_or_default();

@@ -6,9 +6,12 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::app::App;
+use crate::store::StoreError;
 use crate::store::workers::Beat;
 use crate::worker::Role;
 
+/// The loop's name in `/readyz`.
+pub const NAME: &str = "heartbeat";
 const EVERY: Duration = Duration::from_secs(5);
 /// The process is to be gone within ten seconds, and nearly all of them belong to its last calls.
 const GOODBYE_AT_MOST: Duration = Duration::from_millis(500);
@@ -23,8 +26,12 @@ pub async fn run(app: Arc<App>, roles: Vec<Role>) {
         let delivers = roles.contains(&Role::Deliver) && !app.shutdown.is_cancelled();
         let beat =
             Beat { name: &app.worker, host: &host, pid: std::process::id(), roles: &roles, delivers, started_at };
-        if let Err(error) = app.store.beat(&beat, now).await {
-            warn!(%error, "this process could not give a sign of life, it tries again");
+        match app.store.beat(&beat, now).await {
+            Ok(()) => app.pulse.beat(NAME),
+            Err(error) => {
+                warn!(%error, "this process could not give a sign of life, it tries again");
+                app.pulse.fails(NAME, unwritten(&error));
+            }
         }
         if app.shutdown.is_cancelled() {
             return;
@@ -42,6 +49,14 @@ pub async fn goodbye(app: &App) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => warn!(%error, "this process could not say goodbye; it is shown as away for a day"),
         Err(_) => warn!("the database did not hear this process's goodbye; it is shown as away for a day"),
+    }
+}
+
+/// Why nothing can be written, as far as everybody may know: a driver's own words may name hosts and users.
+fn unwritten(error: &StoreError) -> String {
+    match error {
+        StoreError::Full(reason) => reason.clone(),
+        _ => "the database takes nothing in; its words are in the log".to_owned(),
     }
 }
 

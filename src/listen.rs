@@ -40,7 +40,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How far a network's clock may be ahead of ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(15);
 /// An account that the network refuses is asked again this seldom.
-const REFUSED_PAUSE: Duration = Duration::from_secs(15 * 60);
+const REFUSED_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_REFUSED_PAUSE: Duration = Duration::from_secs(15 * 60);
 
 /// Listens for all accounts until the shutdown; what is in hand is finished or given back.
 pub async fn run(app: Arc<App>) -> Result<(), StoreError> {
@@ -190,7 +191,9 @@ impl Refusal {
                 return Self { account, failure, health: None, why: "rate_limited" };
             }
             ConnectorError::Unauthorized(_) => {
-                let failure = PollFailure::Refused { reason, wait: REFUSED_PAUSE };
+                // A network that stumbled once is well again in a minute; a revoked token stays revoked.
+                let wait = REFUSED_PAUSE.saturating_mul(1 << lease.failures.clamp(0, 4)).min(LONGEST_REFUSED_PAUSE);
+                let failure = PollFailure::Refused { reason, wait };
                 return Self { account, failure, health: Some(Health::Unauthorized), why: "unauthorized" };
             }
             // One poll that fails is weather; from the second on a person may want to know.

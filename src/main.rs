@@ -3,8 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use muhatap::app::AppError;
 use muhatap::cli::{self, Cli, UsageError};
 use muhatap::config::ConfigError;
+use muhatap::secrets::SecretsError;
+use muhatap::store::StoreError;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -14,13 +17,31 @@ async fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if error.chain().any(is_broken_pipe) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("muhatap: {error:#}");
-            match error.is::<ConfigError>() || error.is::<UsageError>() {
+            eprintln!("muhatap: {}", in_words(&error));
+            match is_wrong_use(&error) {
                 true => ExitCode::from(2),
                 false => ExitCode::FAILURE,
             }
         }
     }
+}
+
+/// The error and its causes, but for those that the words before name already.
+fn in_words(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |words, cause| match cause.to_string() {
+        cause if words.is_empty() => cause,
+        cause if words.contains(&cause) => words,
+        cause => format!("{words}: {cause}"),
+    })
+}
+
+/// A wrong call, such as one that names what is not there, or a wrong configuration, its key included: exit status 2.
+fn is_wrong_use(error: &anyhow::Error) -> bool {
+    error.is::<ConfigError>()
+        || error.is::<UsageError>()
+        || error.is::<SecretsError>()
+        || matches!(error.downcast_ref(), Some(StoreError::NotFound(_)))
+        || matches!(error.downcast_ref(), Some(AppError::Config(_) | AppError::Secrets(_)))
 }
 
 /// `muhatap deliveries | head` has read enough: that is no failure of ours, and no panic.

@@ -120,7 +120,6 @@ async fn tell(app: &App, since: Timestamp, now: Timestamp, told: &mut Told) -> R
         }
         let drop: Vec<Place> = drop
             .iter()
-            .filter(|swept| !swept.is_in_hand())
             .map(|swept| Place { account: swept.account_id, lane: swept.lane.clone(), id: swept.id })
             .collect();
         if !drop.is_empty() {

@@ -189,6 +189,10 @@ const BUILT_IN: [(&str, &str); 5] = [
 impl Policies {
     /// The built-in rules, each replaced by `DIR/<network>.toml` where that file is there.
     pub fn open(dir: Option<&Path>) -> Result<Policies, ConfigError> {
+        if let Some(dir) = dir.filter(|dir| !dir.is_dir()) {
+            let message = format!("{} is not a folder; make it, or leave the key out", dir.display());
+            return Err(ConfigError::invalid("delivery.policy_dir", message));
+        }
         let mut policies = BTreeMap::new();
         for (name, built_in) in BUILT_IN {
             let path = dir.map(|dir| dir.join(format!("{name}.toml")));

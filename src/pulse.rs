@@ -21,6 +21,10 @@ enum State {
         last: Instant,
         beats: bool,
     },
+    /// Runs, and cannot do its work.
+    Fails {
+        why: String,
+    },
     Ended,
 }
 
@@ -43,6 +47,11 @@ impl Pulse {
         self.set(name, State::Runs { last: Instant::now(), beats: true });
     }
 
+    /// The loop came round and could not do its work. Everybody may read why.
+    pub fn fails(&self, name: &'static str, why: String) {
+        self.set(name, State::Fails { why });
+    }
+
     /// The loop ended, and should not have. Why goes to the log: what is told here is open to everybody.
     pub fn ended(&self, name: &'static str, why: impl std::fmt::Display) {
         warn!(role = name, reason = %why, "a loop is not running");
@@ -55,6 +64,7 @@ impl Pulse {
             .iter()
             .map(|(name, state)| {
                 let trouble = match state {
+                    State::Fails { why } => Some(why.clone()),
                     State::Ended => Some("the loop failed; the reason is in the log".to_owned()),
                     State::Runs { last, beats: true } if last.elapsed() > LONGEST_SILENCE => {
                         Some(format!("the loop has not come round for {} s", last.elapsed().as_secs()))

@@ -29,6 +29,12 @@ pub enum SecretsError {
 }
 
 impl Secrets {
+    /// Whether there is a key already, which [`Secrets::open`] would otherwise make.
+    pub fn is_given(data_dir: &Path) -> bool {
+        ["MUHATAP_KEY", "MUHATAP_KEY_FILE"].iter().any(|name| std::env::var_os(name).is_some())
+            || data_dir.join("muhatap.key").exists()
+    }
+
     pub fn open(data_dir: &Path) -> Result<Self, SecretsError> {
         if let Ok(text) = std::env::var("MUHATAP_KEY") {
             return Self::parse("MUHATAP_KEY", &text);

@@ -108,10 +108,20 @@ fn a_secret_is_read_from_its_file_without_the_newline() {
 #[case("[console]\nlanguage = \"de\"", "\"tr\" or \"en\"")]
 #[case("[database]\nurl = \"mysql://x\"", "sqlite:FILE")]
 #[case("[queue]\nurl = \"kafka://x\"", "redis://host")]
-#[case("[console]\nlisten = \"8080\"", "line 2")]
 #[case("[[accounts]]\nname = \"a\"\nnetwork = \"orkut\"", "known are mastodon")]
 #[case("[[accounts]]\nname = \"a\"\nnetwork = \"mastodon\"\nbase_url = \"mastodon.example\"", "line 4")]
 #[case("[[accounts]]\nname = \"a\"\nnetwork = \"mastodon\"\nbase_url = \"ftp://mastodon.example\"", "https://")]
+#[case("[[accounts]]\nname = \"a\"\nnetwork = \"mastodon\"\nbase_url = \"http://mastodon.example\"", "write https://")]
+#[case("[[accounts]]\nname = \"a\"\nnetwork = \"matrix\"\nbase_url = \"https://x:y@matrix.example\"", "user and token")]
+#[case("[[accounts]]\nname = \"a\"\nnetwork = \"mastodon\"\nlisten_for = [\"#\"]", "names nothing")]
+#[case("[console]\nlisten = \"8080\"", "line 2, listen: ")]
+#[case("[console]\nimport_limit_mb = 0", "console.import_limit_mb")]
+#[case("[alerts.email]\nsmtp_url = { env = \"SMTP\" }\nfrom = \"a@example.com\"\nto = []", "alerts.email.to")]
+#[case(
+    "[alerts.email]\nsmtp_url = { env = \"SMTP\" }\nfrom = \"nobody\"\nto = [\"a@example.com\"]",
+    "alerts.email.from"
+)]
+#[case("[alerts.webhook]\nurl = \"ftp://example.com\"", "alerts.webhook.url")]
 #[case("[[accounts]]\nname = \"a\"\nnetwork = \"rss\"\n[[accounts]]\nname = \"a\"\nnetwork = \"rss\"", "must differ")]
 #[case("[[accounts]]\nname = \"a\"\nnetwork = \"rss\"\npoll_seconds = 0", "from 5 to 86400")]
 #[case("[delivery]\nundo_seconds = -1", "number of seconds")]

@@ -87,7 +87,7 @@ async fn a_dry_run_writes_nothing_at_all() {
     let contacts = write(&database, "contacts.csv", "ad,eposta\nAyşe,ayse@ornek.com\n");
     let dry = muhatap(&database, &["import", "mentions", &mentions, "--dry-run"]);
     assert_eq!(dry.status.code(), Some(1));
-    let said = "6 lines read: 3 mentions would be new, 0 updated, 0 known, 3 bad; nothing was written";
+    let said = "lines read: 6; 3 mentions would be new, 0 updated, 0 known, 3 bad; nothing was written";
     assert!(text(&dry.stdout).contains(said), "{}", text(&dry.stdout));
     let dry = muhatap(&database, &["import", "contacts", &contacts, "--dry-run"]);
     assert_eq!(dry.status.code(), Some(0), "{}", text(&dry.stderr));

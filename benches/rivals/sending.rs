@@ -80,7 +80,8 @@ impl BullMq {
         assert!(network.simulation().now() < from, "BullMQ: adding took longer than expected");
         posted(&network, jobs + BURST).await;
         let burst = lateness(from, out(&network, jobs).into_iter().map(|(number, at)| (due(number - jobs), at)));
-        let results = Results { name: "BullMQ".into(), a_second, cpu, burst, peak_mb: peak_mb(worker.0.id()) };
+        let peak_mb = peak_mb(worker.0.id());
+        let results = Results { name: "BullMQ".into(), a_second, cpu, burst, peak_mb, takeover: None };
         drop(worker);
         network.stop().await;
         results

@@ -90,6 +90,9 @@ fn impossible_dates_are_reported_and_missing_ones_are_now() {
     assert!(records[0].as_ref().unwrap_err().reason.contains("year 1 "));
     assert!(records[1].as_ref().unwrap_err().reason.contains("not a time"));
     assert_eq!(records[2].as_ref().unwrap().incoming.published_at, now());
+    let records = csv("text,date\nbir,2026-11-21T11:00:00Z\niki,2026-11-22T11:00:00Z\n");
+    assert!(records[0].is_ok());
+    assert!(records[1].as_ref().unwrap_err().reason.contains("in the future"));
 }
 
 #[test]
@@ -108,6 +111,17 @@ fn a_row_without_an_id_gets_the_same_one_each_time() {
     let row = "author,text\nayse,Kargo nerede?\n";
     assert_eq!(id(row, now()), id(row, "2027-01-01T00:00:00Z".parse().unwrap()));
     assert_ne!(id(row, now()), id("author,text\nfatma,Kargo nerede?\n", now()));
+    assert_ne!(id("text,rating\nGüzel,5\n", now()), id("text,rating\nGüzel,4\n", now()));
+}
+
+#[test]
+fn rows_without_an_id_that_are_alike_are_as_many_messages_and_the_same_ones_again() {
+    let ids = |text: &str| csv(text).into_iter().map(|record| record.unwrap().incoming.remote_id).collect::<Vec<_>>();
+    let one_week = ids("text,rating\nGüzel,5\nGüzel,5\n");
+    let two_weeks = ids("text,rating\nGüzel,5\nKötü,1\nGüzel,5\nGüzel,5\n");
+    assert_ne!(one_week[0], one_week[1]);
+    assert_eq!((&two_weeks[0], &two_weeks[2]), (&one_week[0], &one_week[1]));
+    assert!(!one_week.contains(&two_weeks[3]));
 }
 
 #[test]

@@ -362,8 +362,8 @@ impl Analyzer {
     }
 
     /// A text of few words, or of a language that is not sure, may be of another language or of none without one of them: then
-    /// a word is named only if the score still moves as its weight says. That is looked at in short texts alone: in long
-    /// ones it would take longer than all the rest, for what is named with many others.
+    /// a word is named only if the score still moves as its weight says. That is looked at in short texts, and where no word
+    /// would be named: in the others it would take longer than all the rest, for what is named with many others.
     fn keep_sure_reasons(
         &self,
         text: &str,
@@ -377,7 +377,6 @@ impl Analyzer {
         }
         let without = Without::new(&self.detector, text, tokens);
         let same_language = |reason: &Reason| without.language(&reason.text).code == language.code;
-        let short = tokens.len() <= FEW_TOKENS;
         let moves = |reason: &Reason| {
             ["", ","].iter().all(|instead| {
                 (score - self.score(&text.replace(&reason.text, instead), learnt)) * reason.weight >= 0.0
@@ -386,7 +385,12 @@ impl Analyzer {
         // Without a language there is hardly a score left: what speaks for the score moves it.
         let sure = language.confidence >= SURE_LANGUAGE;
         let speaks_for_it = |reason: &Reason| sure && reason.weight * score > 0.0;
-        sentiment.because.retain(|reason| speaks_for_it(reason) || same_language(reason) || (short && moves(reason)));
+        let is_sure = |reason: &Reason| speaks_for_it(reason) || same_language(reason);
+        let sure: Vec<bool> = sentiment.because.iter().map(is_sure).collect();
+        // Where two languages are mixed no word may be left otherwise.
+        let look = tokens.len() <= FEW_TOKENS || !sure.contains(&true);
+        let mut sure = sure.into_iter();
+        sentiment.because.retain(|reason| sure.next() == Some(true) || (look && moves(reason)));
         sentiment.base = base_of(score, &sentiment.because);
     }
 

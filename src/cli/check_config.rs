@@ -8,6 +8,7 @@ use muhatap_connectors::{MemorySession, NamedBy, Network, connect_as};
 use crate::accounts::who_is;
 use crate::config::{AccountConfig, Config};
 use crate::queue::redis::Server;
+use crate::secrets::Secrets;
 
 /// Checks the configuration: every key, every secret's place, every account's settings.
 ///
@@ -49,6 +50,12 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
                 eprintln!("{error}");
             }
         }
+    }
+    if Secrets::is_given(&config.data_dir())
+        && let Err(error) = Secrets::open(&config.data_dir())
+    {
+        failed += 1;
+        eprintln!("{error}");
     }
     crate::policy::Policies::open(config.delivery.policy_dir.as_deref())?;
     for (what, secret) in [

@@ -122,7 +122,7 @@ fn account_config(account: &OwnAccount, url: &str, folder: &Path) -> Result<Acco
     let token = folder.join(format!("{}.token", account.handle));
     std::fs::write(&token, &account.token).with_context(|| format!("cannot write {}", token.display()))?;
     let (network, brand, user, listen_for, poll_seconds) = match account.handle.as_str() {
-        SHOP => (Network::Mastodon, "Yelpazar", None, vec!["@yelpazar", "#yelpazar", "yelnet"], 6),
+        SHOP => (Network::Mastodon, "Yelpazar", None, vec!["@yelpazar", "#yelpazar", "yelnet"], 8),
         TOWN => (Network::Mastodon, "Kıyıkent", None, vec!["@kiyikent", "#kıyıkent"], 10),
         BOT => (Network::Telegram, "Yelpazar", Some(format!("@{CHANNEL}")), Vec::new(), 10),
         other => anyhow::bail!("the simulator has an account {other} that the demo does not know"),

@@ -51,7 +51,8 @@ enum What {
     /// Example: muhatap import mentions mentions.jsonl
     #[command(verbatim_doc_comment)]
     Mentions(MentionsArgs),
-    /// People and companies of the CRM: the same external id or e-mail address is the same contact
+    /// People and companies of the CRM: the same external id is the same contact, or the same e-mail address where a line
+    /// has no external id or the contact none yet
     ///
     /// Keys and headers: name (or first and last name), email, phone, external_id, company, and a column for each network's
     /// handle (mastodon, bluesky, telegram, matrix); all else is kept beside.
@@ -126,6 +127,11 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "there is no database yet whose clock could be asked")]
+fn without_a_database() -> Timestamp {
+    Timestamp::now()
+}
+
 async fn mentions(args: MentionsArgs, config: Config) -> Result<ExitCode, anyhow::Error> {
     let columns = Columns::parse(args.columns.as_deref().unwrap_or_default()).map_err(UsageError)?;
     let (input, size) = args.file.open()?;
@@ -143,8 +149,7 @@ async fn mentions(args: MentionsArgs, config: Config) -> Result<ExitCode, anyhow
         format: args.file.format(),
         columns,
         zone: TimeZone::get(zone).map_err(|error| UsageError(error.to_string()))?,
-        // Only messages without a time of their own take it.
-        now: store.as_ref().map_or(Timestamp::UNIX_EPOCH, Store::clock),
+        now: store.as_ref().map_or_else(without_a_database, Store::clock),
     };
     let to = match (&store, &account) {
         (Some(store), Some(account)) if !args.file.dry_run => {
@@ -244,13 +249,13 @@ async fn finish(
         let Imported { read, new, known, updated, bad, .. } = imported;
         writeln!(
             out,
-            "{read} lines read: {new} {what} would be new, {updated} updated, {known} known, {bad} bad; nothing was written"
+            "lines read: {read}; {new} {what} would be new, {updated} updated, {known} known, {bad} bad; nothing was written"
         )?;
     } else {
         let Imported { read, new, known, updated, linked, bad } = imported;
         writeln!(
             out,
-            "{read} lines read: {new} new {what}, {updated} updated, {known} known, {bad} bad; {linked} authors linked"
+            "lines read: {read}; {new} new {what}, {updated} updated, {known} known, {bad} bad; {linked} authors linked"
         )?;
     }
     Ok(if imported.bad > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })

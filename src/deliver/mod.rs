@@ -27,8 +27,9 @@ use crate::store::attempts::{Outcome, Turn, Work};
 pub use journal::Journal;
 pub use probe::probe_due;
 
-/// Deliveries one process works on at the same time.
-const AT_ONCE: usize = 128;
+/// Deliveries one process works on at the same time: each waits for three commits, and the more wait for one, the fewer
+/// commits there are.
+const AT_ONCE: usize = 256;
 /// So early a hint may come and be waited for in the lane.
 const EARLY_AT_MOST: SignedDuration = SignedDuration::from_secs(1);
 /// When the database does not answer, the lane is looked at again after this.

@@ -49,7 +49,7 @@ pub enum ContactsTo<'s> {
     DryRun(Option<&'s Store>),
 }
 
-/// Reads contacts and puts them into the store: the same external id or e-mail address is the same contact. Afterwards the
+/// Reads contacts and puts them into the store: the same external id, or else the same e-mail address, is the same contact. Afterwards the
 /// authors known so far are linked where the new contacts give evidence.
 pub async fn import_contacts<R: Read + Send + 'static>(
     input: R,

@@ -47,7 +47,7 @@ impl Engine {
     fn rows(self) -> &'static str {
         match self {
             Engine::Sqlite => "json_each($1) AS g",
-            Engine::Postgres => "json_array_elements(CAST($1 AS JSON)) AS g(value)",
+            Engine::Postgres => "jsonb_array_elements(CAST($1 AS JSONB)) AS g(value)",
         }
     }
 }

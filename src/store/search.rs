@@ -94,6 +94,11 @@ pub(super) async fn set_up(connection: &mut AnyConnection, engine: Engine) -> Re
     Ok(())
 }
 
+/// Whether [`set_up`] has been run to its end.
+pub(super) async fn is_set_up(connection: &mut AnyConnection) -> bool {
+    sqlx::query("SELECT contact_id FROM contact_search LIMIT 0").fetch_all(&mut *connection).await.is_ok()
+}
+
 impl Store {
     /// What to bind for a search: every word of `text` as the beginning of a word. `None`: there is no word in it.
     pub(in crate::store) fn search_query(&self, text: &str) -> Option<String> {

@@ -34,11 +34,6 @@ impl Swept {
     pub fn is_workable(&self) -> bool {
         matches!(self.state, DeliveryState::Queued | DeliveryState::Retry | DeliveryState::Verifying)
     }
-
-    /// Whether a worker has it right now: what becomes of its hint is that worker's to say.
-    pub fn is_in_hand(&self) -> bool {
-        matches!(self.state, DeliveryState::Preparing | DeliveryState::Sending)
-    }
 }
 
 /// What one round of the reaper moved.
@@ -61,7 +56,8 @@ impl Reaped {
 }
 
 impl Store {
-    /// Deliveries that changed at or after `since`, oldest first, going on after `after`.
+    /// Deliveries that changed at or after `since`, oldest first, going on after `after`; without those that a worker has
+    /// or has sent: what becomes of their hints is that worker's to say, and of a busy queue they are nearly all.
     pub async fn changed_deliveries(
         &self,
         since: Timestamp,
@@ -73,6 +69,7 @@ impl Store {
             "SELECT d.id, d.account_id, a.network, d.lane, d.class, d.seq, d.state, d.next_at, d.changed_at
              FROM deliveries d JOIN accounts a ON a.id = d.account_id
              WHERE d.changed_at >= $1 AND (d.changed_at > $1 OR d.id > $2)
+                AND d.state NOT IN ('preparing', 'sending', 'sent')
              ORDER BY d.changed_at, d.id LIMIT $3",
         )
         .bind(micros(mark))

@@ -83,11 +83,14 @@ impl Problem {
 
     /// The request can be read, and asks for something that cannot be.
     pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "a value is not valid", detail).field(field)
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "a value is not valid", detail)
+            .field(field)
+            .next("correct the value and send it again")
     }
 
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "not found", what)
+            .next("check the id; what it named may have been deleted")
     }
 
     pub fn conflict(detail: impl Into<String>) -> Self {

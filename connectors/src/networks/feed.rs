@@ -96,7 +96,11 @@ impl Feed {
         });
         let not_a_feed = |reason: String| {
             ConnectorError::Malformed(
-                format!("{} is not a readable feed: {reason}", self.url.host_str().unwrap_or("it")).into(),
+                format!(
+                    "{} is not a readable feed: {reason}; base_url must be the address of the feed itself, not of a page",
+                    self.url.host_str().unwrap_or("it")
+                )
+                .into(),
             )
         };
         match parsed.await {
@@ -129,6 +133,10 @@ impl Feed {
             (false, true) => title,
             (true, _) => body,
         };
+        let text = clean(&text, MAX_TEXT);
+        if text.is_empty() {
+            return Err("it has neither a title nor a text".to_owned());
+        }
         let link = entry.links.iter().find(|link| link.rel.as_deref().is_none_or(|rel| rel == "alternate"));
         let url = link.map(|link| link.href.as_str()).and_then(web_address);
         let media = entry.media.iter().flat_map(|media| &media.content);
@@ -141,7 +149,7 @@ impl Feed {
             local_id: None,
             kind: if rating.is_some() { Kind::Review } else { Kind::Article },
             author: self.author(document, entry),
-            text: clean(&text, MAX_TEXT),
+            text,
             url,
             published_at,
             edited_at: None,

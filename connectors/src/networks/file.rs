@@ -9,14 +9,17 @@ mod times;
 use std::collections::HashMap;
 use std::io::{self, Read};
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::incoming::{Author, Incoming, Kind, MAX_NAME, MAX_TEXT, Media, clean};
 use crate::outgoing::Visibility;
 use rows::Lines;
+
+/// A message may be so much younger than now.
+const FUTURE_AT_MOST: SignedDuration = SignedDuration::from_hours(24);
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,7 +240,7 @@ pub struct Reading {
     pub columns: Columns,
     /// Of times without an offset.
     pub zone: TimeZone,
-    /// For messages without a time.
+    /// For messages without a time; and those with a later one are mistakes.
     pub now: Timestamp,
 }
 
@@ -275,7 +278,7 @@ pub fn read<R: Read>(input: R, reading: Reading) -> Result<Records<R>, FileError
         Format::JsonLines => (b',', Vec::new()),
         Format::Csv => read_header(&mut lines, &reading.columns)?,
     };
-    Ok(Records { lines, reading, delimiter, header, keys: HashMap::new(), ended: false })
+    Ok(Records { lines, reading, delimiter, header, keys: HashMap::new(), alike: HashMap::new(), ended: false })
 }
 
 fn read_header<R: Read>(lines: &mut Lines<R>, columns: &Columns) -> Result<(u8, Vec<Option<Field>>), FileError> {
@@ -323,6 +326,8 @@ pub struct Records<R> {
     delimiter: u8,
     header: Vec<Option<Field>>,
     keys: HashMap<String, Option<Field>>,
+    /// How many rows without an id were alike so far, by what their ids are made from.
+    alike: HashMap<u128, u64>,
     ended: bool,
 }
 
@@ -436,12 +441,18 @@ impl<R: Read> Records<R> {
         Ok(values)
     }
 
-    fn record(&self, line: u64, mut values: Values) -> Result<Record, String> {
+    fn record(&mut self, line: u64, mut values: Values) -> Result<Record, String> {
         let text = values.take(Field::Text).map(|text| clean(&text, MAX_TEXT)).filter(|text| !text.is_empty());
         let text = text.ok_or("it has no text")?;
         let written = values.take(Field::PublishedAt);
         let published_at = match &written {
-            Some(time) => times::read(time, &self.reading.zone)?,
+            Some(time) => match times::read(time, &self.reading.zone)? {
+                // A clock or a zone may be a little off.
+                time if time.duration_since(self.reading.now) > FUTURE_AT_MOST => {
+                    return Err(format!("its time {time} is in the future; is the day before the month?"));
+                }
+                time => time,
+            },
             None => self.reading.now,
         };
         let rating = match values.take(Field::Rating) {
@@ -452,13 +463,24 @@ impl<R: Read> Records<R> {
         let network = values.take(Field::Network).map(|network| clean(&network, MAX_NAME).to_lowercase());
         let remote_id = match values.take(Field::Id) {
             Some(id) => clean(&id, MAX_NAME),
-            // The same row read again must get the same id, so the time of reading has no part in it.
-            None => derived_id(&[
-                network.as_deref().unwrap_or(""),
-                &author.remote_id,
-                written.as_deref().unwrap_or(""),
-                &text,
-            ]),
+            // The same file read again must give the same ids, so the time of reading has no part in them. Rows that are
+            // equal in everything are still several: two people may have rated alike, without their names.
+            None => {
+                let rating = rating.map(|rating| rating.to_string()).unwrap_or_default();
+                let derived = derived_id(&[
+                    network.as_deref().unwrap_or(""),
+                    &author.remote_id,
+                    written.as_deref().unwrap_or(""),
+                    &rating,
+                    &text,
+                ]);
+                let earlier = self.alike.entry(derived).or_default();
+                *earlier += 1;
+                match earlier {
+                    1 => format!("row:{derived:032x}"),
+                    number => format!("row:{derived:032x}:{number}"),
+                }
+            }
         };
         let incoming = Incoming {
             remote_id,
@@ -526,14 +548,13 @@ fn read_rating(text: &str) -> Result<f64, String> {
     }
 }
 
-fn derived_id(parts: &[&str]) -> String {
+fn derived_id(parts: &[&str]) -> u128 {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    let digits: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("row:{digits}")
+    hash.finalize().iter().take(16).fold(0, |id, byte| id << 8 | u128::from(*byte))
 }
 
 fn is_web_address(url: &str) -> bool {

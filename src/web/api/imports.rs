@@ -156,7 +156,7 @@ struct ContactsParams {
     dry_run: Option<bool>,
 }
 
-/// Imports people and companies of the CRM: the same external id or e-mail address is the same contact.
+/// Imports people and companies of the CRM: the same external id, or else the same e-mail address, is the same contact.
 ///
 /// Keys and headers: name (or first and last name), email, phone, external_id, company, and a column for each network's
 /// handle (mastodon, bluesky, telegram, matrix); all else is kept beside. CSV headers are recognised in Turkish and English.
