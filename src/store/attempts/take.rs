@@ -1,6 +1,6 @@
 //! Taking lanes: one look each, and the lock where something is to be done.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -58,15 +58,13 @@ const HEADS: &str = concat!(
     ") AS id FROM {rows}"
 );
 
-/// Answers who holds the lane now. The conditions stand in the value: as conditions of the row they make PostgreSQL
-/// expect a handful of free lanes, and compare each of them with each of `{rows}`.
+/// Answers the lanes that were free and are locked now. That a lane is free is said by a comparison: of `IS NULL`
+/// PostgreSQL expects next to no rows, and would compare every free lane with every one of `{rows}`.
 const LOCK: &str = "
-    UPDATE lanes SET delivery_id = CASE WHEN lanes.delivery_id IS NULL
-            AND (lanes.gated_until IS NULL OR lanes.gated_until <= CAST(g.value ->> 2 AS BIGINT))
-        THEN g.value ->> 1 ELSE lanes.delivery_id END
-    FROM {rows}
-    WHERE lanes.lane = g.value ->> 0
-    RETURNING lane, delivery_id";
+    UPDATE lanes SET delivery_id = g.value ->> 1 FROM {rows}
+    WHERE lanes.lane = g.value ->> 0 AND COALESCE(LENGTH(lanes.delivery_id), 0) < 1
+        AND (lanes.gated_until IS NULL OR lanes.gated_until <= CAST(g.value ->> 2 AS BIGINT))
+    RETURNING lane";
 
 /// Makes deliveries a worker's: a new epoch and a lease.
 const OWN: &str = "
@@ -113,12 +111,10 @@ pub(in crate::store) async fn take_all(tx: &mut Tx, takes: &[Take]) -> Result<Ve
         .iter()
         .map(|(at, work)| (takes[*at].lane.as_str(), work.id.to_string(), micros(takes[*at].now)))
         .collect();
-    let mut holders: HashMap<String, Option<DeliveryId>> = HashMap::new();
-    for row in tx.over(LOCK, &locks).await? {
-        holders.insert(row.text("lane")?, row.maybe_word("delivery_id")?);
-    }
-    chosen.retain(|(at, work)| {
-        let is_locked = holders.get(&takes[*at].lane) == Some(&Some(work.id));
+    let locked: HashSet<String> =
+        tx.over(LOCK, &locks).await?.iter().map(|row| row.text("lane")).collect::<Result<_, _>>()?;
+    chosen.retain(|(at, _)| {
+        let is_locked = locked.contains(&takes[*at].lane);
         if !is_locked {
             turns[*at] = Turn::Rest(takes[*at].now + BUSY_LANE);
         }
