@@ -218,6 +218,9 @@ texts! {
     FilterSentiment: "Duygu", "Sentiment";
     FilterIntent: "Niyet", "Intent";
     FilterTopic: "Konu", "Topic";
+    FilterCorrected: "Düzeltme", "Correction";
+    CorrectedYes: "Düzeltilenler", "Corrected";
+    CorrectedNo: "Düzeltilmeyenler", "Not corrected";
     FilterUrgency: "Aciliyet", "Urgency";
     Urgent: "Acil", "Urgent";
     Pressing: "Bekletilmemeli", "Pressing";
