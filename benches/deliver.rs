@@ -254,7 +254,7 @@ impl Outbox<'_> {
                         after_id: None,
                     };
                     let made = store
-                        .enqueue_post(&new, &new.text, None, Origin::default(), None, store.clock())
+                        .enqueue_post(&new, &new.text, None, &Origin::default(), None, store.clock())
                         .await
                         .expect("it can be added");
                     assert!(matches!(made, Enqueued::New(_)), "{made:?}");

@@ -142,7 +142,7 @@ async fn add(store: &Store, account_id: AccountId, key: String, due_at: Timestam
         after_id: None,
     };
     match store
-        .enqueue_post(&new, &new.text, None, Origin::default(), None, store.clock())
+        .enqueue_post(&new, &new.text, None, &Origin::default(), None, store.clock())
         .await
         .expect("it can be added")
     {

@@ -94,11 +94,7 @@ pub async fn post(app: &App, request: BatchRequest) -> Result<(Option<CampaignId
             }
         }
     }
-    let campaign = match name {
-        Some(name) => Some(app.store.campaign_named(&name, &request.author).await?),
-        None => None,
-    };
-    let mut planned = Vec::with_capacity(request.posts.len());
+    let mut planned: Vec<DeliveryView> = Vec::with_capacity(request.posts.len());
     for (index, post) in request.posts.iter().enumerate() {
         let account = post.account_id;
         let single = PostRequest {
@@ -106,7 +102,7 @@ pub async fn post(app: &App, request: BatchRequest) -> Result<(Option<CampaignId
             due_at: post.due_at,
             expires_at: request.expires_at,
             confirm: request.confirm,
-            origin: Origin { campaign, occurrence: None },
+            origin: Origin { campaign: name.clone(), occurrence: None },
             ..PostRequest::new(account, post.text.as_str(), request.author.as_str())
         };
         match compose::post(app, single).await {
@@ -114,12 +110,7 @@ pub async fn post(app: &App, request: BatchRequest) -> Result<(Option<CampaignId
             Err(error) => return Err(refused(app, account, error).await),
         }
     }
-    Ok((campaign, planned))
-}
-
-/// The campaign of that name, made where there is none.
-pub async fn named(app: &App, name: &str, who: &str) -> Result<CampaignId, BatchError> {
-    Ok(app.store.campaign_named(&clean(name)?, who).await?)
+    Ok((planned.first().and_then(|delivery| delivery.campaign_id), planned))
 }
 
 /// A campaign with all its posts.
@@ -203,7 +194,8 @@ async fn unnamed(app: &App, request: &BatchRequest, now: Timestamp) -> Result<Op
     Ok(Some(format!("{words} · {due_at}")))
 }
 
-fn clean(name: &str) -> Result<String, BatchError> {
+/// A campaign's name as it is kept; refuses what cannot be one.
+pub fn clean(name: &str) -> Result<String, BatchError> {
     let name = name.replace('\0', " ").split_whitespace().collect::<Vec<_>>().join(" ");
     match name.chars().count() {
         1..=LONGEST_NAME => Ok(name),

@@ -350,6 +350,11 @@ async fn a_person_corrects_what_a_mention_is_and_takes_it_back(
     assert_eq!(put(body).await.json(), corrected, "the same again changes nothing");
     let listed = api.get("/api/v1/mentions?search=harika&sentiment=negative&intent=complaint").await.json();
     assert_eq!(listed["items"][0], corrected);
+    let narrowed = api.get("/api/v1/mentions?corrected=true").await.json();
+    assert_eq!(narrowed["items"], json!([corrected]));
+    let csv = api.get("/api/v1/mentions?corrected=false&format=csv").await.text;
+    assert!(!csv.contains(corrected["id"].as_str().expect("an id")), "{csv}");
+    api.get("/api/v1/mentions?corrected=perhaps").await.refused(400, "malformed");
     let hours = "/api/v1/sentiment/hours?since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z";
     let negative = api.get(hours).await.json()["items"][0]["negative"].clone();
     let csv = api.get("/api/v1/mentions?search=harika&format=csv").await.text;

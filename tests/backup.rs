@@ -44,7 +44,7 @@ async fn something(store: &Store) {
         after_id: None,
     };
     assert!(matches!(
-        store.enqueue_post(&post, "iyi bayramlar", None, Origin::default(), None, now).await.unwrap(),
+        store.enqueue_post(&post, "iyi bayramlar", None, &Origin::default(), None, now).await.unwrap(),
         Enqueued::New(_)
     ));
 }

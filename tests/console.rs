@@ -259,6 +259,9 @@ async fn a_wrong_mood_is_corrected_shown_as_corrected_and_taken_back() {
     let intents: Vec<&str> = row.intents.iter().map(|intent| intent.label.as_str()).collect();
     assert_eq!((row.sentiment.label.as_str(), intents), ("negative", vec!["complaint", "request"]));
     assert!(visitor.get("/?sentiment=negative").await.body.contains("harika bir hizmet"));
+    let narrowed = visitor.get("/?corrected=true").await;
+    assert!(narrowed.body.contains("harika bir hizmet") && narrowed.body.contains("corrected=true&amp;state=open"));
+    assert!(!visitor.get("/?corrected=false").await.body.contains("harika bir hizmet"));
 
     let other = [("sentiment", "negative"), ("intent", "other"), ("beside", "request")];
     let told = visitor.post(&correct, &csrf, &other).await;

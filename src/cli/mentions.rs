@@ -43,6 +43,9 @@ pub struct Args {
     /// none, raised or high
     #[arg(long)]
     urgency: Option<UrgencyLevel>,
+    /// true for what a person corrected, false for the rest
+    #[arg(long, value_name = "BOOL")]
+    corrected: Option<bool>,
     /// Of the conversation: open, snoozed or done
     #[arg(long)]
     state: Option<ConversationState>,
@@ -81,6 +84,7 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
         intent: args.intent,
         topic: args.topic,
         urgency: args.urgency,
+        corrected: args.corrected,
         state: args.state,
         search: args.search,
         since,

@@ -147,7 +147,7 @@ async fn one(app: &App, args: Args, account: &Account) -> Result<ExitCode, anyho
     request.key = args.key;
     request.confirm = Confirmed { duplicate: args.confirm_duplicate, ..Confirmed::default() };
     if let Some(name) = &args.campaign {
-        request.origin.campaign = Some(campaigns::named(app, name, "cli").await.map_err(explain_batch)?);
+        request.origin.campaign = Some(campaigns::clean(name).map_err(explain_batch)?);
     }
     let delivery = compose::post(app, request).await.map_err(|error| explain(error, "--confirm-duplicate"))?;
     print(&delivery)

@@ -140,7 +140,7 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
         }
         Action::Resume { name } => {
             let endpoint = store.endpoint_by_name(&name).await?;
-            store.resume_account(endpoint.id, WHO).await?;
+            store.resume_account(endpoint.id, app.config.delivery.release_spacing, WHO).await?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -242,7 +242,7 @@ pub async fn post(app: &App, request: PostRequest) -> Result<DeliveryView, Compo
         )));
     }
     let day = (!request.confirm.duplicate).then(|| day_of(quiet.map_or(due_at, |quiet| quiet.end), &account.timezone));
-    let enqueued = app.store.enqueue_post(&new, &fingerprint(&new.text), day, request.origin, quiet, now).await?;
+    let enqueued = app.store.enqueue_post(&new, &fingerprint(&new.text), day, &request.origin, quiet, now).await?;
     finish(app, enqueued).await
 }
 

@@ -16,6 +16,7 @@ use crate::policy::Facts;
 use crate::queue::{Budget, Gate};
 use crate::store::StoreError;
 use crate::store::attempts::{Outcome, Work};
+use crate::store::quiet::Planned;
 
 /// Of its lease, so much must be left beyond the call's timeout when the call starts.
 const DEADLINE_RESERVE: Duration = Duration::from_secs(2);
@@ -58,6 +59,9 @@ impl Call {
 impl Sender {
     /// Sends a delivery that this worker prepares (`work.state` is `preparing`).
     pub(super) async fn attempt(&self, work: Work, moment: Moment) -> Result<Ended, StoreError> {
+        if let Some(end) = work.quiet_until(moment.now()) {
+            return self.put_off(&work, end, moment).await;
+        }
         let connector = match self.app.connectors.since(work.account_id, work.account_changed_at).await {
             Ok(connector) => connector,
             Err(error) => return self.record(&work, no_connector(error, moment.now()), moment).await,
@@ -98,6 +102,17 @@ impl Sender {
             Action::Delete | Action::Webhook => Prepared::default(),
         };
         self.call(work, publisher, prepared, moment).await
+    }
+
+    /// Lateness brought it into its account's quiet hours: it goes back, and waits for their end.
+    async fn put_off(&self, work: &Work, end: Timestamp, moment: Moment) -> Result<Ended, StoreError> {
+        let ended = self.record(work, Outcome::PutBack { reason: None }, moment).await?;
+        // Whoever takes it between the two asks the same question.
+        let planned =
+            Planned { id: work.id, account_id: work.account_id, epoch: work.epoch + 1, next_at: moment.now() };
+        let spacing = self.app.config.delivery.release_spacing;
+        self.app.store.move_past_quiet(&planned, end, spacing, moment.now()).await?;
+        Ok(ended)
     }
 
     /// From the compare-and-set on: also how a verified absence is sent again with the same key.

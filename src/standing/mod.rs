@@ -24,6 +24,8 @@ pub enum Why {
     NeedsApproval,
     /// Its time has not come.
     NotDue,
+    /// Its account's quiet hours moved it past their end.
+    QuietHours,
     /// A person stopped what it belongs to.
     Stopped(Stop),
     /// A person paused its account.
@@ -140,6 +142,8 @@ pub struct Facts {
     pub reason: Option<String>,
     pub due_at: Timestamp,
     pub next_at: Timestamp,
+    /// Quiet hours moved it, and no person since.
+    pub quiet: bool,
     pub calls: i64,
     pub worker: Option<String>,
     pub lease_until: Option<Timestamp>,
@@ -236,6 +240,7 @@ impl Standing {
                 Some(reason) if facts.next_at > facts.due_at && facts.due_at <= now => {
                     Why::PutBack { reason: reason.clone() }
                 }
+                _ if facts.quiet => Why::QuietHours,
                 _ => Why::NotDue,
             };
             return Standing { why, next: Next::Send, next_at: Some(facts.next_at) };
@@ -269,6 +274,7 @@ mod tests {
             reason: None,
             due_at: now(),
             next_at: now(),
+            quiet: false,
             calls: 0,
             worker: None,
             lease_until: None,
@@ -347,6 +353,8 @@ mod tests {
         let planned =
             Facts { due_at: later(3600), next_at: later(3600), account_gate: Some((later(60), None)), ..queued() };
         assert_eq!(of(&planned), (Why::NotDue, Next::Send, Some(later(3600))));
+        let quiet = Facts { quiet: true, ..planned };
+        assert_eq!(of(&quiet), (Why::QuietHours, Next::Send, Some(later(3600))));
         let put_back = Facts { next_at: later(30), reason: Some("the app's limit".into()), ..queued() };
         assert_eq!(of(&put_back), (Why::PutBack { reason: "the app's limit".into() }, Next::Send, Some(later(30))));
         let retry = Facts {

@@ -13,6 +13,7 @@ impl fmt::Display for Standing {
         match &self.why {
             Why::NeedsApproval => write!(formatter, "waits for approval"),
             Why::NotDue => write!(formatter, "sent at {at}"),
+            Why::QuietHours => write!(formatter, "sent at {at}, after its account's quiet hours"),
             Why::Stopped(stop) => {
                 let what = match &stop.scope {
                     Scope::All => "all sending is stopped".to_owned(),

@@ -1,5 +1,7 @@
 //! Brands and accounts, with their encrypted credentials.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use muhatap_connectors::Profile;
 use serde::Serialize;
@@ -7,6 +9,7 @@ use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use super::rows::Cells;
+use super::stops::let_out;
 use super::sweep::reopen;
 use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::model::{AccountId, BrandId, Health, Network};
@@ -315,7 +318,9 @@ impl Store {
         tx.commit().await
     }
 
-    pub async fn resume_account(&self, id: AccountId, who: &str) -> Result<(), StoreError> {
+    /// Lets a paused account listen and send again: posts that became due meanwhile go out `spacing` apart, answers at
+    /// once, and what became late is held.
+    pub async fn resume_account(&self, id: AccountId, spacing: Duration, who: &str) -> Result<(), StoreError> {
         if self.account(id).await?.is_removed() {
             return Err(StoreError::Conflict("the account was removed; add it again under its name".to_owned()));
         }
@@ -336,7 +341,10 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             reopen(&mut tx, Some(id), now).await?;
-            audit::write(&mut tx, now, who, "account_resumed", &id.to_string(), serde_json::json!({})).await?;
+            let release = let_out(&mut tx, &Scope::Account { account_id: id }, spacing, who, now).await?;
+            let detail =
+                serde_json::json!({ "spaced": release.spaced, "at_once": release.at_once, "held": release.held });
+            audit::write(&mut tx, now, who, "account_resumed", &id.to_string(), detail).await?;
             events::write(&mut tx, now, "account", &id.to_string()).await?;
         }
         tx.commit().await

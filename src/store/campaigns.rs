@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use super::rows::Cells;
-use super::{Store, StoreError, audit, events, micros};
+use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::analyze::tokens::search_fold;
 use crate::model::{CampaignId, DeliveryState};
 
@@ -52,36 +52,36 @@ impl CampaignView {
 
 const VIEW: &str = "SELECT c.id, c.name, c.made_by, c.made_at FROM campaigns c";
 
-impl Store {
-    /// The campaign of that name, made where there is none. A name in other letters is the same one.
-    pub async fn campaign_named(&self, name: &str, who: &str) -> Result<CampaignId, StoreError> {
-        let now = self.clock();
-        let id = CampaignId::new(now);
-        let fold = search_fold(name);
-        let mut tx = self.begin().await?;
-        let added = sqlx::query(
-            "INSERT INTO campaigns (id, name, name_fold, made_by, made_at) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (name_fold) DO NOTHING",
-        )
-        .bind(id.to_string())
-        .bind(name)
-        .bind(&fold)
-        .bind(who)
-        .bind(micros(now))
-        .execute(&mut *tx)
-        .await?;
-        if added.rows_affected() == 0 {
-            drop(tx);
-            let row =
-                sqlx::query("SELECT id FROM campaigns WHERE name_fold = $1").bind(&fold).fetch_one(self.pool()).await?;
-            return row.word("id");
-        }
-        audit::write(&mut tx, now, who, "campaign.add", &id.to_string(), json!({})).await?;
-        events::write(&mut tx, now, "campaign", &id.to_string()).await?;
-        tx.commit().await?;
-        Ok(id)
+/// The campaign of that name, made where there is none. A name in other letters is the same one.
+pub(in crate::store) async fn named(
+    tx: &mut Tx,
+    name: &str,
+    who: &str,
+    now: Timestamp,
+) -> Result<CampaignId, StoreError> {
+    let id = CampaignId::new(now);
+    let fold = search_fold(name);
+    let added = sqlx::query(
+        "INSERT INTO campaigns (id, name, name_fold, made_by, made_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (name_fold) DO NOTHING",
+    )
+    .bind(id.to_string())
+    .bind(name)
+    .bind(&fold)
+    .bind(who)
+    .bind(micros(now))
+    .execute(&mut **tx)
+    .await?;
+    if added.rows_affected() == 0 {
+        let known = sqlx::query("SELECT id FROM campaigns WHERE name_fold = $1").bind(&fold).fetch_one(&mut **tx);
+        return known.await?.word("id");
     }
+    audit::write(tx, now, who, "campaign.add", &id.to_string(), json!({})).await?;
+    events::write(tx, now, "campaign", &id.to_string()).await?;
+    Ok(id)
+}
 
+impl Store {
     /// Every campaign, the newest first.
     pub async fn campaigns(&self) -> Result<Vec<CampaignView>, StoreError> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{VIEW} ORDER BY c.made_at DESC, c.id DESC")))

@@ -471,6 +471,7 @@ fn facts(row: &AnyRow, state: DeliveryState, around: &Surroundings) -> Result<Fa
         reason: row.maybe_text("reason")?,
         due_at: row.time("due_at")?,
         next_at: row.time("next_at")?,
+        quiet: row.maybe_number("wanted_at")?.is_some() && row.maybe_text("decided_by")?.is_none(),
         calls: row.number("attempts")?,
         worker: row.maybe_text("worker")?,
         lease_until: row.maybe_time("lease_until")?,

@@ -11,11 +11,11 @@ use super::attempts::{event, late_reason, visibility};
 use super::quiet::{after_quiet, moved_reason};
 use super::recurrences::still_wants;
 use super::rows::Cells;
-use super::{Store, StoreError, Tx, audit, maybe_micros, micros};
+use super::{Store, StoreError, Tx, audit, campaigns, maybe_micros, micros};
 use crate::compose::OtherReply;
 use crate::model::{
-    AccountId, Action, CampaignId, Class, ConversationId, DeliveryId, DeliveryState, Hold, IntentLabel, MentionId,
-    Network, PostId, RecurrenceId, ReplyId,
+    AccountId, Action, Class, ConversationId, DeliveryId, DeliveryState, Hold, IntentLabel, MentionId, Network, PostId,
+    RecurrenceId, ReplyId,
 };
 
 /// Words that two texts share, of all they have, from which on they count as nearly the same.
@@ -59,9 +59,10 @@ pub struct NewDelivery {
 }
 
 /// What a post belongs to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
-    pub campaign: Option<CampaignId>,
+    /// The name of a campaign, made with its first post where there is none.
+    pub campaign: Option<String>,
     pub occurrence: Option<Occurrence>,
 }
 
@@ -185,7 +186,7 @@ impl Store {
         new: &NewDelivery,
         fingerprint: &str,
         day: Option<(Timestamp, Timestamp)>,
-        origin: Origin,
+        origin: &Origin,
         quiet: Option<Quiet>,
         now: Timestamp,
     ) -> Result<Enqueued, StoreError> {
@@ -222,6 +223,10 @@ impl Store {
                 )));
             }
         }
+        let campaign = match &origin.campaign {
+            Some(name) => Some(campaigns::named(&mut tx, name, &new.author, now).await?),
+            None => None,
+        };
         let post = PostId::new(now);
         sqlx::query(
             "INSERT INTO posts (id, account_id, text, visibility, text_fingerprint, author, campaign_id, recurrence_id,
@@ -234,7 +239,7 @@ impl Store {
         .bind(new.visibility.as_str())
         .bind(fingerprint)
         .bind(new.author.as_str())
-        .bind(origin.campaign.map(|id| id.to_string()))
+        .bind(campaign.map(|id| id.to_string()))
         .bind(origin.occurrence.map(|occurrence| occurrence.recurrence.to_string()))
         .bind(micros(now))
         .execute(&mut *tx)

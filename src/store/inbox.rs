@@ -37,6 +37,8 @@ pub struct MentionFilter {
     pub topic: Option<Topic>,
     /// Exactly this level.
     pub urgency: Option<UrgencyLevel>,
+    /// Whether a person's correction counts for it.
+    pub corrected: Option<bool>,
     /// Of its conversation, as of now: a snoozed one whose time has come is open.
     pub state: Option<ConversationState>,
     pub assignee: Option<Assignee>,

@@ -166,7 +166,7 @@ pub(in crate::store) fn moved_reason(end: Timestamp) -> String {
     format!("moved out of the account's quiet hours, which end at {end}")
 }
 
-fn hours(row: &AnyRow) -> Result<QuietHours, StoreError> {
+pub(in crate::store) fn hours(row: &AnyRow) -> Result<QuietHours, StoreError> {
     Ok(QuietHours { from: time_of(row.number("from_minute")?), until: time_of(row.number("until_minute")?) })
 }
 

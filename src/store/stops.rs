@@ -87,23 +87,7 @@ impl Store {
         if stopped.rows_affected() == 0 {
             return Ok(Release { spacing_seconds: spacing.as_secs(), ..Release::default() });
         }
-        let (release, due) = waited(&mut tx, scope, spacing, now).await?;
-        for Due { id, epoch, at } in &due {
-            // Touched in any case, so that every process looks at it again.
-            sqlx::query(
-                "UPDATE deliveries SET due_at = COALESCE($3, due_at), next_at = COALESCE($3, next_at),
-                    decided_by = COALESCE($5, decided_by), epoch = epoch + 1, changed_at = $4
-                 WHERE id = $1 AND epoch = $2 AND state IN ('queued', 'retry')",
-            )
-            .bind(id.to_string())
-            .bind(epoch)
-            .bind(at.map(micros))
-            .bind(micros(now))
-            .bind(at.map(|_| who))
-            .execute(&mut *tx)
-            .await?;
-            event(&mut tx, *id, now).await?;
-        }
+        let release = let_out(&mut tx, scope, spacing, who, now).await?;
         let detail = json!({ "spaced": release.spaced, "at_once": release.at_once, "held": release.held });
         audit::write(&mut tx, now, who, "sending.resume", &scope.to_string(), detail).await?;
         events::write(&mut tx, now, "account", &scope.to_string()).await?;
@@ -114,8 +98,10 @@ impl Store {
     /// What [`Store::resume`] would let out now.
     pub async fn resume_plan(&self, scope: &Scope, spacing: Duration) -> Result<Release, StoreError> {
         let now = self.clock();
+        let mut others = self.stops().await?;
+        others.retain(|stop| stop.scope != *scope);
         let mut tx = self.begin_reading().await?;
-        Ok(waited(&mut tx, scope, spacing, now).await?.0)
+        Ok(waited(&mut tx, scope, &others, spacing, now).await?.0)
     }
 
     /// What releasing everything held for `hold` on an account, or on all, would let out now.
@@ -183,18 +169,44 @@ fn is_covered(scope: &Scope, row: &AnyRow) -> Result<bool, StoreError> {
     }))
 }
 
-/// What of a scope is due and waits for nothing but its stop; the posts among it get times of their own.
-async fn waited(
+/// Gives what waited for a scope that is open now its times: posts one after the other on each account, answers at once.
+pub(in crate::store) async fn let_out(
     tx: &mut Tx,
     scope: &Scope,
     spacing: Duration,
+    who: &str,
+    now: Timestamp,
+) -> Result<Release, StoreError> {
+    let stops = sqlx::query("SELECT scope, reason, stopped_by, stopped_at FROM stops").fetch_all(&mut **tx).await?;
+    let stops = stops.iter().map(read_stop).collect::<Result<Vec<_>, _>>()?;
+    let (release, due) = waited(tx, scope, &stops, spacing, now).await?;
+    for Due { id, epoch, at } in &due {
+        // Touched in any case, so that every process looks at it again.
+        sqlx::query(
+            "UPDATE deliveries SET due_at = COALESCE($3, due_at), next_at = COALESCE($3, next_at),
+                decided_by = COALESCE($5, decided_by), epoch = epoch + 1, changed_at = $4
+             WHERE id = $1 AND epoch = $2 AND state IN ('queued', 'retry')",
+        )
+        .bind(id.to_string())
+        .bind(epoch)
+        .bind(at.map(micros))
+        .bind(micros(now))
+        .bind(at.map(|_| who))
+        .execute(&mut **tx)
+        .await?;
+        event(tx, *id, now).await?;
+    }
+    Ok(release)
+}
+
+/// What of a scope is due and waits for nothing but that, and for none of the other stops; the posts among it get times of their own.
+async fn waited(
+    tx: &mut Tx,
+    scope: &Scope,
+    others: &[Stop],
+    spacing: Duration,
     now: Timestamp,
 ) -> Result<(Release, Vec<Due>), StoreError> {
-    let others = sqlx::query("SELECT scope, reason, stopped_by, stopped_at FROM stops WHERE scope <> $1")
-        .bind(scope.to_string())
-        .fetch_all(&mut **tx)
-        .await?;
-    let others = others.iter().map(read_stop).collect::<Result<Vec<_>, _>>()?;
     let rows = sqlx::query(
         "SELECT d.id, d.account_id, d.epoch, d.due_at, d.late_limit, d.post_id, d.action, a.network, a.base_url
          FROM deliveries d JOIN accounts a ON a.id = d.account_id
@@ -213,7 +225,7 @@ async fn waited(
             continue;
         }
         let mut is_stopped = false;
-        for other in &others {
+        for other in others {
             is_stopped |= is_covered(&other.scope, row)?;
         }
         if is_stopped {

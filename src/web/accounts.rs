@@ -288,7 +288,7 @@ async fn pause(console: Console, Path(id): Path<String>, Form(form): Form<PauseF
 
 async fn resume(console: Console, Path(id): Path<String>) -> Result<Redirect, Problem> {
     let id: AccountId = read("account", &id)?;
-    console.app.store.resume_account(id, &console.viewer.actor).await?;
+    console.app.store.resume_account(id, console.app.config.delivery.release_spacing, &console.viewer.actor).await?;
     console.app.live.wake(Wake::Streams);
     console.app.live.wake(Wake::Outbox);
     Ok(Redirect::to(&format!("/accounts#a-{id}")))

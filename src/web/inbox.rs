@@ -53,6 +53,8 @@ pub struct InboxQuery {
     /// A topic by its Turkish or English name.
     pub topic: String,
     pub urgency: String,
+    /// `true` for what a person corrected, `false` for the rest.
+    pub corrected: String,
     /// `open` unless said, `snoozed`, `done` or `all`.
     pub state: String,
     /// `none`, `me` or a user's id.
@@ -90,6 +92,15 @@ impl InboxQuery {
             intent: maybe("intent", &self.intent)?,
             topic: maybe("topic", &self.topic)?,
             urgency: maybe("urgency", &self.urgency)?,
+            corrected: match self.corrected.as_str() {
+                "" => None,
+                "true" => Some(true),
+                "false" => Some(false),
+                value => {
+                    let reason = format!("corrected: {value:?} is neither true nor false");
+                    return Err(Problem::invalid("corrected", reason));
+                }
+            },
             state,
             assignee,
             author_id: maybe("author", &self.author)?,
@@ -104,7 +115,7 @@ impl InboxQuery {
     }
 
     /// Every filter that is set, with its name in the address.
-    fn pairs(&self) -> [(&'static str, &str); 15] {
+    fn pairs(&self) -> [(&'static str, &str); 16] {
         [
             ("state", &self.state),
             ("assignee", &self.assignee),
@@ -116,6 +127,7 @@ impl InboxQuery {
             ("intent", &self.intent),
             ("topic", &self.topic),
             ("urgency", &self.urgency),
+            ("corrected", &self.corrected),
             ("author", &self.author),
             ("contact", &self.contact),
             ("q", &self.q),
@@ -309,6 +321,7 @@ impl List<'_> {
                 ("intent", &query.intent),
                 ("topic", &query.topic),
                 ("urgency", &query.urgency),
+                ("corrected", &query.corrected),
                 ("state", state),
                 ("assignee", assignee),
                 ("author_id", &query.author),
@@ -394,6 +407,10 @@ impl List<'_> {
                                 [UrgencyLevel::High, UrgencyLevel::Raised].iter()
                                     .map(|level| (level.to_string(), console.t(urgency_word(*level)).to_owned()))
                                     .collect()))
+                            (choose("corrected", Text::FilterCorrected, &query.corrected,
+                                [("true", Text::CorrectedYes), ("false", Text::CorrectedNo)]
+                                    .map(|(value, text)| (value.to_owned(), console.t(text).to_owned()))
+                                    .to_vec()))
                             (choose("language", Text::FilterLanguage, &query.language,
                                 LANGUAGES.iter().map(|code| ((*code).to_owned(), language_name(console, code))).collect()))
                             (choose("assignee", Text::FilterAssignee, &query.assignee, self.assignee_choices()))
@@ -466,6 +483,8 @@ impl List<'_> {
         add("topic", &query.topic, topic);
         let urgency = query.urgency.parse().map(|level| console.t(urgency_word(level)));
         add("urgency", &query.urgency, urgency.unwrap_or_default().to_owned());
+        let corrected = if query.corrected == "true" { Text::CorrectedYes } else { Text::CorrectedNo };
+        add("corrected", &query.corrected, console.t(corrected).to_owned());
         add("language", &query.language, language_name(console, &query.language));
         let author = self.mentions.first().map(|mention| &mention.author);
         let author = author.map(|author| name_of(console, &author.display_name, &author.handle));

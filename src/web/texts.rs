@@ -218,6 +218,9 @@ texts! {
     FilterSentiment: "Duygu", "Sentiment";
     FilterIntent: "Niyet", "Intent";
     FilterTopic: "Konu", "Topic";
+    FilterCorrected: "Düzeltme", "Correction";
+    CorrectedYes: "Düzeltilenler", "Corrected";
+    CorrectedNo: "Düzeltilmeyenler", "Not corrected";
     FilterUrgency: "Aciliyet", "Urgency";
     Urgent: "Acil", "Urgent";
     Pressing: "Bekletilmemeli", "Pressing";
@@ -493,6 +496,7 @@ texts! {
     StateCancelled: "İptal edildi", "Cancelled";
     NextWaiting: "Onaylanana kadar hiçbir şey olmaz.", "Nothing happens until it is approved.";
     NextQueued: "{0} gönderilecek.", "Goes out {0}.";
+    StandQuiet: "Hesabın sessiz saatleri bitince gönderilecek: {0}.", "Goes out after the account’s quiet hours: {0}.";
     NextQueuedNow: "Sırası gelir gelmez gönderilecek.", "Goes out as soon as it is its turn.";
     NextPreparing: "Gönderim için hazırlık yapılıyor.", "Being prepared for sending.";
     NextSending: "Ağın yanıtı bekleniyor.", "Waiting for the network’s answer.";

@@ -414,7 +414,11 @@ async fn pause(console: Console, Path(id): Path<String>) -> Result<Redirect, Pro
 async fn resume(console: Console, Path(id): Path<String>) -> Result<Redirect, Problem> {
     admin_only(&console)?;
     let endpoint = console.app.store.endpoint(read("webhook", &id)?).await?;
-    console.app.store.resume_account(endpoint.id, &console.viewer.actor).await?;
+    console
+        .app
+        .store
+        .resume_account(endpoint.id, console.app.config.delivery.release_spacing, &console.viewer.actor)
+        .await?;
     Ok(back(&console, endpoint.id, Notice::WEBHOOK_CHANGED))
 }
 

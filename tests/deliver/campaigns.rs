@@ -1,7 +1,7 @@
 //! Campaigns: one post to many accounts, each with its own text and state; partial success is shown as such.
 
 use muhatap::campaigns::{self, BatchError, BatchPost, BatchRequest};
-use muhatap::compose::{ComposeError, Confirmed};
+use muhatap::compose::{ComposeError, Confirmed, PostRequest};
 use muhatap::model::{AccountId, CampaignId, DeliveryState, Health, Network};
 use muhatap::store::deliveries::{Decision, DeliveryView};
 use muhatap_connectors::Certainty;
@@ -46,6 +46,25 @@ async fn planned(bench: &Bench, request: BatchRequest) -> (CampaignId, Vec<Deliv
 
 async fn turn(bench: &Bench, account: AccountId) {
     bench.sender.turn(&format!("{account}/posts"), bench.now()).await.expect("the database answers");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_campaign_comes_with_its_first_post(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let post = |text: &str| {
+        let mut request = PostRequest::new(bench.account, text, "ayşe");
+        request.origin.campaign = Some("Yaz indirimi".into());
+        request
+    };
+    bench.try_post(post(" ")).await.expect_err("nothing is said");
+    assert_eq!(bench.app.store.campaigns().await.expect("read"), [], "a refused post leaves no empty campaign");
+    let first = bench.try_post(post("Yaz geldi")).await.expect("planned");
+    let second = bench.try_post(post("Son gün")).await.expect("planned");
+    let campaigns = bench.app.store.campaigns().await.expect("read");
+    assert_eq!(campaigns.iter().map(|campaign| campaign.posts).collect::<Vec<_>>(), [2]);
+    assert_eq!((first.campaign_id, second.campaign_id), (Some(campaigns[0].id), Some(campaigns[0].id)));
+    bench.stop().await;
 }
 
 #[rstest]

@@ -31,7 +31,7 @@ async fn post(store: &Store, account_id: AccountId, key: &str) -> DeliveryId {
         expires_at: None,
         after_id: None,
     };
-    match store.enqueue_post(&new, key, None, Origin::default(), None, now).await.expect("it can be added") {
+    match store.enqueue_post(&new, key, None, &Origin::default(), None, now).await.expect("it can be added") {
         Enqueued::New(id) => id,
         other => panic!("{other:?}"),
     }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use muhatap::compose::{self, PostRequest, ReplyRequest};
 use muhatap::model::DeliveryState;
 use muhatap::quiet::{self, QuietHours};
+use muhatap::standing::Why;
 use muhatap_connectors::{Certainty, Change};
 use rstest::rstest;
 
@@ -98,5 +99,28 @@ async fn what_was_planned_before_moves_too_and_what_became_late_waits_for_the_mo
     assert_eq!(bench.app.store.quiet_hours(bench.account).await.expect("answered"), None);
     let log = bench.app.store.audit_log(None, 50).await.expect("the log can be read");
     assert_eq!(log.iter().filter(|line| line.action == "account_quiet_hours").count(), 2);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_lateness_brought_into_quiet_hours_is_not_sent_in_them(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (hours, end) = now_quiet(&bench);
+    let (late, by_hand) = (bench.post("Birinci haber").await, bench.post("İkinci duyuru").await);
+    // Set past the round that moves what is planned: what a worker finds when it comes late.
+    bench.app.store.set_quiet_hours(bench.account, Some(hours), "ayşe").await.expect("set");
+    bench.app.store.reschedule(by_hand, bench.now(), "ayşe").await.expect("moved");
+    bench.drain().await;
+    assert_eq!(bench.network.texts(), ["İkinci duyuru"], "what a person moves goes when they said");
+    let view = bench.view(late).await;
+    assert_eq!((view.state, view.due_at, view.attempts), (DeliveryState::Queued, end, 0));
+    assert_eq!((view.standing.why, view.standing.next_at), (Why::QuietHours, Some(end)));
+    assert!(view.next_step.contains("quiet hours"), "{}", view.next_step);
+    bench.later(Duration::try_from(end.duration_since(bench.now())).expect("it is to come"));
+    bench.drain().await;
+    assert_eq!(bench.state(late).await, DeliveryState::Sent);
     bench.stop().await;
 }

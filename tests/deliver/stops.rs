@@ -122,6 +122,35 @@ async fn what_a_stop_held_up_goes_out_spaced_as_it_was_said_before(
 
 #[rstest]
 #[tokio::test]
+async fn what_a_pause_held_up_goes_out_spaced_too(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let store = &bench.app.store;
+    store.pause_account(bench.account, "", "ayşe").await.expect("it can be paused");
+    for text in ["bir", "iki tane", "üç küçük kedi"] {
+        bench.post(text).await;
+    }
+    let answer = reply(&bench).await;
+    bench.later(Duration::from_secs(11));
+    bench.drain().await;
+    assert_eq!(bench.network.calls(), 0);
+    // What is stopped beside stays so, and keeps its times.
+    store.stop(&Scope::Posts, "", "ayşe").await.expect("it can be stopped");
+    store.resume_account(bench.account, MINUTE, "ayşe").await.expect("it goes on");
+    bench.drain().await;
+    assert_eq!((bench.network.calls(), bench.state(answer).await), (1, DeliveryState::Sent));
+    store.pause_account(bench.account, "", "ayşe").await.expect("it can be paused");
+    store.resume(&Scope::Posts, MINUTE, "ayşe").await.expect("it goes on");
+    store.resume_account(bench.account, MINUTE, "ayşe").await.expect("it goes on");
+    for expected in 2..=4 {
+        bench.drain().await;
+        assert_eq!(bench.network.calls(), expected);
+        bench.later(MINUTE);
+    }
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_release_says_beforehand_how_many_over_how_long(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {

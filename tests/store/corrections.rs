@@ -88,12 +88,15 @@ async fn a_corrected_mention_shows_filters_and_counts_as_the_person_says_until_i
     let negative = |sentiment| MentionFilter { sentiment: Some(sentiment), ..MentionFilter::default() };
     let about = |intent| MentionFilter { intent: Some(intent), ..MentionFilter::default() };
     assert_eq!((listed(&store, negative(Negative)).await, listed(&store, negative(Positive)).await), (1, 0));
+    let corrected = |yes| MentionFilter { corrected: Some(yes), ..MentionFilter::default() };
+    assert_eq!((listed(&store, corrected(true)).await, listed(&store, corrected(false)).await), (1, 0));
     assert_eq!((listed(&store, about(Complaint)).await, listed(&store, about(before.intents[0].label)).await), (1, 0));
     let counted = hours(&store).await;
     assert_eq!((counted[0].mentions, counted[0].negative, counted[0].positive), (1, 1, 0));
     assert!(counted[0].score < -0.9, "{counted:?}");
 
     store.take_back_correction(before.id, "local").await.expect("it can be taken back");
+    assert_eq!((listed(&store, corrected(true)).await, listed(&store, corrected(false)).await), (0, 1));
     assert_eq!(shown(&store, before.id).await, before, "all is as the analysis said");
     let restored = hours(&store).await;
     assert_eq!((restored[0].mentions, restored[0].positive), (1, 1));

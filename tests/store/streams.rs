@@ -195,6 +195,6 @@ async fn a_paused_account_is_not_polled(#[values(Backend::Sqlite, Backend::Postg
     store.sync_streams(destek, &[mentions_stream()]).await.expect("streams can be set");
     store.pause_account(destek, "holiday", "test").await.expect("it can be paused");
     assert_eq!(store.take_due_stream("w", LEASE).await.expect("it can be asked"), None);
-    store.resume_account(destek, "test").await.expect("it goes on");
+    store.resume_account(destek, Duration::ZERO, "test").await.expect("it goes on");
     assert!(store.take_due_stream("w", LEASE).await.expect("it can be asked").is_some());
 }

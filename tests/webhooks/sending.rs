@@ -123,7 +123,7 @@ async fn a_receiver_that_is_gone_pauses_its_endpoint_and_people_hear_of_it(
     assert_eq!(bench.turn().await.outcome, None);
     let raised = bench.app.store.raise_alerts(bench.now()).await.expect("alerts can be raised");
     assert_eq!(raised, ["webhook"]);
-    bench.app.store.resume_account(bench.endpoint, "test").await.expect("it can be resumed");
+    bench.app.store.resume_account(bench.endpoint, Duration::ZERO, "test").await.expect("it can be resumed");
     bench.turn().await;
     assert_eq!(bench.states().await, [DeliveryState::Sent]);
     bench.app.store.raise_alerts(bench.now()).await.expect("alerts can be closed");

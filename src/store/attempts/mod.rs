@@ -15,6 +15,7 @@ mod work;
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use muhatap_connectors::{Outgoing, Prepared, Receipt, ReplyTo};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ use sha2::{Digest, Sha256};
 use super::{Store, StoreError};
 use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Hold, Network, Visibility};
 use crate::policy::Answered;
+use crate::quiet::QuietHours;
 
 pub(in crate::store) use finish::{Finish, apply, apply_all, event, followers, free_lane};
 pub(in crate::store) use mark::{Mark, mark_all};
@@ -62,6 +64,9 @@ pub struct Work {
     pub prepared: Option<Prepared>,
     pub cancel_wanted: bool,
     pub hold: Option<Hold>,
+    /// The quiet hours that it keeps, and the zone they are read in: a post that no person gave its time since it was
+    /// planned.
+    pub quiet: Option<(QuietHours, String)>,
     /// When its account's settings last changed.
     pub account_changed_at: Timestamp,
     pub(in crate::store) next_at: Timestamp,
@@ -69,6 +74,12 @@ pub struct Work {
 }
 
 impl Work {
+    /// When the quiet hours end that it would be sent in at `now`.
+    pub fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let (hours, zone) = self.quiet.as_ref()?;
+        hours.end_after(now, &TimeZone::get(zone).unwrap_or(TimeZone::UTC))
+    }
+
     /// The message as the network gets it; the same after a restart.
     pub fn outgoing(&self) -> Outgoing {
         Outgoing {

@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use super::Work;
 use crate::model::{Class, DeliveryId, Visibility};
 use crate::policy::Answered;
+use crate::store::quiet::hours;
 use crate::store::rows::Cells;
 use crate::store::{StoreError, Tx};
 
@@ -19,7 +20,7 @@ const WORKS: &str = "
         COALESCE(r.text, p.text, y.body, '') AS body, COALESCE(r.visibility, p.visibility, 'public') AS visibility,
         m.remote_id AS answers, m.published_at AS answers_at, m.deleted_at AS answers_deleted_at, m.kind AS answers_kind,
         au.handle AS answers_handle, ma.reply_data,
-        t.receipt AS target_receipt
+        t.receipt AS target_receipt, q.from_minute, q.until_minute, a.timezone
     FROM {rows}
     JOIN deliveries d ON d.id = g.value ->> 0
     JOIN accounts a ON a.id = d.account_id
@@ -29,7 +30,9 @@ const WORKS: &str = "
     LEFT JOIN mentions m ON m.id = r.mention_id
     LEFT JOIN authors au ON au.id = m.author_id
     LEFT JOIN mention_accounts ma ON ma.mention_id = m.id AND ma.account_id = d.account_id
-    LEFT JOIN deliveries t ON t.id = d.target_id";
+    LEFT JOIN deliveries t ON t.id = d.target_id
+    LEFT JOIN quiet_hours q ON q.account_id = d.account_id AND d.post_id IS NOT NULL AND d.action = 'publish'
+        AND d.decided_by IS NULL";
 
 /// Reads one delivery.
 pub(in crate::store) async fn work(tx: &mut Tx, id: DeliveryId) -> Result<Option<Work>, StoreError> {
@@ -89,6 +92,10 @@ fn read_work(row: &AnyRow) -> Result<Work, StoreError> {
         prepared: row.maybe_text("prepared")?.and_then(|prepared| serde_json::from_str(&prepared).ok()),
         cancel_wanted: row.maybe_number("cancel_wanted")?.is_some(),
         hold: row.maybe_word("hold")?,
+        quiet: match row.maybe_number("from_minute")? {
+            Some(_) => Some((hours(row)?, row.text("timezone")?)),
+            None => None,
+        },
         account_changed_at: row.time("account_changed_at")?,
         next_at: row.time("next_at")?,
         lease_until: row.maybe_time("lease_until")?,

@@ -43,6 +43,10 @@ const TABLES: &str = "JOIN mentions m ON m.id = page.id \
      LEFT JOIN corrections co ON co.mention_id = m.id \
      LEFT JOIN users cu ON cu.id = co.corrected_by";
 
+/// Corrections `s` that count, and those of the mention at hand.
+const CORRECTED: &str = "FROM corrections s WHERE s.outdated_at IS NULL";
+const OF_MENTION: &str = "s.mention_id = m.id";
+
 /// A statement put together from constant fragments, with its values beside it.
 #[derive(Default)]
 pub(in crate::store) struct Statement {
@@ -216,6 +220,19 @@ impl Store {
 
         let mut conditions = Vec::new();
         let mut checks = Vec::new();
+        match filter.corrected {
+            Some(true) => {
+                let set = self.set(&mut statement, "m.id", Vec::new(), |_| {
+                    (
+                        format!("SELECT s.mention_id {CORRECTED}"),
+                        format!("EXISTS (SELECT 1 {CORRECTED} AND {OF_MENTION})"),
+                    )
+                });
+                sets.push(set.await?);
+            }
+            Some(false) => checks.push(format!("NOT EXISTS (SELECT 1 {CORRECTED} AND {OF_MENTION})")),
+            None => {}
+        }
         // One set leads; the others are looked up row by row, so that the database does not choose among them.
         let mut led = filter.author_id.is_some() || filter.conversation_id.is_some();
         let mut order = "m.published_at";

@@ -249,7 +249,7 @@ async fn resume(
     Id(id): Id<AccountId>,
 ) -> Result<Json<AccountView>, Problem> {
     app.store.account_view(id).await?;
-    app.store.resume_account(id, &caller.actor).await?;
+    app.store.resume_account(id, app.config.delivery.release_spacing, &caller.actor).await?;
     changed(&app, id).await
 }
 

@@ -248,10 +248,7 @@ async fn post(
     headers: HeaderMap,
     Body(post): Body<NewPost>,
 ) -> Result<(StatusCode, Json<DeliveryView>), Problem> {
-    let campaign = match &post.campaign {
-        Some(name) => Some(campaigns::named(&app, name, &caller.actor).await?),
-        None => None,
-    };
+    let campaign = post.campaign.as_deref().map(campaigns::clean).transpose()?;
     let request = PostRequest {
         account_id: post.account_id,
         text: post.text,

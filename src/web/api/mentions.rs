@@ -58,6 +58,9 @@ list_params! {
         /// Exactly this urgent.
         #[param(inline)]
         urgency: UrgencyLevel,
+        /// Only those that a person corrected, or only the others; a correction that the author's edit made outdated does not
+        /// count.
+        corrected: bool,
         /// Of its conversation.
         #[param(inline)]
         state: ConversationState,
@@ -96,6 +99,7 @@ impl MentionParams {
             intent: self.intent,
             topic: topic.map_err(|error| Problem::invalid("topic", error))?,
             urgency: self.urgency,
+            corrected: self.corrected,
             state: self.state,
             assignee,
             author_id: self.author_id,

@@ -281,7 +281,7 @@ async fn pause(
     responses((status = 200, body = Endpoint)))]
 async fn resume(State(app): State<Arc<App>>, caller: Caller, Id(id): Id<AccountId>) -> Result<Json<Endpoint>, Problem> {
     app.store.endpoint(id).await?;
-    app.store.resume_account(id, &caller.actor).await?;
+    app.store.resume_account(id, app.config.delivery.release_spacing, &caller.actor).await?;
     wake(&app);
     Ok(Json(app.store.endpoint(id).await?))
 }

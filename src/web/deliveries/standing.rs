@@ -19,6 +19,7 @@ pub fn sentence(console: &Console, delivery: &DeliveryView) -> String {
     match &standing.why {
         Why::NeedsApproval => t(Text::NextWaiting),
         Why::NotDue => fill(Text::NextQueued),
+        Why::QuietHours => fill(Text::StandQuiet),
         Why::Stopped(stop) => {
             let (who, since) = (writer_name(console, &stop.stopped_by), console.relative(stop.stopped_at));
             match &stop.scope {
