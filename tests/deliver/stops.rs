@@ -125,11 +125,11 @@ async fn what_a_stop_held_up_goes_out_spaced_as_it_was_said_before(
 async fn what_a_pause_held_up_goes_out_spaced_too(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let bench = Bench::new(backend, Certainty::None).await;
     let store = &bench.app.store;
+    let answer = reply(&bench).await;
     store.pause_account(bench.account, "", "ayşe").await.expect("it can be paused");
     for text in ["bir", "iki tane", "üç küçük kedi"] {
         bench.post(text).await;
     }
-    let answer = reply(&bench).await;
     bench.later(Duration::from_secs(11));
     bench.drain().await;
     assert_eq!(bench.network.calls(), 0);
