@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use muhatap::config::Config;
 use muhatap::model::{AccountId, Class, DeliveryState};
 use muhatap::store::Store;
 use muhatap::store::enqueue::{Enqueued, NewDelivery, Origin};
@@ -44,8 +45,6 @@ const HEAD_START: Duration = Duration::from_secs(3);
 const HEAD_START_EACH: Duration = Duration::from_micros(2_000);
 /// Deliveries of two workers, one of which is killed when a quarter is out.
 const TAKEN_OVER: u64 = 2_000;
-/// As configured: the call's 30 s and its margin of 10 s, then 30 s.
-const LEASE_AND_SETTLE: Duration = Duration::from_secs(70);
 /// Nothing is waited for any longer.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -117,8 +116,10 @@ fn table(all: &[Results], jobs: u64) {
             results.name, results.a_second, results.peak_mb
         );
     }
+    let delivery = Config::default().delivery;
     println!(
-        "\nfrom kill -9 of one of two workers until all {TAKEN_OVER} are known to be out (a call's lease and the settle time: {LEASE_AND_SETTLE:?})"
+        "\nfrom kill -9 of one of two workers until all {TAKEN_OVER} are known to be out (a call's lease and the settle time: {:?})",
+        delivery.call_timeout + delivery.lease_margin + delivery.settle
     );
     for results in all {
         if let Some(takeover) = results.takeover {

@@ -355,23 +355,18 @@ impl AccountConfig {
         if let Some(nothing) = self.listen_for.iter().find(|word| word.trim_matches(['#', '@', ' ']).is_empty()) {
             return Err(("listen_for", format!("{nothing:?} names nothing to listen for; take it out")));
         }
-        if let Some(url) = &self.base_url
-            && (!url.username().is_empty() || url.password().is_some())
-        {
-            let message = "base_url must hold no user and no password: they belong into user and token".to_owned();
-            return Err(("base_url", message));
+        self.base_url.as_ref().map_or(Ok(()), |url| self.check_base_url(url)).map_err(|message| ("base_url", message))
+    }
+
+    fn check_base_url(&self, url: &Url) -> Result<(), String> {
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("base_url must hold no user and no password: they belong into user and token".to_owned());
         }
-        if let Some(url) = &self.base_url
-            && (!["http", "https"].contains(&url.scheme()) || url.host_str().is_none())
-        {
-            let message = format!("base_url {url} must start with https:// (or http:// in your own network)");
-            return Err(("base_url", message));
+        if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
+            return Err(format!("base_url {url} must start with https:// (or http:// in your own network)"));
         }
-        if let Some(url) = self.base_url.as_ref().filter(|url| url.scheme() == "http" && !is_own_network(url))
-            && self.network.0 != Network::Rss
-        {
-            let message = format!("base_url {url} would send the token readable to all on the way: write https://");
-            return Err(("base_url", message));
+        if url.scheme() == "http" && self.network.0 != Network::Rss && !is_own_network(url) {
+            return Err(format!("base_url {url} would send the token readable to all on the way: write https://"));
         }
         Ok(())
     }

@@ -11,6 +11,8 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::Sha256;
 
 const NONCE_BYTES: usize = 24;
+/// In the data folder.
+const KEY_FILE: &str = "muhatap.key";
 
 /// The installation's key: 32 bytes from `MUHATAP_KEY` (base64), the file `MUHATAP_KEY_FILE` names, or `muhatap.key` in
 /// the data folder, which is made at the first start and readable by its owner alone.
@@ -29,36 +31,39 @@ pub enum SecretsError {
 }
 
 impl Secrets {
-    /// Whether there is a key already, which [`Secrets::open`] would otherwise make.
-    pub fn is_given(data_dir: &Path) -> bool {
-        ["MUHATAP_KEY", "MUHATAP_KEY_FILE"].iter().any(|name| std::env::var_os(name).is_some())
-            || data_dir.join("muhatap.key").exists()
-    }
-
+    /// The key that there is; where there is none, one is made.
     pub fn open(data_dir: &Path) -> Result<Self, SecretsError> {
-        if let Ok(text) = std::env::var("MUHATAP_KEY") {
-            return Self::parse("MUHATAP_KEY", &text);
+        if let Some(given) = Self::given(data_dir)? {
+            return Ok(given);
         }
-        let named = std::env::var_os("MUHATAP_KEY_FILE").map(std::path::PathBuf::from);
-        let path = named.clone().unwrap_or_else(|| data_dir.join("muhatap.key"));
+        let path = data_dir.join(KEY_FILE);
         let shown = path.display().to_string();
         let failed = |source| SecretsError::File { path: shown.clone(), source };
+        std::fs::create_dir_all(data_dir).map_err(failed)?;
+        let text = BASE64.encode(rand::random::<[u8; 32]>());
+        // Written aside and linked into place: of two processes that start at once, one key wins for both.
+        let draft = data_dir.join(format!("{KEY_FILE}.{:016x}", rand::random::<u64>()));
+        write_private(&draft, &text).map_err(failed)?;
+        let linked = std::fs::hard_link(&draft, &path);
+        std::fs::remove_file(&draft).map_err(failed)?;
+        match linked {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(error)),
+            _ => Self::parse(&shown, &std::fs::read_to_string(&path).map_err(failed)?),
+        }
+    }
+
+    /// The key that there is already.
+    pub fn given(data_dir: &Path) -> Result<Option<Self>, SecretsError> {
+        if let Ok(text) = std::env::var("MUHATAP_KEY") {
+            return Self::parse("MUHATAP_KEY", &text).map(Some);
+        }
+        let named = std::env::var_os("MUHATAP_KEY_FILE").map(std::path::PathBuf::from);
+        let path = named.clone().unwrap_or_else(|| data_dir.join(KEY_FILE));
+        let shown = path.display().to_string();
         match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&shown, &text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
-                std::fs::create_dir_all(data_dir).map_err(failed)?;
-                let text = BASE64.encode(rand::random::<[u8; 32]>());
-                // Written aside and linked into place: of two processes that start at once, one key wins for both.
-                let draft = data_dir.join(format!("muhatap.key.{:016x}", rand::random::<u64>()));
-                write_private(&draft, &text).map_err(failed)?;
-                let linked = std::fs::hard_link(&draft, &path);
-                std::fs::remove_file(&draft).map_err(failed)?;
-                match linked {
-                    Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(error)),
-                    _ => Self::parse(&shown, &std::fs::read_to_string(&path).map_err(failed)?),
-                }
-            }
-            Err(error) => Err(failed(error)),
+            Ok(text) => Self::parse(&shown, &text).map(Some),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(None),
+            Err(source) => Err(SecretsError::File { path: shown, source }),
         }
     }
 

@@ -90,7 +90,7 @@ pub async fn run(app: Arc<App>, roles: &[Role], console: Option<TcpListener>) ->
         loops.spawn(keep(app.clone(), "schedule", |app| endless(schedule::run(app))));
     }
     let mine = roles.to_vec();
-    loops.spawn(keep(app.clone(), "heartbeat", move |app| endless(heartbeat::run(app, mine.clone()))));
+    loops.spawn(keep(app.clone(), heartbeat::NAME, move |app| endless(heartbeat::run(app, mine.clone()))));
     // In every process: a lease decides which one tells.
     loops.spawn(keep(app.clone(), "alerts", |app| endless(alerts::run(app))));
     if let Ok(server) = Server::parse(&app.config.queue.url) {

@@ -51,9 +51,7 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
             }
         }
     }
-    if Secrets::is_given(&config.data_dir())
-        && let Err(error) = Secrets::open(&config.data_dir())
-    {
+    if let Err(error) = Secrets::given(&config.data_dir()) {
         failed += 1;
         eprintln!("{error}");
     }
