@@ -76,7 +76,7 @@ fn parts(name: &str, texts: &[String], analyzer: &Analyzer) {
             (composed, script)
         });
         let (tokens, cut) = time(|| analyzer.tokens(&composed, &script));
-        let (language, told) = time(|| analyzer.language(&composed, script, &tokens));
+        let (language, told) = time(|| analyzer.language(&composed, script, &tokens, None));
         let (_, judged) = time(|| analyzer.sentiment_and_intents(&composed, &tokens, &language, None));
         let (hashtags, split) = time(|| analyzer.hashtag_words(&tokens, &language));
         let (_, stemmed) = time(|| analyzer.stems(&tokens, &hashtags, &language));

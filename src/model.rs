@@ -127,7 +127,7 @@ words! {
     /// may have been sent since (`restored`); the network refuses the account's credentials, and it goes on by itself once
     /// that is mended (`account`); what it follows was not sent (`predecessor`).
     Hold { Late = "late", Restored = "restored", Account = "account", Predecessor = "predecessor" }
-    Action { Publish = "publish", Delete = "delete", Webhook = "webhook" }
+    Action { Publish = "publish", Delete = "delete", Webhook = "webhook", Mail = "mail" }
     /// What a webhook tells of.
     EventKind {
         MentionReceived = "mention.received", MentionNegative = "mention.negative",
@@ -135,7 +135,7 @@ words! {
         MentionDeleted = "mention.deleted", ConversationOpened = "conversation.opened",
         ConversationDone = "conversation.done", DeliverySent = "delivery.sent", DeliveryFailed = "delivery.failed",
         DeliveryUnknown = "delivery.unknown", DeliveryHeld = "delivery.held", DeliveryExpired = "delivery.expired",
-        WebhookTest = "webhook.test",
+        AlertsRaised = "alerts.raised", WebhookTest = "webhook.test",
     }
     Health { New = "new", Ok = "ok", Failing = "failing", Unauthorized = "unauthorized" }
     Role { Admin = "admin", Agent = "agent", Viewer = "viewer" }
@@ -151,23 +151,23 @@ impl DeliveryState {
 }
 
 impl Action {
-    /// Tells a program what happened, rather than people on a network. Doing it again under the same id does no harm,
-    /// and nobody is told how telling went.
+    /// Tells a program or our own people what happened, rather than people on a network. Doing it again under the same id
+    /// does no harm, and nobody is told how telling went.
     pub fn is_told(self) -> bool {
-        matches!(self, Self::Webhook)
+        matches!(self, Self::Webhook | Self::Mail)
     }
 
-    /// Doing it twice comes to the same as doing it once: what is deleted stays deleted, and a receiver knows an event
-    /// again by its id.
+    /// Doing it twice comes to the same as doing it once: what is deleted stays deleted, a receiver knows an event again by
+    /// its id, and a mail by its `Message-ID`.
     pub fn is_repeatable(self) -> bool {
-        matches!(self, Self::Delete | Self::Webhook)
+        matches!(self, Self::Delete | Self::Webhook | Self::Mail)
     }
 }
 
 impl EventKind {
-    /// What an endpoint can ask for; a test comes unasked.
+    /// What an endpoint can ask for; a test comes unasked, and alerts go where `[alerts]` says.
     pub fn on_offer() -> impl Iterator<Item = EventKind> {
-        Self::ALL.iter().copied().filter(|kind| *kind != Self::WebhookTest)
+        Self::ALL.iter().copied().filter(|kind| !matches!(kind, Self::AlertsRaised | Self::WebhookTest))
     }
 }
 

@@ -11,7 +11,7 @@ use muhatap::analyze::delta::Learnt;
 use muhatap::analyze::measure::Confusion;
 use muhatap::analyze::sources::typed_in_ascii;
 use muhatap::analyze::{Analysis, Analyzer, DictionaryPaths, EntityKind, Stem};
-use muhatap::model::AlarmKind::{self, Deadline, Health, Legal, Money, Vulnerable};
+use muhatap::model::AlarmKind::{self, Deadline, Health, Legal, Money, Safety, Vulnerable};
 use muhatap::model::UrgencyLevel::{self, High, Raised};
 use muhatap::model::{IntentLabel, SentimentLabel};
 use proptest::prelude::*;
@@ -91,8 +91,10 @@ fn people_write_and_are_understood(
 
 /// Figures on the part of our corpus that no model has seen, in percent, as the whole analysis reaches them: its language
 /// too has to be told. They may rise; a change that lets one fall has to say why.
+/// The Turkish ones fell from 76.5 and 74.5 when short posts, and then formal complaints and irony, joined that part, which are
+/// harder (November 2026).
 #[rstest]
-#[case("tr", 76.5, 74.5)]
+#[case("tr", 75.0, 72.5)]
 #[case("en", 75.5, 65.5)]
 fn the_published_figures_hold(#[case] language: &str, #[case] sentiment: f64, #[case] main_intent: f64) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
@@ -115,7 +117,7 @@ fn the_published_figures_hold(#[case] language: &str, #[case] sentiment: f64, #[
 #[case("es", 52.0)]
 #[case("it", 58.0)]
 #[case("pt", 58.0)]
-#[case("ar", 64.0)]
+#[case("ar", 62.0)]
 fn the_published_moods_hold(#[case] language: &str, #[case] sentiment: f64) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let mut moods = Confusion::new(SentimentLabel::ALL.len());
@@ -297,6 +299,7 @@ fn stems_and_entities_are_told_with_their_places() {
 #[case("şifremi unuttum, uygulamaya giremiyorum", &["şifre", "uygulama", "giriş"])]
 #[case("The courier lost my parcel and I want a refund now", &["delivery", "return"])]
 #[case("Bugün hava çok güzel, herkese iyi günler dilerim", &[])]
+#[case("the charger is great and I can check in for my flight", &["flight"])]
 fn topics_are_named_in_the_language_of_the_text(#[case] text: &str, #[case] topics: &[&str]) {
     let analysis = analyzer().analyze(text);
     assert_eq!(analysis.topics, topics, "{analysis:?}");
@@ -313,6 +316,14 @@ fn topics_are_named_in_the_language_of_the_text(#[case] text: &str, #[case] topi
 #[case("Kargom hala gelmedi, ne zaman gelir?", UrgencyLevel::None, &[])]
 #[case("Çocuğum oyuncağı çok sevdi, teşekkürler", UrgencyLevel::None, &[])]
 #[case("Dava açmayacağım, sadece çözüm bekliyorum", UrgencyLevel::None, &[])]
+#[case("Hesabımdan 40 bin lira çekildi, ben yapmadım", High, &[(Money, "lira çekildi"), (Money, "ben yapmadım")])]
+#[case("2 saat sonra sınavım var sisteme giremiyorum", High, &[(Deadline, "saat sonra sınavım")])]
+#[case("elektrik direğinden kablo sarkıyor", High, &[(Safety, "kablo sarkıyor")])]
+#[case("there is glass in the baby food", High, &[(Health, "glass in the")])]
+#[case("mahkeme duvarı gibi yüzü var temsilcinin", UrgencyLevel::None, &[])]
+#[case("Ürün acil değil, haftaya da gelebilir", UrgencyLevel::None, &[])]
+#[case("Avukatlık stajı için başvuru alıyor musunuz", UrgencyLevel::None, &[])]
+#[case("food court was lovely", UrgencyLevel::None, &[])]
 fn what_cannot_wait_says_why(#[case] text: &str, #[case] level: UrgencyLevel, #[case] because: &[(AlarmKind, &str)]) {
     let urgency = analyzer().analyze(text).urgency;
     let alarms: Vec<(AlarmKind, &str)> =
@@ -336,6 +347,20 @@ fn what_cannot_be_seen_is_no_letter() {
     let stems: Vec<&str> = analysis.stems.iter().map(|stem| stem.stem.as_str()).collect();
     assert_eq!(stems, ["kargo", "hala", "gel", "fatura", "da", "yanlış"]);
     assert_eq!(analysis.topics, ["kargo", "fatura"]);
+}
+
+/// Surfaces and places stay as they were written; what is understood is that of plain letters.
+#[rstest]
+#[case("𝗸𝗮𝗿𝗴𝗼𝗺 𝗴𝗲𝗹𝗺𝗲𝗱𝗶, 𝗿𝗲𝘇𝗮𝗹𝗲𝘁")]
+#[case("ｋａｒｇｏｍ ｇｅｌｍｅｄｉ, ｒｅｚａｌｅｔ")]
+#[case("kar\u{200b}gom gel\u{200b}medi, rez\u{200b}alet")]
+fn letters_of_other_shapes_mean_the_same(#[case] text: &str) {
+    let (analysis, plain) = (analyzer().analyze(text), analyzer().analyze("kargom gelmedi, rezalet"));
+    assert_eq!(analysis.language.code, "tr");
+    assert_eq!(analysis.sentiment.label, plain.sentiment.label);
+    assert_eq!((&analysis.stems, &analysis.topics), (&plain.stems, &plain.topics));
+    assert!(!analysis.sentiment.because.is_empty());
+    assert!(analysis.sentiment.because.iter().all(|reason| text.contains(&reason.text)), "{analysis:?}");
 }
 
 #[test]
@@ -380,6 +405,10 @@ fn turkish_without_its_letters_means_the_same() {
 #[case("https://a.example http://b.example")]
 #[case("\u{200d}\u{fe0f}\u{301}")]
 #[case("asdkfjh qwlkejr zxmcnv")]
+#[case("aaaaaaaaaaaaaaaaaaaaaaaa")]
+#[case("k0 k1 k2 k3 k4 k5")]
+#[case("<b><b><br></br>")]
+#[case("550e8400-e29b-41d4-a716-446655440000")]
 fn what_says_nothing_is_not_guessed(#[case] text: &str) {
     let analysis = analyzer().analyze(text);
     assert_eq!(analysis.sentiment.label, Neutral, "{analysis:?}");
@@ -494,6 +523,16 @@ fn hostile_texts_end_soon() {
         "KARGOM NEREDE ÇOOOOOK ".repeat(4_500),
         "çııııııııııık ".repeat(7_000),
         "'".repeat(100_000),
+        "@".repeat(100_000),
+        "@.@-".repeat(25_000),
+        format!("{}a", "^".repeat(99_999)),
+        "#".repeat(100_000),
+        "sipariş #".repeat(11_000),
+        "a.".repeat(50_000),
+        "a.be/)".repeat(16_000),
+        "1 000 ".repeat(16_000),
+        "k\u{200b}".repeat(50_000),
+        "𝗸".repeat(100_000),
         "\u{0}\u{7f}\u{feff}".repeat(30_000),
     ];
     for text in &texts {
@@ -638,6 +677,16 @@ fn what_a_brands_corrections_teach_changes_its_own_analysis_alone() {
     assert_eq!(analyzer().analyze(text), before);
 }
 
+/// No score is beyond 0.9999; what such signs weigh together is.
+#[test]
+fn the_weights_of_many_emoji_add_up_to_the_score() {
+    for text in ["😡", "🙂 :(", "=) :) :)) :-) :D <3 ^^ ^_^ ❤️", "😡 🤬 👎 💔 🤮 :( :'( 🖕"] {
+        let sentiment = analyzer().analyze(text).sentiment;
+        let sum: f64 = sentiment.because.iter().map(|reason| reason.weight).sum::<f64>() + sentiment.base;
+        assert!((sum.tanh() - sentiment.score).abs() < 0.000_06, "{text}: {sum} {sentiment:?}");
+    }
+}
+
 fn in_bounds(analysis: &Analysis) -> bool {
     let part = |number: f64| (0.0..=1.0).contains(&number);
     let Analysis { language, sentiment, intents, .. } = analysis;
@@ -658,6 +707,18 @@ proptest! {
     #[test]
     fn no_mix_of_odd_signs_breaks_it(text in "[a-zA-ZçğıöşüİI0-9 .,!?#@:/()'\u{300}\u{200d}\u{fe0f}\u{1f600}-\u{1f640}\u{1f1e6}-\u{1f1ff}\u{4e00}-\u{4e20}]{0,200}") {
         prop_assert!(in_bounds(&analyzer().analyze(&text)));
+    }
+
+    #[test]
+    fn no_row_of_the_same_signs_breaks_it(
+        unit in "[a1A@#^:.,/<>='_ \n₺ç不\u{200b}\u{200d}\u{301}\u{1f468}𝗸-]{1,3}",
+        times in 1_usize..400,
+        tail in "( ?a)?",
+    ) {
+        let text = unit.repeat(times) + &tail;
+        let analysis = analyzer().analyze(&text);
+        prop_assert!(in_bounds(&analysis));
+        prop_assert!(analysis.entities.iter().all(|entity| text[entity.start..entity.end] == entity.text));
     }
 
     /// The base and the weights make the score, to the last decimal, with what a brand's corrections taught too.

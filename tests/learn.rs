@@ -8,9 +8,10 @@ use muhatap::deltas::Deltas;
 use muhatap::learn::{Ending, Lesson, learn};
 use muhatap::model::{IntentLabel, MentionId, Network, SentimentLabel};
 use muhatap::store::Store;
+use muhatap::store::accounts::Account;
 use muhatap::store::corrections::NewCorrection;
 use muhatap::store::deltas::StoredDelta;
-use muhatap_connectors::Change;
+use muhatap_connectors::{Change, Incoming};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -45,6 +46,16 @@ fn ironies() -> Vec<String> {
 fn told() -> NewCorrection {
     NewCorrection::new(Some(SentimentLabel::Negative), Some(vec![IntentLabel::Complaint]))
         .expect("a person can mean it")
+}
+
+async fn destek(store: &Store) -> Account {
+    let accounts = store.accounts().await.expect("they can be read");
+    accounts.into_iter().find(|account| account.name == "destek").expect("it is there")
+}
+
+/// Whether corrections taught anything of Turkish that an account's mentions are judged with.
+async fn is_taught(deltas: &Deltas, account: &Account) -> bool {
+    deltas.of(account).await.is_some_and(|learnt| learnt.of("tr").is_some())
 }
 
 /// Records mentions on the account `destek` and corrects each to a complaint.
@@ -83,11 +94,10 @@ async fn what_corrections_teach_is_kept_for_their_brand_alone_and_dropped_with_t
     );
     assert_eq!(learn_all(&store).await, lessons, "the same again teaches the same");
 
-    let brand = store.brand_by_name("Marka").await.expect("it is there");
-    account_of(&store, "Başka", "basin", Network::Mastodon).await;
+    let other = account_of(&store, "Başka", "basin", Network::Mastodon).await;
     let deltas = Deltas::new(store.clone());
-    let learnt = deltas.of(brand).await.expect("it was learnt");
-    assert!(deltas.of(store.brand_by_name("Başka").await.expect("it is there")).await.is_none());
+    let learnt = deltas.of(&destek(&store).await).await.expect("it was learnt");
+    assert!(deltas.of(&store.account(other).await.expect("it is there")).await.is_none());
     assert_eq!(analyzer().analyze(NEXT).sentiment.label, SentimentLabel::Positive);
     assert_eq!(analyzer().analyze_for(NEXT, Some(&learnt)).sentiment.label, SentimentLabel::Negative);
     assert_eq!(
@@ -121,20 +131,50 @@ async fn what_was_learnt_over_another_model_rests_until_it_is_learnt_again(
     let (_database, store) = fresh_store(backend).await;
     corrected(&store, &ironies()).await;
     learn_all(&store).await;
+    let account = destek(&store).await;
     let learnt = store.deltas().await.expect("they can be read").remove(0);
     assert_eq!(Some(&learnt.model), model_name("tr").as_ref());
     let older = StoredDelta { model: "an older one".to_owned(), ..learnt.clone() };
     store.put_delta(&older, "cli").await.expect("it can be kept");
-    assert_eq!(Deltas::new(store.clone()).of(learnt.brand_id).await, None);
+    assert!(!is_taught(&Deltas::new(store.clone()), &account).await);
     let broken = StoredDelta { weights: "{".to_owned(), ..learnt.clone() };
     store.put_delta(&broken, "cli").await.expect("it can be kept");
-    assert_eq!(Deltas::new(store.clone()).of(learnt.brand_id).await, None, "what cannot be read rests too");
+    assert!(!is_taught(&Deltas::new(store.clone()), &account).await, "what cannot be read rests too");
 
     store.put_delta(&older, "cli").await.expect("it can be kept");
     let lesson = learn_all(&store).await.remove(0);
     assert!(lesson.rested && lesson.to_string().contains("learnt over another built-in model"), "{lesson}");
     assert_eq!(store.deltas().await.expect("they can be read"), std::slice::from_ref(&learnt));
-    assert!(Deltas::new(store.clone()).of(learnt.brand_id).await.is_some());
+    assert!(is_taught(&Deltas::new(store.clone()), &account).await);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_text_too_short_to_tell_is_read_in_the_language_that_people_use_there(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let (_database, store) = fresh_store(backend).await;
+    let account = store.account(account(&store, "destek", Network::Mastodon).await).await.expect("it is there");
+    assert_eq!(Deltas::new(store.clone()).of(&account).await, None, "nothing was written to it yet");
+    let lease = lease(&store, account.id).await;
+    let seen = ironies().into_iter().enumerate().map(|(at, text)| {
+        Change::Seen(Incoming { published_at: store.clock(), ..message(&format!("https://n/{at}"), &text) })
+    });
+    store.record(&lease, &batch(seen)).await.expect("they can be recorded");
+
+    let learnt = Deltas::new(store.clone()).of(&account).await.expect("it is known");
+    let language = |text: &str| {
+        let [alone, there] = [None, Some(&*learnt)].map(|learnt| analyzer().analyze_for(text, learnt).language);
+        (alone.code, there.code)
+    };
+    for short in ["bravo", "ok"] {
+        let (alone, there) = language(short);
+        assert!(alone != "tr" && there == "tr", "{short}: {alone}, {there}");
+    }
+    for clear in ["where is my parcel", "thanks", "muchas gracias por todo"] {
+        let (alone, there) = language(clear);
+        assert_eq!(alone, there, "{clear}");
+    }
 }
 
 #[tokio::test]
@@ -149,8 +189,8 @@ async fn a_running_worker_takes_up_what_was_learnt_without_a_restart() {
     }
     // As the command does in a process of its own.
     learn_all(store).await;
-    let brand = store.account(running.account).await.expect("it is there").brand_id;
-    eventually("the worker has taken it up", async || running.app.deltas.of(brand).await.is_some()).await;
+    let account = store.account(running.account).await.expect("it is there");
+    eventually("the worker has taken it up", async || is_taught(&running.app.deltas, &account).await).await;
     let after = running.mention("can@ornek.example", &format!("@yelpazar {NEXT} sağ olun")).await;
     assert_eq!(after.sentiment.label, SentimentLabel::Negative, "{:?}", after.sentiment);
     let sum: f64 = after.sentiment.because.iter().map(|reason| reason.weight).sum::<f64>() + after.sentiment.base;

@@ -180,17 +180,17 @@ pub fn posts(corpus: &Path, data: &Path) -> Result<Vec<Row>, CorpusError> {
     Ok(rows)
 }
 
-/// Texts of the public sets in `language` whose intents our labels name: tweets, and in Turkish some reviews. Their
-/// sentiment is left to those sets.
+/// Texts of the public sets in `language` whose intents our labels name: tweets, and in Turkish some reviews and text
+/// messages. Their sentiment is left to those sets.
 pub fn tweets(corpus: &Path, data: &Path, language: &str) -> Result<Vec<Row>, CorpusError> {
     let stems: &[&str] = match language {
-        "tr" => &["tr_fsmtsad", "tr_trsav1_3k"],
-        _ => &["en_tweeteval", "umsab_english"],
+        "tr" => &["sentiment/tr_fsmtsad", "sentiment/tr_trsav1_3k", "sentiment/tr_guven_tweets", "intent/spam_tr_sms"],
+        _ => &["sentiment/en_tweeteval", "sentiment/umsab_english", "intent/purchase_en_tweets"],
     };
     let mut texts: HashMap<String, String> = HashMap::new();
     for stem in stems {
         for part in ["train", "dev"] {
-            let content = read(&data.join(format!("sentiment/{stem}.{part}.tsv")))?;
+            let content = read(&data.join(format!("{stem}.{part}.tsv")))?;
             texts.extend(
                 lines(&content).filter_map(|(_, fields)| Some(((*fields.first()?).into(), unescaped(fields.get(1)?)))),
             );

@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::delta::{Delta, Table};
 use super::features::Hash;
-use super::judge::{Judge, wanted};
-use super::linear::{INTENTS, Linear, MOODS, OPINION, POLARITY, by_length, moods, softmax};
+use super::judge::{Judge, Odds, wanted};
+use super::linear::{Evidence, INTENTS, Linear, MOODS, OPINION, POLARITY, by_evidence, moods, softmax};
 use super::measure::largest;
 use super::teach::{FOLDS, Settings, fold_of};
 use super::tokens::compose;
@@ -115,10 +115,10 @@ impl Analyzer {
         let lesson = |text: &str, group: usize, sentiment, intents: &[IntentLabel]| {
             let text = compose(text);
             let tokens = self.tokenizer.tokens(&text, None);
-            let (moods, odds) = judge.odds(&tokens);
+            let Odds { moods, intents: wanted, evidence } = judge.odds(&tokens);
             let mut example = example_of(&tokens, &judge.reader);
             (example.sentiment, example.intents, example.group) = (sentiment, intents.to_vec(), group);
-            Lesson { example, moods, intents: odds }
+            Lesson { example, moods, intents: wanted, evidence }
         };
         let lessons: Vec<Lesson> = corrected
             .iter()
@@ -143,6 +143,7 @@ struct Lesson {
     example: Example,
     moods: [f32; MOODS],
     intents: [f32; INTENTS],
+    evidence: Evidence,
 }
 
 impl Lesson {
@@ -157,11 +158,11 @@ impl Lesson {
 
     fn said(&self, model: &Linear<'_>, delta: &Delta) -> (SentimentLabel, IntentLabel) {
         let (moods, intents) = self.odds(model, delta);
-        said(moods, &intents, self.example.words)
+        said(moods, &intents, self.evidence)
     }
 
     fn said_before(&self) -> (SentimentLabel, IntentLabel) {
-        said(self.moods, &self.intents, self.example.words)
+        said(self.moods, &self.intents, self.evidence)
     }
 }
 
@@ -176,9 +177,9 @@ fn raised<'f, const K: usize>(
     std::array::from_fn(|head| odds[head] + scales[head] * sums[head])
 }
 
-/// The mood and the main intent that log-odds of a text of so many words come to.
-fn said(odds: [f32; MOODS], intents: &[f32; INTENTS], words: usize) -> (SentimentLabel, IntentLabel) {
-    let chances = moods(&by_length(odds, words));
+/// The mood and the main intent that log-odds of a text with so much evidence come to.
+fn said(odds: [f32; MOODS], intents: &[f32; INTENTS], evidence: Evidence) -> (SentimentLabel, IntentLabel) {
+    let chances = moods(&by_evidence(odds, evidence));
     (SentimentLabel::ALL[largest(&chances)], IntentLabel::ALL[largest(&wanted(*intents, &chances))])
 }
 
@@ -346,10 +347,10 @@ struct Told {
 impl Told {
     fn of(lesson: &Lesson, odds: &[f32; MOODS], intents: &[f32; INTENTS]) -> Self {
         let loss = |chance: f32| -f64::from(chance.max(SMALLEST_CHANCE)).ln();
-        let Example { sentiment, intents: wanted, words, .. } = &lesson.example;
-        let (mood, intent) = said(*odds, intents, *words);
+        let Example { sentiment, intents: wanted, .. } = &lesson.example;
+        let (mood, intent) = said(*odds, intents, lesson.evidence);
         Self {
-            mood_loss: sentiment.map(|label| loss(moods(&by_length(*odds, *words))[label as usize])),
+            mood_loss: sentiment.map(|label| loss(moods(&by_evidence(*odds, lesson.evidence))[label as usize])),
             intent_loss: wanted.first().map(|label| loss(softmax(intents)[*label as usize])),
             mood_right: Some(mood) == *sentiment,
             intent_right: Some(&intent) == wanted.first(),
@@ -517,8 +518,8 @@ mod tests {
             let judge = Judge { delta: Some(&delta), ..plain };
             for (lesson, row) in lessons.iter().zip(corrected).filter(|(lesson, _)| fold_of(&lesson.example) == fold) {
                 let text = compose(&row.text);
-                let (odds, intents) = judge.odds(&analyzer.tokenizer.tokens(&text, None));
-                let told = Told::of(lesson, &odds, &intents);
+                let odds = judge.odds(&analyzer.tokenizer.tokens(&text, None));
+                let told = Told::of(lesson, &odds.moods, &odds.intents);
                 for (sum, loss, right) in
                     [(0, told.mood_loss, told.mood_right), (1, told.intent_loss, told.intent_right)]
                 {

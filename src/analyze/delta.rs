@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::features::Hash;
+use super::language::Usual;
 use super::linear::{INTENTS, MOODS};
 
 /// The most features that a table has weights for; the strongest are kept.
@@ -106,19 +108,22 @@ impl Delta {
     }
 }
 
-/// What was learnt for one brand.
+/// What was learnt for one account: from the corrections of its brand, and of how people write to it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Learnt {
-    by_language: Vec<(String, Delta)>,
+    /// Shared: what was learnt of each account of a brand holds the same ones.
+    by_language: Vec<(String, Arc<Delta>)>,
+    /// In which languages people usually write to it.
+    pub usual: Usual,
 }
 
 impl Learnt {
     pub fn add(&mut self, language: &str, delta: Delta) {
-        self.by_language.push((language.to_owned(), delta));
+        self.by_language.push((language.to_owned(), Arc::new(delta)));
     }
 
     pub fn of(&self, language: &str) -> Option<&Delta> {
-        self.by_language.iter().find(|(known, _)| known == language).map(|(_, delta)| delta)
+        self.by_language.iter().find(|(known, _)| known == language).map(|(_, delta)| &**delta)
     }
 }
 

@@ -68,7 +68,9 @@ pub fn emoticon_at(rest: &str) -> Option<usize> {
     };
     // ":)))))" is one laugh; ":D" before a letter is the start of something else.
     let mouth = bytes[length - 1];
-    let end = length + bytes[length..].iter().take_while(|byte| **byte == mouth).count();
+    // "^^^^" is two faces: read as one, each of a hundred thousand would be asked for the end of them all.
+    let again = |byte: &&u8| **byte == mouth && mouth != b'^';
+    let end = length + bytes[length..].iter().take_while(again).count();
     let alone = rest[end..].chars().next().is_none_or(|next| !next.is_alphanumeric());
     alone.then_some(end)
 }
@@ -129,5 +131,8 @@ mod tests {
         assert_eq!(emoticon_at(":'("), Some(3));
         assert_eq!(emoticon_at("<3"), Some(2));
         assert_eq!(emoticon_at(": ("), None);
+        assert_eq!(emoticon_at("^^^^"), Some(2));
+        assert_eq!(emoticon_at("^_^^"), Some(3));
+        assert_eq!(emoticon_at("^^a"), None);
     }
 }

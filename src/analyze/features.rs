@@ -6,6 +6,7 @@
 
 use super::intents::Cues;
 use super::lexicon::EmojiWeights;
+use super::linear::Worn;
 use super::sentiment::{self, Known, Words};
 use super::tokens::{Token, TokenKind};
 
@@ -69,6 +70,11 @@ impl Pieces<'_> {
 }
 
 impl<'l> Reader<'l> {
+    /// By what the evidence of a text loses worth.
+    pub fn worn(&self) -> Worn {
+        if matches!(self.words, Words::Turkish(_)) { Worn::BySpread } else { Worn::ByLength }
+    }
+
     /// The tokens of a text, looked up; of a long one, those of its beginning.
     pub fn pieces<'t>(&self, tokens: &'t [Token<'t>]) -> Pieces<'t>
     where

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::delta::Delta;
 use super::features::{Hash, Pieces, Reader};
-use super::linear::{INTENTS, Linear, MOODS, POLARITY, agree, by_length, moods, softmax};
+use super::linear::{Evidence, INTENTS, Linear, MOODS, OPINION, POLARITY, Worn, agree, by_evidence, moods, softmax};
 use super::measure::{largest, named};
 use super::sentiment::{self, Known};
 use super::tokens::{Token, TokenKind};
-use super::{Intent, Reason, Sentiment, base_of, four_decimals, score_of, two_decimals};
+use super::{Intent, Reason, SUREST, Sentiment, base_of, four_decimals, two_decimals};
 use crate::model::{IntentLabel, SentimentLabel};
 
 /// A person reads no more reasons than this; the rest of the weights are in the base.
@@ -17,6 +17,9 @@ const REASONS: usize = 8;
 const SMALLEST: f64 = 0.02;
 /// A main intent less probable than this says little.
 const UNCLEAR: f32 = 0.35;
+
+/// What something says of opinion and of good or bad, in the model's units.
+type Moods = [f32; MOODS];
 
 /// A language's model and what its features are read with.
 #[derive(Debug, Clone, Copy)]
@@ -30,16 +33,31 @@ pub struct Judge<'a> {
 /// What a text says of its mood and its intents, in the model's units.
 struct Reading<'t> {
     pieces: Pieces<'t>,
-    /// What each token says alone of good or bad.
-    own: Vec<f32>,
-    /// What two words beside each other say of good or bad, with their places.
-    pairs: Vec<(usize, usize, f32)>,
-    /// What the lists say of good or bad, with the places of the two words that share it.
-    listed: Vec<(usize, usize, f32)>,
-    /// The places of each sentence and what the lists say of good or bad in it.
-    sentences: Vec<(Range<usize>, f32)>,
-    moods: [f32; MOODS],
+    /// What each token says alone.
+    own: Vec<Moods>,
+    /// What two words beside each other say, with their places.
+    pairs: Vec<(usize, usize, Moods)>,
+    /// What the lists say, with the places of the two words that share it.
+    listed: Vec<(usize, usize, Moods)>,
+    /// The places of each sentence and what the lists say in it.
+    sentences: Vec<(Range<usize>, Moods)>,
+    /// What all words say: the score is made of it, so that they explain it.
+    moods: Moods,
+    /// What phrases of intents say of opinion besides.
+    cued: Moods,
     intents: [f32; INTENTS],
+    /// The squares of what each feature says of good or bad in the model, added up; 0 where nobody asks for them.
+    squares: f32,
+}
+
+/// The log-odds of what a text says, and how much evidence there is.
+#[derive(Debug, Clone, Copy)]
+pub struct Odds {
+    /// Of opinion and polarity.
+    pub moods: Moods,
+    pub intents: [f32; INTENTS],
+    /// As the model alone has it, whatever a brand's delta adds.
+    pub evidence: Evidence,
 }
 
 /// A word of the text, wherever it stands there.
@@ -53,11 +71,11 @@ impl<'a> Judge<'a> {
     /// The mood and the intents of a composed text. `certainty` is that of its language.
     pub fn judge(&self, text: &str, tokens: &[Token<'_>], certainty: f64) -> (Sentiment, Vec<Intent>) {
         let reading = self.read(tokens);
-        let odds = self.model.moods.log_odds(&reading.moods);
-        let chances = moods(&by_length(odds, reading.pieces.said()));
+        let odds = self.odds_of(&reading);
+        let chances = moods(&by_evidence(odds.moods, odds.evidence));
         let said = largest(&chances);
         let because = self.reasons(text, &reading);
-        let score = score_of(weight_of(odds[POLARITY]));
+        let score = self.score_of(&reading.moods);
         let sentiment = Sentiment {
             label: SentimentLabel::ALL[said],
             score,
@@ -66,22 +84,39 @@ impl<'a> Judge<'a> {
             base: base_of(score, &because),
             because,
         };
-        let intents = named(&wanted(self.model.intents.log_odds(&reading.intents), &chances))
+        let intents = named(&wanted(odds.intents, &chances))
             .into_iter()
             .map(|(label, chance)| Intent { label, confidence: two_decimals(f64::from(chance)) })
             .collect();
         (sentiment, intents)
     }
 
-    /// The log-odds of opinion and polarity, and those of the intents.
-    pub fn odds(&self, tokens: &[Token<'_>]) -> ([f32; MOODS], [f32; INTENTS]) {
-        let reading = self.read(tokens);
-        (self.model.moods.log_odds(&reading.moods), self.model.intents.log_odds(&reading.intents))
+    /// What the text says, before anything is made of it.
+    pub fn odds(&self, tokens: &[Token<'_>]) -> Odds {
+        self.odds_of(&self.read(tokens))
+    }
+
+    fn odds_of(&self, reading: &Reading<'_>) -> Odds {
+        Odds {
+            moods: self.model.moods.log_odds(&plus(reading.moods, reading.cued)),
+            intents: self.model.intents.log_odds(&reading.intents),
+            evidence: match self.reader.worn() {
+                Worn::ByLength => Evidence::Words(reading.pieces.said()),
+                Worn::BySpread => Evidence::Spread(self.model.moods.scales[POLARITY].powi(2) * reading.squares),
+            },
+        }
     }
 
     /// The score alone.
     pub fn score(&self, tokens: &[Token<'_>]) -> f64 {
-        score_of(weight_of(self.odds(tokens).0[POLARITY]))
+        self.score_of(&self.read(tokens).moods)
+    }
+
+    /// The probability of a good mood less that of a bad one by what the words say: near 0 where nothing is felt.
+    fn score_of(&self, words: &Moods) -> f64 {
+        let chances = moods(&self.model.moods.log_odds(words));
+        let score = chances[SentimentLabel::Positive as usize] - chances[SentimentLabel::Negative as usize];
+        four_decimals(f64::from(score)).clamp(-SUREST, SUREST)
     }
 
     fn read<'t>(&self, tokens: &'t [Token<'t>]) -> Reading<'t>
@@ -89,53 +124,62 @@ impl<'a> Judge<'a> {
         'a: 't,
     {
         let pieces = self.reader.pieces(tokens);
-        let (mut all_moods, mut all_intents) = ([0.0; MOODS], [0.0; INTENTS]);
+        let (mut all_moods, mut all_intents, mut squares) = ([0.0; MOODS], [0.0; INTENTS], 0.0);
+        let by_spread = self.reader.worn() == Worn::BySpread;
+        let squares_of = |hashes: &[Hash], value: f32| match by_spread {
+            true => value * value * self.model.moods.squares(hashes, POLARITY),
+            false => 0.0,
+        };
         let mut own = Vec::with_capacity(pieces.words.len());
         for (known, word) in pieces.known.iter().zip(&pieces.words) {
             let mut alone = [0.0; MOODS];
             self.reader.own(known.token, *word, |hashes, value| {
                 self.add_moods(hashes, value, &mut alone);
+                squares += squares_of(hashes, value);
                 self.add_intents(hashes, value, &mut all_intents);
             });
-            own.push(alone[POLARITY]);
-            all_moods = std::array::from_fn(|head| all_moods[head] + alone[head]);
+            own.push(alone);
+            all_moods = plus(all_moods, alone);
         }
         let mut pairs = Vec::with_capacity(pieces.words.len());
         self.reader.pairs(&pieces.words, |hash, left, right| {
             let mut pair = [0.0; MOODS];
             self.add_moods(&[hash], 1.0, &mut pair);
+            squares += squares_of(&[hash], 1.0);
             self.add_intents(&[hash], 1.0, &mut all_intents);
-            all_moods = std::array::from_fn(|head| all_moods[head] + pair[head]);
-            pairs.push((left, right, pair[POLARITY]));
+            all_moods = plus(all_moods, pair);
+            pairs.push((left, right, pair));
         });
         let (mut sentences, mut listed) = (Vec::new(), Vec::new());
         for sentence in sentiment::sentences(&pieces.known) {
-            let mut all = 0.0;
+            let mut all = [0.0; MOODS];
             self.reader.moods(&pieces.known[sentence.clone()], |hash, value, head, last| {
                 let mut one = [0.0; MOODS];
                 self.add_moods(&[hash], value, &mut one);
+                squares += squares_of(&[hash], value);
                 self.add_intents(&[hash], value, &mut all_intents);
-                all_moods = std::array::from_fn(|head| all_moods[head] + one[head]);
-                listed.push((sentence.start + head, sentence.start + last, one[POLARITY]));
-                all += one[POLARITY];
+                listed.push((sentence.start + head, sentence.start + last, one));
+                all = plus(all, one);
             });
+            all_moods = plus(all_moods, all);
             sentences.push((sentence, all));
         }
-        self.reader.cues(tokens, |hash, value| self.add_intents(&[hash], value, &mut all_intents));
-        Reading { pieces, own, pairs, listed, sentences, moods: all_moods, intents: all_intents }
+        let mut cued = [0.0; MOODS];
+        self.reader.cues(tokens, |hash, value| {
+            self.add_intents(&[hash], value, &mut all_intents);
+            // Whether there is an opinion at all; which one is for the words to say.
+            self.model.moods.add_to(OPINION, hash, value, &mut cued);
+        });
+        Reading { pieces, own, pairs, listed, sentences, moods: all_moods, cued, intents: all_intents, squares }
     }
 
     /// The words with their weights, the strongest first.
     fn reasons(&self, text: &str, reading: &Reading<'_>) -> Vec<Reason> {
         let Pieces { known, words: hashes } = &reading.pieces;
-        let mut weights = reading.own.clone();
-        for (left, right, weight) in &reading.pairs {
-            weights[*left] += weight / 2.0;
-            weights[*right] += weight / 2.0;
-        }
-        for (head, last, weight) in &reading.listed {
-            weights[*head] += weight / 2.0;
-            weights[*last] += weight / 2.0;
+        let mut weights: Vec<f32> = reading.own.iter().map(|alone| alone[POLARITY]).collect();
+        for (left, right, shared) in reading.pairs.iter().chain(&reading.listed) {
+            weights[*left] += shared[POLARITY] / 2.0;
+            weights[*right] += shared[POLARITY] / 2.0;
         }
         let mut words: Vec<Word<'_>> = Vec::with_capacity(known.len());
         for ((known, hash), weight) in known.iter().zip(hashes).zip(weights) {
@@ -170,12 +214,18 @@ impl<'a> Judge<'a> {
         if text.matches(word.surface).count() != places.len() {
             return false;
         }
-        let alone: f32 = places.iter().map(|place| reading.own[*place]).sum();
-        let change = self.change_of_pairs(hashes, &places) - alone;
-        let falls = |change: f32| if word.weight > 0.0 { change <= 0.0 } else { change >= 0.0 };
+        let alone = places.iter().fold([0.0; MOODS], |all, place| plus(all, reading.own[*place]));
+        let change = minus(self.change_of_pairs(hashes, &places), alone);
+        let before = self.score_of(&reading.moods);
+        let falls = |change: Moods| {
+            let after = self.score_of(&plus(reading.moods, change));
+            // What is as sure as can be does not move by one word.
+            let moves = if word.weight > 0.0 { after < before } else { after > before };
+            moves || after == before && before.abs() == SUREST
+        };
         let listed = |known: &[Known<'_>]| {
-            let mut listed = 0.0;
-            self.reader.moods(known, |hash, value, _, _| listed += self.polarity(hash, value));
+            let mut listed = [0.0; MOODS];
+            self.reader.moods(known, |hash, value, _, _| self.add_moods(&[hash], value, &mut listed));
             listed
         };
         let comma = Token { kind: TokenKind::Mark, surface: ",", start: 0, key: String::new(), drawn_out: false };
@@ -191,50 +241,44 @@ impl<'a> Judge<'a> {
             for place in places.iter().copied().filter(is_here) {
                 rest[place - sentence.start] = Known::nothing_of(&comma, self.reader.words);
             }
-            with_comma += listed(&rest) - before;
+            with_comma = plus(with_comma, minus(listed(&rest), *before));
             rest.retain(|known| !std::ptr::eq(known.token, &comma));
-            without += listed(&rest) - before;
+            without = plus(without, minus(listed(&rest), *before));
         }
         falls(without) && falls(with_comma)
     }
 
-    /// What pairs of words say more of good or bad when the words at `places` are not there: marks do not part a pair.
-    fn change_of_pairs(&self, hashes: &[Option<Hash>], places: &[usize]) -> f32 {
+    /// What pairs of words say more when the words at `places` are not there: marks do not part a pair.
+    fn change_of_pairs(&self, hashes: &[Option<Hash>], places: &[usize]) -> Moods {
         let word_in = |mut range: Range<usize>| range.find(|place| hashes[*place].is_some());
         let word_before = |place: usize| (0..place).rev().find(|place| hashes[*place].is_some());
         let pair = |left: Option<usize>, right: Option<usize>| {
-            let pair = self.reader.pair(hashes[left?]?, hashes[right?]?)?;
-            Some(self.polarity(pair, 1.0))
+            let mut said = [0.0; MOODS];
+            self.add_moods(&[self.reader.pair(hashes[left?]?, hashes[right?]?)?], 1.0, &mut said);
+            Some(said)
         };
-        let mut change = 0.0;
+        let mut change = [0.0; MOODS];
         let mut places = places.iter().copied().peekable();
         while let Some(first) = places.next() {
             let before = word_before(first);
-            change -= pair(before, Some(first)).unwrap_or_default();
+            change = minus(change, pair(before, Some(first)).unwrap_or_default());
             let mut last = first;
             // Words beside each other go together.
             let after = loop {
                 let next = word_in(last + 1..hashes.len());
-                change -= pair(Some(last), next).unwrap_or_default();
+                change = minus(change, pair(Some(last), next).unwrap_or_default());
                 match next {
                     Some(next) if places.next_if_eq(&next).is_some() => last = next,
                     next => break next,
                 }
             };
-            change += pair(before, after).unwrap_or_default();
+            change = plus(change, pair(before, after).unwrap_or_default());
         }
         change
     }
 
-    /// What a feature says of good or bad, in the model's units.
-    fn polarity(&self, feature: Hash, value: f32) -> f32 {
-        let mut sums = [0.0; MOODS];
-        self.add_moods(&[feature], value, &mut sums);
-        sums[POLARITY]
-    }
-
     /// Adds what the model and the brand's delta say of features with one value, in the model's units.
-    fn add_moods(&self, features: &[Hash], value: f32, sums: &mut [f32; MOODS]) {
+    fn add_moods(&self, features: &[Hash], value: f32, sums: &mut Moods) {
         self.model.moods.add_all(features, value, sums);
         if let Some(delta) = self.delta {
             delta.moods.add_all(features, value, sums);
@@ -250,7 +294,15 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Half of the log-odds of good against bad, to four decimals: what the hyperbolic tangent makes a score of.
+fn plus(one: Moods, other: Moods) -> Moods {
+    std::array::from_fn(|head| one[head] + other[head])
+}
+
+fn minus(one: Moods, other: Moods) -> Moods {
+    std::array::from_fn(|head| one[head] - other[head])
+}
+
+/// Half of the log-odds of good against bad, to four decimals.
 fn weight_of(log_odds: f32) -> f64 {
     four_decimals(f64::from(log_odds) / 2.0)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::suffixes::{self, Ending};
-use super::tokens::{Token, TokenKind, lower_case, search_fold};
+use super::tokens::{Token, TokenKind, bare, lower_case, search_fold};
 
 /// The language whose endings the words of a list take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -274,8 +274,10 @@ impl<V: Copy> Lexicon<V> {
             }
             let entries = self.words.get(&key[..end]).map_or(&[] as &[Entry<V>], Vec::as_slice);
             for entry in entries {
-                let written =
-                    entry.letters.as_ref().is_none_or(|letters| lower_case(token.surface, "tr").starts_with(letters));
+                let written = entry
+                    .letters
+                    .as_ref()
+                    .is_none_or(|letters| lower_case(&bare(token.surface), "tr").starts_with(letters));
                 if let Some(ending) = self.ending(entry, &key[..end], &key[end..]).filter(|_| written) {
                     return Some((entry, ending));
                 }

@@ -46,7 +46,7 @@ use self::features::{Kinds, Reader};
 use self::hashtags::Splitter;
 use self::intents::Cues;
 use self::judge::Judge;
-use self::language::{Detector, Script, Without};
+use self::language::{Detector, Script, Usual, Without};
 use self::lexicon::{EmojiWeights, Endings, Lexicon, Mood};
 use self::linear::Linear;
 use self::segment::Words;
@@ -104,12 +104,15 @@ pub struct Language {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Sentiment {
     pub label: SentimentLabel,
-    /// From -1 (bad) to 1 (good): the hyperbolic tangent of `base` and all weights in `because` together, to four decimals.
+    /// From -1 (bad) to 1 (good): how probable a good mood is, less how probable a bad one is, by the words alone and before
+    /// `confidence` is brought to what comes true. It is the hyperbolic tangent of `base` and all weights in `because`
+    /// together, to four decimals.
     #[schema(minimum = -1, maximum = 1)]
     pub score: f64,
     #[schema(minimum = 0, maximum = 1)]
     pub confidence: f64,
-    /// What the score rests on beside the words of `because`: the language's starting point, and words too weak to name.
+    /// What the score rests on beside the words of `because`: the language's starting point, words too weak to name, and what
+    /// speaks against any feeling, which draws the score to 0.
     #[serde(default)]
     pub base: f64,
     /// The words that make the score, the strongest first. Without the word the score is lower if its weight is above 0, and
@@ -269,13 +272,13 @@ impl Analyzer {
         self.analyze_for(text, None)
     }
 
-    /// As [`Analyzer::analyze`], with what was learnt from the corrections of the text's brand.
+    /// As [`Analyzer::analyze`], with what was learnt of the account that the text came to.
     pub fn analyze_for(&self, text: &str, learnt: Option<&Learnt>) -> Analysis {
         let read = text.char_indices().nth(LONGEST_TEXT).map_or(text, |(end, _)| &text[..end]);
         let text = &*tokens::compose(read);
         let script = language::script(text);
         let tokens = self.tokens(text, &script);
-        let language = self.language(text, script, &tokens);
+        let language = self.language(text, script, &tokens, learnt);
         let (sentiment, intents) = self.sentiment_and_intents(text, &tokens, &language, learnt);
         let hashtags = self.hashtag_words(&tokens, &language);
         Analysis {
@@ -283,7 +286,7 @@ impl Analyzer {
             // Of the text as it came, so that their places are places in it.
             entities: self.entities(read, &language),
             topics: self.topics(&tokens, &hashtags, &language),
-            urgency: self.alarms.of(text, &tokens, &language.code, &sentiment),
+            urgency: self.alarms.of(text, &tokens, &language.code, (&sentiment, &intents)),
             tokens: tokens
                 .iter()
                 .filter(|token| token.kind != TokenKind::Mark)
@@ -308,8 +311,8 @@ impl Analyzer {
     }
 
     /// The language of a composed text, its script and its tokens known.
-    pub fn language(&self, text: &str, script: Script, tokens: &[Token<'_>]) -> Language {
-        self.detector.detect(text, script, tokens)
+    pub fn language(&self, text: &str, script: Script, tokens: &[Token<'_>], learnt: Option<&Learnt>) -> Language {
+        self.detector.detect(text, script, tokens, &usual(learnt))
     }
 
     /// What its writer feels and wants, with the words that say so; the main intent first.
@@ -377,7 +380,7 @@ impl Analyzer {
         if language.confidence < CLEAR_LANGUAGE {
             sentiment.because.truncate(REASONS_OF_UNCLEAR);
         }
-        let without = Without::new(&self.detector, text, tokens);
+        let without = Without::new(&self.detector, text, tokens, usual(learnt));
         let same_language = |reason: &Reason| without.language(&reason.text).code == language.code;
         let moves = |reason: &Reason| {
             ["", ","].iter().all(|instead| {
@@ -413,7 +416,7 @@ impl Analyzer {
     /// The score alone of a composed text of few words.
     fn score(&self, text: &str, learnt: Option<&Learnt>) -> f64 {
         let tokens = self.tokenizer.tokens(text, None);
-        let language = self.detector.detect(text, language::script(text), &tokens);
+        let language = self.detector.detect(text, language::script(text), &tokens, &usual(learnt));
         match self.judge(&language.code, learnt) {
             Some(judge) => judge.score(&tokens),
             None => sentiment::of_emoji(text, &tokens, &self.lists.emoji).score,
@@ -430,14 +433,13 @@ impl Analyzer {
     }
 }
 
+/// The languages that people usually write in where a text comes from.
+fn usual(learnt: Option<&Learnt>) -> Usual {
+    learnt.map_or_else(Usual::default, |learnt| learnt.usual)
+}
+
 /// No text is surer than this; the rest would be lost in the decimals.
 const SUREST: f64 = 0.9999;
-
-/// The score of the sum of all weights: its hyperbolic tangent, which is the probability of a good mood less that of a bad
-/// one among texts that have one.
-fn score_of(sum: f64) -> f64 {
-    four_decimals(sum.tanh()).clamp(-SUREST, SUREST)
-}
 
 /// The score of a mood that a person tells, as sure as any.
 pub fn told_score(label: SentimentLabel) -> f64 {

@@ -8,7 +8,9 @@ use super::card::{self, Entry};
 use super::corpus::{self, CorpusError, Part, Row};
 use super::features::{Kinds, Reader};
 use super::language::table::NotATable;
-use super::linear::{self, INTENTS, Linear, MOODS, NotAModel, agree, by_length, softmax};
+use super::linear::{
+    self, Evidence, INTENTS, Linear, MOODS, NotAModel, OPINION, POLARITY, Worn, agree, by_evidence, softmax,
+};
 use super::measure::{self, IntentFigures, named};
 use super::mistakes;
 use super::sentiment::of_emoji;
@@ -65,7 +67,7 @@ const NOTHING: Recipe = Recipe { bits: 0, epochs: 0, rate: 0.0, l2: 0.0 };
 
 fn settings(language: &str, sets: &[Prepared]) -> Settings {
     if WITH_INTENTS.contains(&language) {
-        return Settings::default();
+        return Settings::of(language);
     }
     let taught = sets.iter().any(|set| !set.train.is_empty());
     Settings { moods: if taught { SMALL } else { NOTHING }, intents: NOTHING, ..Settings::default() }
@@ -132,7 +134,7 @@ fn learn(
     let mut validated = validate(sets, &settings, &[folds, without].concat());
     let mut left_out: Vec<(usize, Answer)> = validated.split_off(FOLDS).into_iter().flatten().collect();
     let mut crossed: Vec<(usize, Answer)> = validated.into_iter().flatten().collect();
-    let fitted = fit(sets, &crossed, &left_out);
+    let fitted = fit(sets, &crossed);
     for (_, answer) in crossed.iter_mut().chain(&mut left_out) {
         fitted.apply(answer);
     }
@@ -161,23 +163,16 @@ fn without_each(sets: &[Prepared]) -> Vec<HeldBack> {
     if all.len() > 1 { all } else { Vec::new() }
 }
 
-/// New texts are partly like those learnt from and partly not: every set held back in parts, and every public set held back
-/// as a whole, count alike.
-fn fit(sets: &[Prepared], crossed: &[(usize, Answer)], left_out: &[(usize, Answer)]) -> Fitted {
-    let grouped = |answers: &'_ [(usize, Answer)], wanted: &dyn Fn(&Prepared) -> bool| -> Vec<Vec<Answer>> {
-        let chosen = (0..sets.len()).filter(|index| wanted(&sets[*index]));
-        let of = |index: usize| answers.iter().filter(move |(set, _)| *set == index).map(|(_, answer)| answer.clone());
-        chosen.map(|index| of(index).collect()).collect()
+/// Every set counts alike, by answers of models that had not learnt the texts. Answers of models that had not learnt anything
+/// like them would make everybody who writes as those sets do look less sure than he is.
+fn fit(sets: &[Prepared], crossed: &[(usize, Answer)]) -> Fitted {
+    let of = |index: usize| crossed.iter().filter(move |(set, _)| *set == index).map(|(_, answer)| answer);
+    let chosen = |wanted: &dyn Fn(&Origin) -> bool| -> Vec<usize> {
+        (0..sets.len()).filter(|index| wanted(&sets[*index].origin)).collect()
     };
-    let three = |set: &Prepared| set.origin.three_moods();
-    let public = |set: &Prepared| set.origin.three_moods() && !set.origin.home();
-    // Without the only public set too little is left to learn from to say anything of new texts.
-    let several = sets.iter().filter(|set| public(set)).count() > 1;
-    let foreign = |set: &Prepared| several && public(set);
-    let moods = [grouped(crossed, &three), grouped(left_out, &foreign)].concat();
-    let moods: Vec<Vec<&Answer>> = moods.iter().map(|group| group.iter().collect()).collect();
+    let moods: Vec<Vec<&Answer>> = chosen(&Origin::three_moods).into_iter().map(|index| of(index).collect()).collect();
     let mut fitted = Fitted { sharpness: teach::sharpness(&moods), intents_bias: [0.0; INTENTS] };
-    let mut intents = grouped(crossed, &|set| set.origin.home()).concat();
+    let mut intents: Vec<Answer> = chosen(&Origin::home).into_iter().flat_map(of).cloned().collect();
     for answer in &mut intents {
         fitted.apply(answer);
     }
@@ -188,13 +183,22 @@ fn fit(sets: &[Prepared], crossed: &[(usize, Answer)], left_out: &[(usize, Answe
 fn of_model(model: &Linear<'_>, name: &'static str, part: &'static str, examples: &[Example]) -> Measured {
     let answer = |example: &Example| {
         let (mut moods, mut intents) = ([0.0; MOODS], [0.0; INTENTS]);
-        for (hash, value) in &example.features {
+        let mut squares = 0.0;
+        for ((hash, value), square) in example.features.iter().zip(&example.squares) {
             model.moods.add(*hash, *value, &mut moods);
+            squares += square * model.moods.squares(&[*hash], POLARITY);
         }
         for (hash, value) in example.features.iter().chain(&example.cues) {
             model.intents.add(*hash, *value, &mut intents);
         }
-        let moods = by_length(model.moods.log_odds(&moods), example.words);
+        for (hash, value) in &example.cues {
+            model.moods.add_to(OPINION, *hash, *value, &mut moods);
+        }
+        let evidence = match example.worn {
+            Worn::ByLength => Evidence::Words(example.words),
+            Worn::BySpread => Evidence::Spread(model.moods.scales[POLARITY].powi(2) * squares),
+        };
+        let moods = by_evidence(model.moods.log_odds(&moods), evidence);
         let mut intents = model.intents.log_odds(&intents);
         agree(&mut intents, &linear::moods(&moods));
         Answer { place: example.place, moods, intents, sentiment: example.sentiment, wanted: example.intents.clone() }
@@ -363,7 +367,7 @@ const ABLATED_FOLDS: usize = 2;
 /// Measures what each kind of features is good for: markdown.
 pub fn ablations(language: &str, corpus: &Path, data: &Path, say: &dyn Fn(&str)) -> Result<String, TrainError> {
     let lists = Lists::default();
-    let (reader, tokenizer, settings) = (lists.reader(language), Tokenizer::default(), Settings::default());
+    let (reader, tokenizer, settings) = (lists.reader(language), Tokenizer::default(), Settings::of(language));
     let mut report = format!(
         "\n### Ablations, `{language}`\n\nMean over the sets, before anything is fitted, on {ABLATED_FOLDS} of {FOLDS} parts \
          of the cross-validation and on sets left out.\n\n| left out | sentiment mF1, cross-validation | sentiment mF1, sets \

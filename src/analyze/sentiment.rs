@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::lexicon::{EmojiWeights, Found, Lexicon, Mood, Phrase};
 use super::suffixes;
 use super::tokens::{Token, TokenKind};
-use super::{Reason, Sentiment, score_of, two_decimals};
+use super::{Reason, SUREST, Sentiment, base_of, four_decimals, two_decimals};
 use crate::model::SentimentLabel;
 
 /// Scores from this on have a label of their own.
@@ -133,7 +133,8 @@ pub fn look_up<'t>(tokens: &'t [Token<'t>], words: Words<'t>, emoji: &EmojiWeigh
 pub fn of_emoji(text: &str, tokens: &[Token<'_>], emoji: &EmojiWeights) -> Sentiment {
     let spans = plain_spans(&look_up(tokens, Words::None, emoji), Words::None);
     let because = reasons(text, tokens, &spans);
-    let score = score_of(because.iter().map(|reason| reason.weight).sum());
+    let sum: f64 = because.iter().map(|reason| reason.weight).sum();
+    let score = four_decimals(sum.tanh()).clamp(-SUREST, SUREST);
     let label = if score >= POSITIVE_FROM {
         SentimentLabel::Positive
     } else if score <= NEGATIVE_FROM {
@@ -143,7 +144,7 @@ pub fn of_emoji(text: &str, tokens: &[Token<'_>], emoji: &EmojiWeights) -> Senti
     };
     // Nobody read the words; an emoji is a hint.
     let confidence = two_decimals(if because.is_empty() { 0.2 } else { 0.25 + 0.25 * score.abs() });
-    Sentiment { label, score, confidence, base: 0.0, because }
+    Sentiment { label, score, confidence, base: base_of(score, &because), because }
 }
 
 /// The places of each sentence, which no span crosses and no contrast reaches beyond.

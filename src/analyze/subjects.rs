@@ -119,8 +119,8 @@ pub fn report(corpus: &Path, data: &Path, models: &[(&str, Vec<u8>)]) -> Result<
             let text = tokens::compose(&row.text);
             let found = analyzer.tokens(&text, &language::script(&text));
             let told = Language { code: set.language.clone(), confidence: 1.0 };
-            let (sentiment, _) = judge.judge(&text, &found, told.confidence);
-            let level = analyzer.alarms.of(&text, &found, &told.code, &sentiment).level;
+            let (sentiment, intents) = judge.judge(&text, &found, told.confidence);
+            let level = analyzer.alarms.of(&text, &found, &told.code, (&sentiment, &intents)).level;
             urgent.add(row.urgent, level != UrgencyLevel::None);
             let hashtags = analyzer.hashtag_words(&found, &told);
             let said: Vec<Topic> =

@@ -30,7 +30,7 @@ pub struct Token<'t> {
     pub surface: &'t str,
     /// Where it starts in the text, in bytes.
     pub start: usize,
-    /// [`search_fold`] of the surface: the same however Turkish letters were typed.
+    /// [`search_fold`] of the [`bare`] surface: the same however Turkish letters were typed.
     pub key: String,
     /// Whether a letter stands three times in a row in the key, or twice at its end: "guzelll".
     pub drawn_out: bool,
@@ -135,10 +135,34 @@ fn is_invisible(character: char) -> bool {
     matches!(character, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }
 
-/// A composed word without what cannot be seen in it and without the marks that are heaped on its letters.
+/// A composed word without what cannot be seen in it and without the marks that are heaped on its letters, and in plain
+/// letters: "𝗸𝗮𝗿𝗴𝗼" is "kargo".
 pub fn bare(word: &str) -> Cow<'_, str> {
     let needless = |character: char| is_accent(character) || is_invisible(character);
-    if word.contains(needless) { word.replace(needless, "").into() } else { word.into() }
+    if word.is_ascii() || !word.contains(|character| needless(character) || may_be_styled(character)) {
+        return word.into();
+    }
+    let kept = word.chars().filter(|character| !needless(*character));
+    kept.map(|character| plain_letter(character).unwrap_or(character)).collect::<String>().into()
+}
+
+/// The letter or digit of ASCII, or the dotless i, that a character is another shape of: bold, slanted, wide, raised or in a
+/// circle. People and senders of spam take them from the compatibility characters of Unicode to stand out.
+pub fn plain_letter(character: char) -> Option<char> {
+    if !may_be_styled(character) {
+        return None;
+    }
+    let plain = ComposingNormalizerBorrowed::new_nfkc().normalize(character.encode_utf8(&mut [0; 4])).into_owned();
+    let mut letters = plain.chars();
+    let letter = letters.next().filter(|letter| letter.is_ascii_alphanumeric() || *letter == 'ı')?;
+    letters.next().is_none().then_some(letter)
+}
+
+/// Whether a character is of a block that has letters of other shapes: modifiers, raised and lowered, letterlike, in circles,
+/// wide, mathematical. `ª` and `º` are not of them: people count with those.
+fn may_be_styled(character: char) -> bool {
+    matches!(character, '\u{2b0}'..='\u{2e4}' | '\u{1d2c}'..='\u{1dbf}' | '\u{2070}'..='\u{209c}' | '\u{2102}'..='\u{2149}'
+        | '\u{2460}'..='\u{24ea}' | '\u{ff10}'..='\u{ff5a}' | '\u{1d400}'..='\u{1d7ff}')
 }
 
 /// Finds words between what only people on networks write: links, handles, hashtags, emoji.
@@ -224,7 +248,8 @@ impl Tokenizer {
                 continue;
             }
             let mut from = start;
-            for end in self.words.segment_str(word).map(|end| start + end).filter(|end| *end > start) {
+            let ends = self.words.segment_str(word).map(|end| start + end);
+            for end in ends.filter(|end| *end > start && !is_hidden_break(text, *end)) {
                 self.word(text, from, end, tokens);
                 from = end;
             }
@@ -268,6 +293,22 @@ impl Tokenizer {
     }
 }
 
+/// More zero-width spaces beside each other than this do part words.
+const MOST_HIDDEN: usize = 3;
+
+/// Whether a zero-width space beside this place stands between two letters of one word, to get it past a filter. In Thai, Khmer
+/// and the scripts after them (from U+0E00 on) it parts words.
+fn is_hidden_break(text: &str, at: usize) -> bool {
+    let hidden = |character: &char| *character == '\u{200b}';
+    let before = text[..at].chars().rev().take(MOST_HIDDEN + 1).find(|character| !hidden(character));
+    let after = text[at..].chars().take(MOST_HIDDEN + 1).find(|character| !hidden(character));
+    let in_word = |side: Option<char>| {
+        side.is_some_and(|side| side.is_alphabetic() && (side < '\u{e00}' || plain_letter(side).is_some()))
+    };
+    let beside = text[at..].starts_with('\u{200b}') || text[..at].ends_with('\u{200b}');
+    beside && in_word(before) && in_word(after)
+}
+
 /// A letter of ASCII or of Turkish, which forms words with its like and with nothing else.
 fn is_latin_letter(character: char) -> bool {
     character.is_ascii_alphabetic()
@@ -284,8 +325,8 @@ fn token(kind: TokenKind, text: &str, start: usize, end: usize) -> Token<'_> {
     let key = match kind {
         TokenKind::Mark => String::new(),
         TokenKind::Emoji => emoji::plain(surface),
-        TokenKind::Hashtag => search_fold(surface.trim_start_matches(['#', '＃'])),
-        _ => search_fold(surface),
+        TokenKind::Hashtag => search_fold(&bare(surface.trim_start_matches(['#', '＃']))),
+        _ => search_fold(&bare(surface)),
     };
     let drawn_out = is_drawn_out(&key);
     Token { kind, surface, start, key, drawn_out }
@@ -308,10 +349,14 @@ pub(super) fn special_at(rest: &str, first: char, after_space: bool) -> Option<(
     }
     match first {
         '@' | '＠' => {
-            let name = |character: char| character.is_alphanumeric() || matches!(character, '_' | '.' | '-' | '@');
+            // Of a hundred thousand `@` each is asked: what begins no name must be seen at once, not at the end of them all.
+            let begins = |character: char| character.is_alphanumeric() || character == '_';
+            if !rest[first.len_utf8()..].starts_with(begins) {
+                return None;
+            }
+            let name = |character: char| begins(character) || matches!(character, '.' | '-' | '@');
             let length = run(rest, first.len_utf8(), name);
-            let handle = rest[..length].trim_end_matches(['.', '-', '@']);
-            (handle.len() > first.len_utf8()).then_some((TokenKind::Mention, handle.len()))
+            Some((TokenKind::Mention, rest[..length].trim_end_matches(['.', '-', '@']).len()))
         }
         '#' | '＃' => {
             let name = |character: char| character.is_alphanumeric() || character == '_' || is_accent(character);
@@ -323,12 +368,16 @@ pub(super) fn special_at(rest: &str, first: char, after_space: bool) -> Option<(
             if !(starts("http://") || starts("https://") || starts("www.")) {
                 return None;
             }
-            let length = run(rest, 0, |character| !character.is_whitespace() && !matches!(character, '<' | '>' | '"'));
-            let link = rest[..length].trim_end_matches(['.', ',', '!', '?', ';', ':', ')', ']', '\'', '…']);
-            Some((TokenKind::Link, link.len()))
+            Some((TokenKind::Link, link_length(rest)))
         }
         _ => emoji::emoticon_at(rest).map(|length| (TokenKind::Emoji, length)),
     }
+}
+
+/// The length in bytes of the link, or the path of one, that starts here; what ends a sentence is no part of it.
+pub(super) fn link_length(rest: &str) -> usize {
+    let length = run(rest, 0, |character| !character.is_whitespace() && !matches!(character, '<' | '>' | '"'));
+    rest[..length].trim_end_matches(['.', ',', '!', '?', ';', ':', ')', ']', '\'', '…']).len()
 }
 
 /// The length in bytes of `rest` up to where `belongs` first says no, from `from` on.
@@ -347,6 +396,19 @@ mod tests {
             .map(|token| (token.surface, token.kind))
             .filter(|(_, kind)| *kind != TokenKind::Mark)
             .collect()
+    }
+
+    #[test]
+    fn a_handle_begins_with_a_letter_a_digit_or_an_underscore() {
+        use TokenKind::*;
+        for (text, handle) in
+            [("@ayse.", "@ayse"), ("@_a", "@_a"), ("@3m", "@3m"), ("@@ayse", "@ayse"), ("＠şule", "＠şule")]
+        {
+            assert_eq!(surfaces(text), [(handle, Mention)], "{text}");
+        }
+        for text in ["@", "@@", "@.", "@-@.@", "@ ayse"] {
+            assert!(surfaces(text).iter().all(|(_, kind)| *kind != Mention), "{text}");
+        }
     }
 
     #[test]
@@ -369,6 +431,19 @@ mod tests {
     }
 
     #[test]
+    fn letters_of_other_shapes_have_the_key_of_plain_ones() {
+        for written in
+            ["𝗸𝗮𝗿𝗴𝗼𝗺", "ｋａｒｇｏｍ", "ＫＡＲＧＯＭ", "ⓚⓐⓡⓖⓞⓜ", "𝓴𝓪𝓻𝓰𝓸𝓶", "𝚔𝚊𝚛𝚐𝚘𝚖", "kar\u{200b}gom", "ᵏᵃʳᵍᵒᵐ"]
+        {
+            let tokens = Tokenizer::default().tokens(written, None);
+            let keys: Vec<&str> = tokens.iter().map(|token| token.key.as_str()).collect();
+            assert_eq!(keys, ["kargom"], "{written}");
+            assert_eq!(tokens[0].surface, written);
+        }
+        assert_eq!(bare("1º ªç한ไ"), "1º ªç한ไ");
+    }
+
+    #[test]
     fn what_people_write_on_networks_stays_whole() {
         use TokenKind::*;
         assert_eq!(
@@ -388,6 +463,7 @@ mod tests {
         );
         assert_eq!(surfaces("geldi.teşekkürler"), [("geldi", Word), ("teşekkürler", Word)]);
         assert_eq!(surfaces("Ankara'da didn’t"), [("Ankara'da", Word), ("didn’t", Word)]);
+        assert_eq!(surfaces("kar\u{200b}gom ไทย\u{200b}ไทย"), [("kar\u{200b}gom", Word), ("ไทย", Word), ("ไทย", Word)]);
         assert_eq!(surfaces("saat 10:30"), [("saat", Word), ("10", Number), ("30", Number)]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::corpus::Row;
 use super::features::{Hash, Reader};
-use super::linear::INTENTS;
+use super::linear::{Evidence, INTENTS, MOODS, OPINION, POLARITY, Worn};
 use super::tokens::{Token, Tokenizer, compose};
 use crate::model::{IntentLabel, SentimentLabel};
 
@@ -13,8 +13,11 @@ pub struct Example {
     pub features: Vec<(Hash, f32)>,
     /// The features that speak of intents alone.
     pub cues: Vec<(Hash, f32)>,
+    /// Of each of `features`: the squares of its values wherever it stands in the text, added up.
+    pub squares: Vec<f32>,
     /// Words that say something.
     pub words: usize,
+    pub worn: Worn,
     pub sentiment: Option<SentimentLabel>,
     pub intents: Vec<IntentLabel>,
     /// Texts that are nearly the same have the same number.
@@ -40,10 +43,14 @@ pub fn example_of(tokens: &[Token<'_>], reader: &Reader<'_>) -> Example {
     reader.pairs(&pieces.words, |hash, _, _| features.push((hash, 1.0)));
     reader.moods(&pieces.known, |hash, value, _, _| features.push((hash, value)));
     reader.cues(tokens, |hash, value| cues.push((hash, value)));
+    let (features, squares) = added_up(features);
+    let (cues, _) = added_up(cues);
     Example {
-        features: added_up(features),
-        cues: added_up(cues),
+        features,
+        squares,
         words: pieces.said(),
+        worn: reader.worn(),
+        cues,
         sentiment: None,
         intents: Vec::new(),
         group: 0,
@@ -52,23 +59,33 @@ pub fn example_of(tokens: &[Token<'_>], reader: &Reader<'_>) -> Example {
 }
 
 impl Example {
-    /// The features that a layer of `K` heads reads: only that of intents reads cues.
-    fn read_by<const K: usize>(&self) -> impl Iterator<Item = &(Hash, f32)> {
-        let cues = if K == INTENTS { self.cues.as_slice() } else { &[] };
-        self.features.iter().chain(cues)
+    /// The features that a layer of `K` heads reads, their values, and how many of its heads read each: of the moods' layer
+    /// only [`OPINION`] reads cues, so that every score is made of words.
+    fn read_by<const K: usize>(&self) -> impl Iterator<Item = (Hash, f32, usize)> {
+        let cues_read_by = if K == INTENTS { K } else { OPINION + 1 };
+        let both = [(&self.features, K), (&self.cues, cues_read_by)];
+        both.into_iter().flat_map(|(features, heads)| features.iter().map(move |(hash, value)| (*hash, *value, heads)))
     }
 }
 
-fn added_up(mut features: Vec<(Hash, f32)>) -> Vec<(Hash, f32)> {
+/// Each hash once with its values added up, and the squares of them.
+fn added_up(mut features: Vec<(Hash, f32)>) -> (Vec<(Hash, f32)>, Vec<f32>) {
     features.sort_by_key(|(hash, _)| *hash);
-    features.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        if same {
-            kept.1 += next.1;
+    let mut squares: Vec<f32> = Vec::with_capacity(features.len());
+    let mut once: Vec<(Hash, f32)> = Vec::with_capacity(features.len());
+    for (hash, value) in features {
+        match once.last_mut().zip(squares.last_mut()) {
+            Some((last, square)) if last.0 == hash => {
+                last.1 += value;
+                *square += value * value;
+            }
+            _ => {
+                once.push((hash, value));
+                squares.push(value * value);
+            }
         }
-        same
-    });
-    features
+    }
+    (once, squares)
 }
 
 /// How a layer learns.
@@ -94,12 +111,25 @@ impl<const K: usize> Layer<K> {
     pub fn sums(&self, example: &Example) -> [f32; K] {
         let mask = self.table.len() - 1;
         let mut sums = [0.0_f32; K];
-        for (hash, value) in example.read_by::<K>() {
-            for (sum, weight) in sums.iter_mut().zip(&self.table[*hash as usize & mask]) {
+        for (hash, value, heads) in example.read_by::<K>() {
+            for (sum, weight) in sums.iter_mut().zip(&self.table[hash as usize & mask]).take(heads) {
                 *sum += value * weight;
             }
         }
         sums
+    }
+}
+
+impl Layer<MOODS> {
+    /// How much evidence a text has.
+    pub fn evidence(&self, example: &Example) -> Evidence {
+        if example.worn == Worn::ByLength {
+            return Evidence::Words(example.words);
+        }
+        let mask = self.table.len() - 1;
+        let weight = |hash: Hash| self.table[hash as usize & mask][POLARITY];
+        let squares = example.features.iter().zip(&example.squares);
+        Evidence::Spread(squares.map(|((hash, _), square)| square * weight(*hash).powi(2)).sum())
     }
 }
 
@@ -162,10 +192,10 @@ pub fn learn<const K: usize>(
             for slope in &mut slopes {
                 *slope *= lesson.weight;
             }
-            for (hash, value) in lesson.example.read_by::<K>() {
-                let bucket = *hash as usize & mask;
+            for (hash, value, heads) in lesson.example.read_by::<K>() {
+                let bucket = hash as usize & mask;
                 let (weights, seen) = (&mut layer.table[bucket], &mut seen[bucket]);
-                for head in 0..K {
+                for head in 0..heads {
                     let slope = slopes[head] * value + recipe.l2 * weights[head];
                     seen[head] += slope * slope;
                     weights[head] -= rate * slope / seen[head].sqrt();

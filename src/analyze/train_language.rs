@@ -7,7 +7,7 @@ use super::card::{self, Entry};
 use super::corpus::{Part, part_of};
 use super::language::sources::{OWN_LINES, OWN_MENTIONS, Source, sources};
 use super::language::table::{self, COUNT, Chances, OTHER, ROWS};
-use super::language::{self, Detector, UNKNOWN};
+use super::language::{self, Detector, UNKNOWN, Usual};
 use super::report::{TrainError, Trained, Variant};
 use super::tokens::{Tokenizer, compose, search_fold};
 use super::train::Dice;
@@ -221,7 +221,7 @@ fn figures<'t>(
             if table::words(&tokens).next().is_none() {
                 continue;
             }
-            let said = detector.detect(&text, language::script(&text), &tokens);
+            let said = detector.detect(&text, language::script(&text), &tokens, &Usual::default());
             if said.code == UNKNOWN {
                 figures.asked[typed] += 1;
             } else {

@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Sentiment;
 use super::lexicon::{Endings, Lexicon};
 use super::tokens::Token;
-use crate::model::{AlarmKind, SentimentLabel, UrgencyLevel};
+use super::{Intent, Sentiment};
+use crate::model::{AlarmKind, IntentLabel, SentimentLabel, UrgencyLevel};
 
 const LIST: &str = include_str!("../../config/lexicon/urgency.tsv");
 
@@ -16,6 +16,9 @@ const MOST_ALARMS: usize = 8;
 
 /// From this confidence on, somebody is glad, and "yangın gibi kampanya" is no fire.
 const GLAD: f64 = 0.75;
+/// From this confidence on, nobody complains: who wants to buy a fire extinguisher sees no fire, and who asks for the way to
+/// the police has nothing to tell them.
+const CALM: f64 = 0.6;
 
 /// How soon somebody should look at it, and which words say so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -77,8 +80,14 @@ impl Alarms {
         Ok(alarms)
     }
 
-    /// How urgent a composed text in `language` is.
-    pub fn of(&self, text: &str, tokens: &[Token<'_>], language: &str, sentiment: &Sentiment) -> Urgency {
+    /// How urgent a composed text in `language` is, its mood and its intents known.
+    pub fn of(
+        &self,
+        text: &str,
+        tokens: &[Token<'_>],
+        language: &str,
+        (sentiment, intents): (&Sentiment, &[Intent]),
+    ) -> Urgency {
         let lexicon = match language {
             "tr" => &self.turkish,
             "en" => &self.english,
@@ -87,15 +96,22 @@ impl Alarms {
         if sentiment.label == SentimentLabel::Positive && sentiment.confidence >= GLAD {
             return Urgency::default();
         }
+        let calm = sentiment.label == SentimentLabel::Neutral && sentiment.confidence >= CALM;
+        let wants = intents.first().map(|intent| intent.label).filter(|_| calm);
+        if matches!(wants, Some(IntentLabel::Purchase | IntentLabel::Spam)) {
+            return Urgency::default();
+        }
         let mut level = UrgencyLevel::None;
         let mut because: Vec<Alarm> = Vec::new();
         let mut somebody_weak = false;
         for (at, found) in lexicon.all_in(tokens) {
-            // "Dava açmayacağım", "zehirlenmedik".
-            if found.ending.negated {
+            let Warning { level: raised, kind } = found.value;
+            // "Dava açmayacağım", "zehirlenmedik"; "acil değil"; "mahkeme duvarı".
+            let denied = found.ending.negated || is_denied(tokens, at, found.tokens);
+            let asks_for_law = kind == AlarmKind::Legal && wants == Some(IntentLabel::Question);
+            if denied || asks_for_law || raised == UrgencyLevel::None {
                 continue;
             }
-            let Warning { level: raised, kind } = found.value;
             match kind {
                 AlarmKind::Vulnerable => somebody_weak = true,
                 _ => level = level.max(raised),
@@ -112,4 +128,11 @@ impl Alarms {
             level => Urgency { level, because },
         }
     }
+}
+
+/// Whether the words beside `count` tokens from `at` on deny them: "acil değil", "not urgent".
+fn is_denied(tokens: &[Token<'_>], at: usize, count: usize) -> bool {
+    let before = at.checked_sub(1).map_or("", |before| tokens[before].key.as_str());
+    let after = tokens.get(at + count).map_or("", |after| after.key.as_str());
+    after.starts_with("degil") || matches!(before, "not" | "isn't" | "isnt")
 }

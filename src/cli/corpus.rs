@@ -37,6 +37,10 @@ pub async fn run(args: Args) -> Result<ExitCode, anyhow::Error> {
     let Command::Check { folder } = args.command;
     tokio::task::spawn_blocking(move || {
         let checked = check(&folder).map_err(|error| UsageError(error.to_string()))?;
+        if checked.balances.is_empty() {
+            let folder = folder.display();
+            return Err(UsageError(format!("{folder} holds no labelled mentions: name the corpus's own folder")).into());
+        }
         print(&checked, &mut std::io::BufWriter::new(std::io::stdout().lock()))?;
         Ok(if checked.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
     })

@@ -1,6 +1,7 @@
 //! What in a text is not prose: handles, links, hashtags, addresses, phones, amounts, order numbers, IBANs, each with its place.
 
 mod iban;
+mod links;
 mod money;
 mod orders;
 
@@ -11,8 +12,9 @@ use utoipa::ToSchema;
 
 use self::iban::iban;
 pub use self::iban::is_iban;
+use self::links::bare_link;
 use self::money::money;
-use self::orders::{Recent, order_number};
+use self::orders::{Recent, order_number, order_number_with_sign};
 use super::hashtags::Splitter;
 use super::tokens::{self, TokenKind};
 use super::turkish::Stemmer;
@@ -70,7 +72,7 @@ pub fn find(text: &str, stemmer: Option<&Stemmer>) -> Vec<Entity> {
     let mut hashtags = Splitter::new(stemmer);
     while let Some(character) = text[at..].chars().next() {
         let rest = &text[at..];
-        let hit = if after_space { at_start(rest, at, character, &words, &mut reaches) } else { None };
+        let hit = if after_space { at_start(text, at, character, &words, &mut reaches) } else { None };
         if let Some(mut hit) = hit {
             let written = &rest[..hit.length];
             if hit.kind == EntityKind::Hashtag {
@@ -93,17 +95,19 @@ pub fn find(text: &str, stemmer: Option<&Stemmer>) -> Vec<Entity> {
             let word = &rest[..rest.find(|other: char| !other.is_alphanumeric()).unwrap_or(rest.len())];
             words.add(word);
         }
+        words.sign(character);
         after_space = !character.is_alphanumeric() && character != '_';
         at += character.len_utf8();
     }
     found
 }
 
-/// Whether a text has a sign or a digit without which there is no entity: most have none.
+/// Whether a text has a sign, a digit or the name of a code without which there is no entity: most have none.
 fn may_have_any(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.iter().any(|byte| byte.is_ascii_digit() || matches!(byte, b'@' | b'#' | b'/'))
-        || bytes.windows(2).any(|pair| matches!(pair, [b'w' | b'W', b'.']))
+        || bytes.windows(2).any(|pair| matches!(pair, [b'.', b'a'..=b'z' | b'A'..=b'Z']))
+        || bytes.windows(3).any(|three| three.eq_ignore_ascii_case(b"pnr"))
         || text.contains(['＠', '＃'])
 }
 
@@ -147,8 +151,9 @@ fn hit(kind: EntityKind, length: usize, value: impl Into<String>) -> Hit {
     Hit { kind, length, value: value.into(), currency: None }
 }
 
-fn at_start(rest: &str, at: usize, first: char, words: &Recent<'_>, reaches: &mut Reaches) -> Option<Hit> {
-    if !(first.is_ascii_alphanumeric() || "@＠#＃+$€₺£._%-".contains(first)) {
+fn at_start(text: &str, at: usize, first: char, words: &Recent<'_>, reaches: &mut Reaches) -> Option<Hit> {
+    let rest = &text[at..];
+    if !(first.is_alphanumeric() || "@＠#＃+$€₺£._%-".contains(first)) {
         return None;
     }
     if let Some(email) = reaches.email(at) {
@@ -160,6 +165,9 @@ fn at_start(rest: &str, at: usize, first: char, words: &Recent<'_>, reaches: &mu
             return Some(hit(EntityKind::Handle, length, rest[..length].trim_start_matches(['@', '＠'])));
         }
         Some((TokenKind::Hashtag, length)) => {
+            if let Some(number) = order_number_with_sign(rest, words) {
+                return Some(number);
+            }
             let name = rest[..length].trim_start_matches(['#', '＃']);
             if name.chars().filter(char::is_ascii_digit).count() >= 4 && words.names_an_order() {
                 return Some(hit(EntityKind::OrderNumber, length, name.to_uppercase()));
@@ -168,7 +176,12 @@ fn at_start(rest: &str, at: usize, first: char, words: &Recent<'_>, reaches: &mu
         }
         _ => {}
     }
+    // What follows the sign of an address is a part of it, and a label after another was looked at with that one.
+    let before = &text[..at];
+    let goes_on = before.strip_suffix('.').is_some_and(|before| before.ends_with(char::is_alphanumeric));
+    let may_be_link = first.is_alphanumeric() && !before.ends_with('@') && !goes_on;
     iban(rest)
+        .or_else(|| may_be_link.then(|| bare_link(rest)).flatten())
         .or_else(|| money(rest))
         .or_else(|| order_number(rest, words))
         .or_else(|| reaches.phone(at))
@@ -241,6 +254,34 @@ mod tests {
             ("kargo #iade", Hashtag, "iade"),
             ("siparişim #40218833 yok", OrderNumber, "40218833"),
             ("40218833 numaralı şikayetim", OrderNumber, "40218833"),
+            ("1 500 TL ödedim", Money, "1500 TRY"),
+            ("1\u{a0}234\u{a0}567,5 TL", Money, "1234567.5 TRY"),
+            ("₺1 500 kesildi", Money, "1500 TRY"),
+            ("10.000,- TL istediler", Money, "10000 TRY"),
+            ("€10,-", Money, "10 EUR"),
+            ("50 kuruş için", Money, "0.5 TRY"),
+            ("5 kuruşluk ürün", Money, "0.05 TRY"),
+            ("3 lira 5 kuruş", Money, "3.05 TRY"),
+            ("12 lira 50 kuruşa", Money, "12.5 TRY"),
+            ("1250 kuruş", Money, "12.5 TRY"),
+            ("2 500 000 dolar", Money, "2500000 USD"),
+            ("Sipariş No: #TY-998877", OrderNumber, "TY-998877"),
+            ("order number is 998877", OrderNumber, "998877"),
+            ("booking ref: 99881X", OrderNumber, "99881X"),
+            ("müşteri no 55667788", OrderNumber, "55667788"),
+            ("PNR: X7K2QP", OrderNumber, "X7K2QP"),
+            ("PNR kodum: ABCDEF", OrderNumber, "ABCDEF"),
+            ("pnr'ım x7k2qp", OrderNumber, "X7K2QP"),
+            ("gönderi no 7312 4458 9921", OrderNumber, "731244589921"),
+            ("gönderi no 7312 4458 9921 500 gündür yok", OrderNumber, "731244589921"),
+            ("takip no: 123 456 789", OrderNumber, "123456789"),
+            ("takip no: 7312 4458 99", OrderNumber, "7312445899"),
+            ("bit.ly/abc", Link, "bit.ly/abc"),
+            ("t.me/ornek kanalı", Link, "t.me/ornek"),
+            ("ornek.com.tr sitesi", Link, "ornek.com.tr"),
+            ("(ornek.com'dan aldım)", Link, "ornek.com"),
+            ("çiçek-ornek.com.Ben aldım", Link, "çiçek-ornek.com"),
+            ("ORNEK.COM/iade?no=5.", Link, "ORNEK.COM/iade?no=5"),
         ] {
             assert_eq!(only(text), Some((kind, value.to_owned())), "{text}: {:?}", found(text));
         }
@@ -260,6 +301,16 @@ mod tests {
             "+",
             "$",
             "1 2 3 4 5 6 7 8 9 0",
+            "geldim.ama kargom.de yok",
+            "indirdim.app açılmıyor",
+            "Bitti.Net konuşayım",
+            "ayşe@ornek.com",
+            "PNR HATALI",
+            "pnr kodumu unuttum",
+            "paket 12345",
+            "takip no 2024 12",
+            "v1.2.3",
+            "A.Ş. ve Ltd.Şti.",
         ] {
             assert_eq!(found(text), [], "{text}");
         }

@@ -4,10 +4,12 @@
 mod script;
 pub mod sources;
 pub mod table;
+mod usual;
 mod wide_net;
 
 pub use self::script::{Script, script};
 use self::table::{LANGUAGES, NotATable, OTHER, Table, Tally, softmax};
+pub use self::usual::Usual;
 use super::tokens::Token;
 use super::{Language, two_decimals};
 
@@ -18,8 +20,8 @@ pub const UNKNOWN: &str = "und";
 const CLEAR: f32 = 0.6;
 /// Below this probability nothing is said.
 const ENOUGH: f32 = 0.25;
-/// A lone letter is nobody's language.
-const FEWEST_LETTERS: usize = 2;
+/// No word has more letters that differ from the one before: a row of letters that goes on and on is nobody's language.
+const MOST_CHANGES: usize = 48;
 /// Fewer letters than this tell whatlang nothing.
 const LETTERS_FOR_WHATLANG: usize = 24;
 /// As many letters earn whatlang its full weight.
@@ -41,30 +43,35 @@ impl<'m> Detector<'m> {
         Table::read(file).map(|table| Self { table })
     }
 
-    /// The language of a text, its script and its tokens known.
-    pub fn detect(&self, text: &str, script: Script, tokens: &[Token<'_>]) -> Language {
+    /// The language of a text, its script and its tokens known, and what is usual where it comes from.
+    pub fn detect(&self, text: &str, script: Script, tokens: &[Token<'_>], usual: &Usual) -> Language {
         match script {
             Script::Settled(language) => language,
-            Script::Latin => self.latin(tokens),
+            Script::Latin => self.latin(tokens, usual),
             Script::Cyrillic => script::cyrillic(text),
             Script::None => unknown(),
         }
     }
 
     /// The language of a text in Latin letters, and the probability that it is that one.
-    fn latin(&self, tokens: &[Token<'_>]) -> Language {
+    fn latin(&self, tokens: &[Token<'_>], usual: &Usual) -> Language {
         let words: Vec<&Token<'_>> = table::words(tokens).collect();
-        self.of_words(&words, &self.table.tally(tokens))
+        self.of_words(&words, &self.table.tally(tokens), usual)
     }
 
     /// The language of words in Latin letters, and the probability that it is that one, what the table says of them known.
-    fn of_words(&self, words: &[&Token<'_>], tally: &Tally) -> Language {
-        if words.iter().map(|word| word.key.len()).sum::<usize>() < FEWEST_LETTERS {
+    fn of_words(&self, words: &[&Token<'_>], tally: &Tally, usual: &Usual) -> Language {
+        if !words.iter().any(|word| is_spelled(&word.key)) {
             return unknown();
         }
         let mut odds = self.table.log_odds(tally);
         let mut chances = softmax(odds);
         let mut best = likeliest(&chances);
+        if chances[best] < CLEAR {
+            usual.add_to(&mut odds);
+            chances = softmax(odds);
+            best = likeliest(&chances);
+        }
         if best == OTHER || chances[best] < CLEAR {
             let words = words.iter().map(|word| word.surface).collect::<Vec<_>>().join(" ");
             let letters = words.chars().count();
@@ -97,15 +104,16 @@ pub struct Without<'a, 'm> {
     text: &'a str,
     words: Vec<(&'a Token<'a>, Tally)>,
     all: Tally,
+    usual: Usual,
 }
 
 impl<'a, 'm> Without<'a, 'm> {
-    /// Reads a composed text, its tokens known.
-    pub fn new(detector: &'a Detector<'m>, text: &'a str, tokens: &'a [Token<'a>]) -> Self {
+    /// Reads a composed text, its tokens known, and what is usual where it comes from.
+    pub fn new(detector: &'a Detector<'m>, text: &'a str, tokens: &'a [Token<'a>], usual: Usual) -> Self {
         let words: Vec<_> = table::words(tokens).map(|word| (word, detector.table.tally_of(word))).collect();
         let mut all = Tally::default();
         words.iter().for_each(|(_, tally)| all += *tally);
-        Self { detector, text, words, all }
+        Self { detector, text, words, all, usual }
     }
 
     /// The language of the text without each place of a word.
@@ -113,7 +121,7 @@ impl<'a, 'm> Without<'a, 'm> {
         let rest = self.text.replace(surface, "");
         let script = script(&rest);
         if script != Script::Latin {
-            return self.detector.detect(&rest, script, &[]);
+            return self.detector.detect(&rest, script, &[], &self.usual);
         }
         let mut tally = self.all;
         let mut others = Vec::with_capacity(self.words.len());
@@ -123,8 +131,18 @@ impl<'a, 'm> Without<'a, 'm> {
                 false => others.push(*word),
             }
         }
-        self.detector.of_words(&others, &tally)
+        self.detector.of_words(&others, &tally, &self.usual)
     }
+}
+
+/// Whether a folded word has letters of which a language can be told: "a" and "aaaa" have one alone, and "g991b" is no word.
+fn is_spelled(key: &str) -> bool {
+    if key.contains(|character: char| character.is_numeric()) {
+        return false;
+    }
+    let letters = || key.chars().filter(|character| character.is_alphabetic());
+    let changes = letters().zip(letters().skip(1)).filter(|(one, next)| one != next).take(MOST_CHANGES + 1).count();
+    (1..=MOST_CHANGES).contains(&changes)
 }
 
 fn likeliest(chances: &table::Chances) -> usize {

@@ -2,6 +2,7 @@
 
 use super::{UNKNOWN, sure, wide_net};
 use crate::analyze::Language;
+use crate::analyze::tokens::plain_letter;
 
 /// What the letters alone say.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,7 @@ pub fn script(text: &str) -> Script {
             }
             '\u{3041}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{ff66}'..='\u{ff9d}' => kana += 1,
             '\u{ac00}'..='\u{d7af}' | '\u{1100}'..='\u{11ff}' | '\u{3130}'..='\u{318f}' => hangul += 1,
+            _ if plain_letter(character).is_some_and(|letter| letter.is_alphabetic()) => latin += 1,
             _ => {
                 if let Some(code) = of_other_script(character) {
                     match others.iter_mut().find(|(known, _)| *known == code) {

@@ -3,7 +3,7 @@
 use std::ops::{AddAssign, SubAssign};
 
 use crate::analyze::features::{SEED, step};
-use crate::analyze::tokens::{Token, TokenKind};
+use crate::analyze::tokens::{Token, TokenKind, bare};
 
 /// The languages of the table (BCP 47). `hi` is Hindi in Latin letters; the last place is for what is none of them.
 pub const LANGUAGES: [&str; COUNT] =
@@ -130,11 +130,24 @@ pub fn softmax(mut values: Chances) -> Chances {
     values.map(|value| value / sum)
 }
 
-/// The words that are read.
+/// The words that are read: not the names of tags, `<br>`, which are the same in every language.
 pub fn words<'a, 't>(tokens: &'a [Token<'t>]) -> impl Iterator<Item = &'a Token<'t>> {
-    let plain = |token: &&Token<'_>| token.kind == TokenKind::Word;
-    let kind = if tokens.iter().any(|token| plain(&token)) { TokenKind::Word } else { TokenKind::Hashtag };
-    tokens.iter().filter(move |token| token.kind == kind).take(WORDS_READ)
+    let of = move |kind: TokenKind| {
+        let of_kind = tokens.iter().enumerate().filter(move |(_, token)| token.kind == kind);
+        of_kind.filter(|(at, _)| !is_tag(tokens, *at)).map(|(_, token)| token)
+    };
+    let kind = if of(TokenKind::Word).next().is_some() { TokenKind::Word } else { TokenKind::Hashtag };
+    of(kind).take(WORDS_READ)
+}
+
+/// Whether `<` or `</` stands right before a token.
+fn is_tag(tokens: &[Token<'_>], at: usize) -> bool {
+    let opens = |mark: &Token<'_>, next: &Token<'_>| mark.surface == "<" && mark.end() == next.start;
+    match &tokens[..=at] {
+        [.., open, slash, name] if slash.surface == "/" && slash.end() == name.start => opens(open, slash),
+        [.., open, name] => opens(open, name),
+        _ => false,
+    }
 }
 
 /// The row of the table a hash belongs to.
@@ -159,7 +172,7 @@ pub fn features(word: &Token<'_>, mut each: impl FnMut(u32)) {
     }
     each(spread(letters.iter().fold(SEED_OF_WORDS, |state, letter| step(state, *letter))));
     if !word.surface.is_ascii() {
-        for letter in word.surface.chars().take(BYTES_READ).filter(|letter| !letter.is_ascii()) {
+        for letter in bare(word.surface).chars().take(BYTES_READ).filter(|letter| !letter.is_ascii()) {
             let lower = letter.to_lowercase().next().unwrap_or(letter);
             each(spread(step(step(SEED_OF_ACCENTS, lower as u8), (lower as u32 >> 8) as u8)));
         }

@@ -1,4 +1,4 @@
-//! Sentiment by hour, and what Muhatap understands of a text.
+//! Sentiment by hour, the digest, and what Muhatap understands of a text.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,6 +16,7 @@ use super::lists::{Cell, Page, Row, list, list_params, whole};
 use super::read::{Body, Params};
 use crate::analyze::Analysis;
 use crate::app::App;
+use crate::digest;
 use crate::model::{AccountId, BrandId};
 use crate::store::inbox::{HourFilter, HourRow};
 use crate::web::error::Problem;
@@ -26,7 +27,7 @@ const LONGEST_SPAN: SignedDuration = SignedDuration::from_hours(24 * 366);
 const LONGEST_TEXT: usize = 100_000;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(hours)).routes(routes!(analyze))
+    OpenApiRouter::new().routes(routes!(hours)).routes(routes!(digest)).routes(routes!(analyze))
 }
 
 list_params! {
@@ -82,6 +83,31 @@ async fn hours(
     let rows = app.store.sentiment_by_hour(&filter).await?;
     let (wanted, fetch) = whole(&params.wanted(), rows);
     list(wanted, &headers, fetch).await
+}
+
+/// What the digest would say now.
+#[derive(Debug, Serialize, ToSchema)]
+struct DigestView {
+    /// Where the last one ended.
+    since: Timestamp,
+    subject: String,
+    /// Plain text, in the language of `[digest]`.
+    text: String,
+    /// When the next one is sent.
+    next_at: Option<Timestamp>,
+}
+
+/// What the digest would say if it were sent now; sends nothing.
+#[utoipa::path(get, path = "/digest", tag = "insight", responses((status = 200, body = DigestView)))]
+async fn digest(State(app): State<Arc<App>>) -> Result<Json<DigestView>, Problem> {
+    let now = app.store.clock();
+    let (Some(config), Some(edition)) = (&app.config.digest, digest::preview(&app, now).await?) else {
+        return Err(
+            Problem::not_found("no digest is set up").next("write the section [digest] of the configuration file")
+        );
+    };
+    let next_at = digest::next(config, &app.config.console.timezone, now);
+    Ok(Json(DigestView { since: edition.digest.since, subject: edition.subject, text: edition.text, next_at }))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
