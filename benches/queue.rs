@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use muhatap::deliver::OF_A_LANE;
 use muhatap::model::{AccountId, Class, DeliveryId};
 use muhatap::queue::redis::Server;
 use muhatap::queue::{Dispatcher, Done, Hint, Pace, RedisDispatcher, Want};
@@ -221,13 +222,18 @@ impl Contender for Muhatap {
             let queue = dispatcher();
             let mut done = Vec::new();
             while !end.load(Ordering::Relaxed) {
-                let want = Want { claims: AT_ONCE, lease: Duration::from_secs(30), done: std::mem::take(&mut done) };
+                let lease = Duration::from_secs(30);
+                let want = Want { claims: AT_ONCE, hints: OF_A_LANE, lease, done: std::mem::take(&mut done) };
                 let step = queue.step(want).await.expect("redis answers");
                 for claim in step.claims {
-                    let (number, began) = (claim.id.0.0 as u64, (claim.id.0.0 >> 64) as u64);
-                    writeln!(records, "E {number} {began} {} {}", now_us(), std::process::id()).expect("it is written");
+                    let finished: Vec<DeliveryId> = claim.hints.iter().map(|hint| hint.id).collect();
+                    for id in &finished {
+                        let (number, began) = (id.0.0 as u64, (id.0.0 >> 64) as u64);
+                        writeln!(records, "E {number} {began} {} {}", now_us(), std::process::id())
+                            .expect("it is written");
+                    }
                     let (account, lane, nonce) = (claim.account, claim.lane, claim.nonce);
-                    done.push(Done { account, lane, nonce, finished: vec![claim.id], rest: None });
+                    done.push(Done { account, lane, nonce, finished, untouched: 0, rest: None });
                 }
                 if done.is_empty() {
                     queue.wait(step.next).await;

@@ -67,7 +67,11 @@ impl Fixture {
     }
 
     async fn step(&self, claims: usize, done: Vec<Done>) -> Vec<Claim> {
-        self.dispatcher.step(Want { claims, lease: LEASE, done }).await.expect("the queue answers").claims
+        self.ask(Want { claims, hints: 1, lease: LEASE, done }).await
+    }
+
+    async fn ask(&self, want: Want) -> Vec<Claim> {
+        self.dispatcher.step(want).await.expect("the queue answers").claims
     }
 
     /// A hint that is due now, with a number that is also its order.
@@ -108,10 +112,11 @@ fn id(number: u128) -> DeliveryId {
 }
 
 fn ids(claims: &[Claim]) -> Vec<DeliveryId> {
-    claims.iter().map(|claim| claim.id).collect()
+    claims.iter().flat_map(|claim| &claim.hints).map(|due| due.id).collect()
 }
 
 fn sent(claim: &Claim) -> Done {
     let (account, lane) = (claim.account, claim.lane.clone());
-    Done { account, lane, nonce: claim.nonce, finished: vec![claim.id], rest: None }
+    let finished = ids(std::slice::from_ref(claim));
+    Done { account, lane, nonce: claim.nonce, finished, untouched: 0, rest: None }
 }

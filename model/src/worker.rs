@@ -275,7 +275,8 @@ pub fn conclude(scenario: &Scenario, state: &mut State, index: usize) {
             cancelled(scenario, state, delivery);
             free_lane(state, delivery);
         } else {
-            change(state, delivery, RowState::Queued);
+            // At once or after a while, in which it keeps its turn.
+            change(state, delivery, RowState::Retry);
             free_lane(state, delivery);
         }
     }

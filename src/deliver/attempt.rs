@@ -16,7 +16,6 @@ use crate::policy::Facts;
 use crate::queue::{Budget, Gate};
 use crate::store::StoreError;
 use crate::store::attempts::{Outcome, Work};
-use crate::store::quiet::Planned;
 
 /// Of its lease, so much must be left beyond the call's timeout when the call starts.
 const DEADLINE_RESERVE: Duration = Duration::from_secs(2);
@@ -29,6 +28,8 @@ const LONGEST_GATE: Duration = Duration::from_secs(24 * 3600);
 /// So many failed calls in a row make an event a dead letter, about an hour after the first: what only this one event
 /// makes the receiver fail at does not hold up the others for days.
 const TELLINGS: u32 = 16;
+/// From so many calls on, a mail whose end is unclear is not sent again by itself: its reader may have all of them.
+const UNCLEAR_MAILS: u32 = 3;
 /// From so many failed calls on an endpoint counts as failing.
 const FAILING_FROM: u32 = 3;
 /// What waits with an unclear end for an account that a person must open is looked at again after this.
@@ -59,8 +60,8 @@ impl Call {
 impl Sender {
     /// Sends a delivery that this worker prepares (`work.state` is `preparing`).
     pub(super) async fn attempt(&self, work: Work, moment: Moment) -> Result<Ended, StoreError> {
-        if let Some(end) = work.quiet_until(moment.now()) {
-            return self.put_off(&work, end, moment).await;
+        if work.is_quiet(moment.now()) {
+            return self.put_off(&work, moment).await;
         }
         let connector = match self.app.connectors.since(work.account_id, work.account_changed_at).await {
             Ok(connector) => connector,
@@ -99,19 +100,17 @@ impl Sender {
                     None => return self.record(&work, Outcome::PutBack { reason: None }, moment).await,
                 }
             }
-            Action::Delete | Action::Webhook => Prepared::default(),
+            Action::Delete | Action::Webhook | Action::Mail => Prepared::default(),
         };
         self.call(work, publisher, prepared, moment).await
     }
 
     /// Lateness brought it into its account's quiet hours: it goes back, and waits for their end.
-    async fn put_off(&self, work: &Work, end: Timestamp, moment: Moment) -> Result<Ended, StoreError> {
+    async fn put_off(&self, work: &Work, moment: Moment) -> Result<Ended, StoreError> {
         let ended = self.record(work, Outcome::PutBack { reason: None }, moment).await?;
         // Whoever takes it between the two asks the same question.
-        let planned =
-            Planned { id: work.id, account_id: work.account_id, epoch: work.epoch + 1, next_at: moment.now() };
         let spacing = self.app.config.delivery.release_spacing;
-        self.app.store.move_past_quiet(&planned, end, spacing, moment.now()).await?;
+        self.app.store.keep_quiet(work.account_id, spacing, moment.now()).await?;
         Ok(ended)
     }
 
@@ -140,7 +139,10 @@ impl Sender {
             return self.record(&before, outcome, moment).await;
         }
         // A worker that was frozen or waited for its commit must not call when its lease is nearly over: somebody else
-        // would look for a message that appears only afterwards.
+        // would look for a message that appears only afterwards. It cannot be asked once more between the connection and
+        // the request: the HTTP client has no place there for a question of one request (its connections are pooled and
+        // made apart from them), and a check around the whole call would throw away the answer of a worker that was frozen
+        // after its request, which nobody else can ever get.
         if marked.elapsed() > margin.saturating_sub(DEADLINE_RESERVE.min(margin / 2)) {
             warn!("the deadline for the call has passed, it was not started");
             let reason = "its turn came too late for the call";
@@ -282,8 +284,9 @@ impl Sender {
     async fn unclear(&self, work: &Work, reason: &str, certainty: Certainty, now: Timestamp) -> Outcome {
         let closed = self.app.store.close_account(work.account_id, now).await;
         warn_of("the account could not be closed after an unclear end", closed);
+        let enough = work.action == Action::Mail && work.attempts >= UNCLEAR_MAILS;
         match (work.action, certainty) {
-            (action, _) if action.is_repeatable() => again(work, reason.to_owned(), now),
+            (action, _) if action.is_repeatable() && !enough => again(work, reason.to_owned(), now),
             (_, Certainty::None) => Outcome::Unknown {
                 reason: format!("{reason}, and {} cannot be asked: look at the account", work.network.as_str()),
                 settles_at: Some(now + self.app.config.delivery.settle),
@@ -308,9 +311,11 @@ impl Sender {
         let (health, reason) = match outcome {
             Outcome::Sent { .. } => (Health::Ok, None),
             Outcome::Retry { reason, .. } if work.attempts < FAILING_FROM => {
-                return tracing::debug!(reason, "an event was not taken, it is sent again");
+                return tracing::debug!(reason, "it was not taken, it is sent again");
             }
-            Outcome::Retry { reason, .. } | Outcome::Failed { reason } => (Health::Failing, Some(reason.as_str())),
+            Outcome::Retry { reason, .. } | Outcome::Failed { reason } | Outcome::Unknown { reason, .. } => {
+                (Health::Failing, Some(reason.as_str()))
+            }
             _ => return,
         };
         let noted = self.app.store.set_health(work.account_id, health, reason).await;
@@ -337,7 +342,7 @@ async fn the_call(work: &Work, publisher: &dyn Publisher, prepared: &Prepared, t
     let message = work.outgoing();
     let call = async {
         match (work.action, &work.target) {
-            (Action::Publish | Action::Webhook, _) => publisher.publish(&message, prepared).await,
+            (Action::Publish | Action::Webhook | Action::Mail, _) => publisher.publish(&message, prepared).await,
             (Action::Delete, Some(target)) => publisher.delete(target).await.map(|()| target.clone()),
             (Action::Delete, None) => Err(ConnectorError::Rejected("it is not known what to delete".into())),
         }

@@ -20,7 +20,7 @@ use crate::app::{App, AppError};
 use crate::live::Wake;
 use crate::model::{AccountId, DeliveryId};
 use crate::outbox;
-use crate::queue::{Claim, Done, Gate, Want};
+use crate::queue::{Claim, Done, Due, Gate, Want};
 use crate::store::StoreError;
 use crate::store::attempts::{Outcome, Turn, Work};
 
@@ -30,6 +30,10 @@ pub use probe::probe_due;
 /// Deliveries one process works on at the same time: each waits for three commits, and the more wait for one, the fewer
 /// commits there are.
 const AT_ONCE: usize = 256;
+/// Deliveries of a lane that are taken together: those behind the first need no round of their own.
+pub const OF_A_LANE: usize = 8;
+/// After so long the rest of a lane goes back, so that others have their turn.
+const LANE_AT_MOST: Duration = Duration::from_millis(100);
 /// So early a hint may come and be waited for in the lane.
 const EARLY_AT_MOST: SignedDuration = SignedDuration::from_secs(1);
 /// When the database does not answer, the lane is looked at again after this.
@@ -50,6 +54,15 @@ pub struct Ended {
     pub closed: Option<Timestamp>,
     /// What was written down about the delivery, if one was worked on.
     pub outcome: Option<Outcome>,
+}
+
+/// What became of a claim.
+struct Worked {
+    done: Done,
+    /// The account may not send until then.
+    closed: Option<Timestamp>,
+    /// Something was written down that people may be looking at.
+    is_news: bool,
 }
 
 /// A point in the database's time that moves on with the monotonic clock.
@@ -78,7 +91,7 @@ pub async fn run(app: Arc<App>) {
             return;
         }
     };
-    let mut running: JoinSet<(Claim, Ended)> = JoinSet::new();
+    let mut running: JoinSet<Worked> = JoinSet::new();
     let mut held: HashMap<String, Claim> = HashMap::new();
     let mut done: Vec<Done> = Vec::new();
     let mut generation = None;
@@ -86,8 +99,8 @@ pub async fn run(app: Arc<App>) {
     let lane_lease = app.config.delivery.work_lease * 2;
     let mut renew = tokio::time::interval(lane_lease / 3);
     while !app.shutdown.is_cancelled() {
-        let want =
-            Want { claims: AT_ONCE.saturating_sub(running.len()), lease: lane_lease, done: std::mem::take(&mut done) };
+        let claims = AT_ONCE.saturating_sub(running.len());
+        let want = Want { claims, hints: OF_A_LANE, lease: lane_lease, done: std::mem::take(&mut done) };
         let acknowledged = want.done.clone();
         let next = match app.dispatcher.step(want).await {
             Ok(step) => {
@@ -119,10 +132,10 @@ pub async fn run(app: Arc<App>) {
                 let (mut next, mut news) = (Some(ended), false);
                 while let Some(ended) = next {
                     match ended {
-                        Ok((claim, ended)) => {
-                            held.remove(&claim.lane);
-                            news |= ended.outcome.is_some();
-                            done.push(close(&app, claim, ended).await);
+                        Ok(worked) => {
+                            held.remove(&worked.done.lane);
+                            news |= worked.is_news;
+                            done.push(close(&app, worked).await);
                         }
                         // Its lane opens again when its lease runs out.
                         Err(error) => error!(%error, "a sender ended in a panic"),
@@ -144,8 +157,8 @@ pub async fn run(app: Arc<App>) {
     }
     let last = async {
         while let Some(ended) = running.join_next().await {
-            if let Ok((claim, ended)) = ended {
-                done.push(close(&app, claim, ended).await);
+            if let Ok(worked) = ended {
+                done.push(close(&app, worked).await);
             }
         }
     };
@@ -153,18 +166,18 @@ pub async fn run(app: Arc<App>) {
         warn!(count = running.len(), "calls were still out at the end; the network is asked about them");
     }
     // Other processes go on with these lanes now, not when their leases run out.
-    if let Err(error) = app.dispatcher.step(Want { claims: 0, lease: lane_lease, done }).await {
+    if let Err(error) = app.dispatcher.step(Want { claims: 0, hints: 0, lease: lane_lease, done }).await {
         warn!(%error, "the queue could not be told what is done; its leases run out by themselves");
     }
 }
 
-async fn close(app: &App, claim: Claim, ended: Ended) -> Done {
-    if let Some(until) = ended.closed
-        && let Err(error) = app.dispatcher.gate(&Gate::Account(claim.account), Some(until)).await
+async fn close(app: &App, Worked { done, closed, .. }: Worked) -> Done {
+    if let Some(until) = closed
+        && let Err(error) = app.dispatcher.gate(&Gate::Account(done.account), Some(until)).await
     {
         warn!(%error, "an account could not be closed in the queue; the database closes it as well");
     }
-    Done { account: claim.account, lane: claim.lane, nonce: claim.nonce, finished: ended.finished, rest: ended.rest }
+    done
 }
 
 /// Sends one delivery at a time; the same in every mode.
@@ -179,36 +192,51 @@ impl Sender {
         Ok(Sender { app, journal })
     }
 
-    async fn work(self: Arc<Self>, claim: Claim) -> (Claim, Ended) {
-        // Redis's clock may be a little ahead: asked now, the database would say that nothing is due.
-        let early = claim.due.duration_since(self.app.store.clock());
-        if early > EARLY_AT_MOST {
-            let rest = Some(claim.due);
-            return (claim, Ended { rest, ..Ended::default() });
-        }
-        if let Ok(early) = Duration::try_from(early) {
-            tokio::time::sleep(early).await;
-        }
-        let now = self.app.store.clock();
-        let turn = AssertUnwindSafe(self.turn(&claim.lane, now)).catch_unwind().await;
-        let ended = match turn {
-            Ok(Ok(mut ended)) => {
-                // Nothing of the lane is due by the database: the hint was stale.
-                if ended == Ended::default() {
-                    ended.finished.push(claim.id);
-                }
-                ended
+    /// Comes to what a claim holds, one after the other, for as long as each is done with and the lane need not rest.
+    async fn work(self: Arc<Self>, claim: Claim) -> Worked {
+        let Claim { account, lane, hints, nonce, .. } = claim;
+        let done = Done { account, lane, nonce, finished: Vec::new(), untouched: 0, rest: None };
+        let mut worked = Worked { done, closed: None, is_news: false };
+        let (began, mut left) = (Instant::now(), hints.iter());
+        for hint in left.by_ref() {
+            // Redis's clock may be a little ahead: asked now, the database would say that nothing is due.
+            let early = hint.at.duration_since(self.app.store.clock());
+            if early > EARLY_AT_MOST {
+                worked.done.rest = Some(hint.at);
+                break;
             }
+            if let Ok(early) = Duration::try_from(early) {
+                tokio::time::sleep(early).await;
+            }
+            let ended = self.come_to(hint, &worked.done).await;
+            let goes_on = !ended.finished.is_empty() && ended.rest.is_none() && ended.closed.is_none();
+            worked.is_news |= ended.outcome.is_some();
+            worked.done.finished.extend(ended.finished);
+            (worked.done.rest, worked.closed) = (ended.rest, ended.closed);
+            if !goes_on || began.elapsed() > LANE_AT_MOST || self.app.shutdown.is_cancelled() {
+                break;
+            }
+        }
+        worked.done.untouched = left.len() as u32;
+        worked
+    }
+
+    /// One turn of a hint's lane, whatever happens in it.
+    async fn come_to(&self, hint: &Due, Done { account, lane, .. }: &Done) -> Ended {
+        let now = self.app.store.clock();
+        match AssertUnwindSafe(self.turn(lane, now)).catch_unwind().await {
+            // Nothing of the lane is due by the database: the hint was stale.
+            Ok(Ok(ended)) if ended == Ended::default() => Ended { finished: vec![hint.id], ..ended },
+            Ok(Ok(ended)) => ended,
             Ok(Err(error)) => {
-                warn!(account.id = %claim.account, %error, "the database did not answer a sender, it tries again");
+                warn!(account.id = %account, %error, "the database did not answer a sender, it tries again");
                 Ended { rest: Some(now + DATABASE_AWAY), ..Ended::default() }
             }
             Err(_) => {
-                error!(delivery.id = %claim.id, "a sender panicked; its lease decides what happens to the delivery");
+                error!(delivery.id = %hint.id, "a sender panicked; its lease decides what happens to the delivery");
                 Ended { rest: Some(now + DATABASE_AWAY), ..Ended::default() }
             }
-        };
-        (claim, ended)
+        }
     }
 
     /// One look at a lane at `now` by the database's clock: sends its first due delivery, or asks the network about the

@@ -19,6 +19,9 @@ use crate::store::attempts::{Outcome, Work};
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(15);
 const READ_AT_MOST: Duration = Duration::from_secs(60);
 const FIRST_REREAD: Duration = Duration::from_secs(5);
+/// So many calls that end unclearly make a dead letter, about a quarter of an hour after the first: what only this one
+/// delivery makes the network fail at does not hold up its lane for a day.
+const UNCLEAR_CALLS: u32 = 8;
 const LONGEST_REREAD: Duration = Duration::from_secs(5 * 60);
 
 /// What the network said of a message.
@@ -87,7 +90,7 @@ impl Sender {
                 let gap = self.app.config.delivery.read_back_gap;
                 let proved = work.absent_since.is_some_and(|first| first + gap <= now);
                 let outcome = match proved {
-                    true => Outcome::Requeued,
+                    true => proved_absent(&work, now),
                     false => Outcome::Absent { at: work.absent_since.unwrap_or(now) + gap },
                 };
                 self.record(&work, outcome, moment).await
@@ -95,10 +98,11 @@ impl Sender {
         }
     }
 
-    /// Whether it is sent again under its key: once after each unclear end, and only what is still wanted.
+    /// Whether it is sent again under its key without being proved absent: after its first call alone, since what made a
+    /// second one end unclearly may do so for ever; and only what is still wanted.
     fn may_repeat(&self, work: &Work, life: Duration, now: Timestamp) -> bool {
         let is_wanted = !work.cancel_wanted && work.expires_at.is_none_or(|expires_at| now < expires_at);
-        is_wanted && work.absent_since.is_none() && self.key_lives(work, life, now)
+        is_wanted && work.attempts <= 1 && work.absent_since.is_none() && self.key_lives(work, life, now)
     }
 
     /// Whether a call that starts now ends well before the network forgets the key. Half of its documented life, since
@@ -154,6 +158,20 @@ impl Sender {
         let longest = FIRST_REREAD.saturating_mul(2u32.saturating_pow(work.read_failures.min(8))).min(LONGEST_REREAD);
         let at = moment.now() + jitter(longest);
         self.record(work, Outcome::Unread { at, reason }, moment).await
+    }
+}
+
+/// It is certainly not out: sent again at once after its first call, since proving it took a minute, and after pauses that
+/// grow from then on, but not without end: others wait behind it.
+fn proved_absent(work: &Work, now: Timestamp) -> Outcome {
+    match work.attempts {
+        ..=1 => Outcome::Requeued,
+        calls if calls >= UNCLEAR_CALLS && !work.cancel_wanted => Outcome::Failed {
+            reason: format!(
+                "{calls} calls ended unclearly, and each time it was looked for twice and not found: it is not out"
+            ),
+        },
+        _ => retry(work, "the network was asked twice: it is not there, so it is sent again".to_owned(), now),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -14,7 +14,8 @@ use super::{Budget, Claim, Dispatcher, Gate, Hint, MemoryDispatcher, Place, Queu
 use crate::model::Class;
 use crate::telemetry;
 
-/// Redis may be away for so long before the process goes on by itself: a restart should not cost two loads.
+/// So long after something failed Redis must take writes, or the process goes on by itself: a restart should not cost two
+/// loads.
 const GRACE: Duration = Duration::from_secs(2);
 const FIRST_TRIAL: Duration = Duration::from_millis(250);
 const LONGEST_TRIAL: Duration = Duration::from_secs(5);
@@ -31,14 +32,18 @@ struct Shared {
 }
 
 enum Mode {
-    Redis { failing_since: Option<Instant> },
+    /// `in_doubt`: something failed, and whether Redis takes writes is about to be tried. What it answers meanwhile says
+    /// little: one whose memory is full still answers questions.
+    Redis {
+        in_doubt: bool,
+    },
     Local(Arc<MemoryDispatcher>),
 }
 
 impl FailoverDispatcher {
     /// `clock` is the database's.
     pub fn new(redis: RedisDispatcher, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        let mode = Mutex::new(Mode::Redis { failing_since: None });
+        let mode = Mutex::new(Mode::Redis { in_doubt: false });
         Self { shared: Arc::new(Shared { redis: Arc::new(redis), clock: Arc::new(clock), mode }) }
     }
 
@@ -52,9 +57,8 @@ impl FailoverDispatcher {
 
     /// Takes note of how it went.
     fn noted<T>(&self, answer: Result<T, QueueError>) -> Result<T, QueueError> {
-        match &answer {
-            Ok(_) => self.shared.answered(),
-            Err(error) => Shared::failed(&self.shared, error),
+        if let Err(error) = &answer {
+            self.shared.failed(error);
         }
         answer
     }
@@ -65,25 +69,36 @@ impl Shared {
         self.mode.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answered(&self) {
-        if let Mode::Redis { failing_since } = &mut *self.mode() {
-            *failing_since = None;
+    fn failed(self: &Arc<Self>, why: &QueueError) {
+        counter!(telemetry::QUEUE_FAILURES).increment(1);
+        if let Mode::Redis { in_doubt } = &mut *self.mode()
+            && !std::mem::replace(in_doubt, true)
+        {
+            tokio::spawn(try_soon(Arc::downgrade(self), why.clone()));
         }
     }
 
-    fn failed(self: &Arc<Self>, why: &QueueError) {
-        counter!(telemetry::QUEUE_FAILURES).increment(1);
-        let mut mode = self.mode();
-        let Mode::Redis { failing_since } = &mut *mode else { return };
-        if failing_since.get_or_insert_with(Instant::now).elapsed() < GRACE {
-            return;
-        }
+    fn go_alone(&self, why: &QueueError) {
         error!(error = %why, "the queue is away: this process goes on by itself, limits hold in each process alone");
         gauge!(telemetry::QUEUE_AWAY).set(1.0);
         let clock = self.clock.clone();
-        *mode = Mode::Local(Arc::new(MemoryDispatcher::new(move || clock())));
-        tokio::spawn(come_back(Arc::downgrade(self)));
+        *self.mode() = Mode::Local(Arc::new(MemoryDispatcher::new(move || clock())));
     }
+}
+
+/// Goes on without Redis if it takes no writes a while after something failed.
+async fn try_soon(shared: Weak<Shared>, why: QueueError) {
+    tokio::time::sleep(GRACE).await;
+    {
+        // Not held any longer: whoever drops the dispatcher ends this.
+        let Some(shared) = shared.upgrade() else { return };
+        if shared.redis.try_to_write().await.is_ok() {
+            *shared.mode() = Mode::Redis { in_doubt: false };
+            return;
+        }
+        shared.go_alone(&why);
+    }
+    come_back(shared).await;
 }
 
 /// Tries Redis until it takes writes again, then goes back to it.
@@ -96,7 +111,7 @@ async fn come_back(shared: Weak<Shared>) {
         if shared.redis.try_to_write().await.is_err() {
             continue;
         }
-        let before = std::mem::replace(&mut *shared.mode(), Mode::Redis { failing_since: None });
+        let before = std::mem::replace(&mut *shared.mode(), Mode::Redis { in_doubt: false });
         gauge!(telemetry::QUEUE_AWAY).set(0.0);
         info!(queue = %shared.redis.server(), "the queue is back");
         if let Mode::Local(local) = before {

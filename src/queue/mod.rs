@@ -65,12 +65,20 @@ impl Pace {
 pub struct Claim {
     pub lane: String,
     pub account: AccountId,
-    pub id: DeliveryId,
-    /// When the hint is due: a moment ahead where the dispatcher's clock is ahead of the database's.
-    pub due: Timestamp,
+    /// What is due in the lane, all of one class, in the order in which it goes out; at least one. The account's pace is
+    /// taken for each.
+    pub hints: Vec<Due>,
     /// Tells this lease from an earlier one of the same lane; a later lease has a larger one.
     pub nonce: u64,
     pub until: Timestamp,
+}
+
+/// A hint whose time has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    pub id: DeliveryId,
+    /// A moment ahead where the dispatcher's clock is ahead of the database's.
+    pub at: Timestamp,
 }
 
 /// How a claim ended.
@@ -81,6 +89,8 @@ pub struct Done {
     pub nonce: u64,
     /// Deliveries of the lane that need nobody's attention any more.
     pub finished: Vec<DeliveryId>,
+    /// How many of the claim's hints nobody came to: the account's pace gets them back.
+    pub untouched: u32,
     /// The lane rests until then, or until its gate opens if that is later.
     pub rest: Option<Timestamp>,
 }
@@ -90,6 +100,8 @@ pub struct Done {
 pub struct Want {
     /// At most this many lanes.
     pub claims: usize,
+    /// At most this many hints of each.
+    pub hints: usize,
     /// How long each may be held.
     pub lease: Duration,
     pub done: Vec<Done>,
@@ -125,7 +137,7 @@ pub trait Dispatcher: Send + Sync {
 
     /// Takes back what is done, wakes what is due, reaps leases that ran out, and hands out lanes: the more urgent class
     /// first, inside a class the account that waited longest, inside an account the lane that waited longest; of a lane
-    /// its first due hint by class, due time and id.
+    /// its first due hints by class, due time and id, as many of one class as the account's pace allows.
     ///
     /// Whoever becomes ready, becomes so in another class, or was just handed something waits from then on. When much
     /// is due at once, one step wakes only a part of it, and `next` is not in the future.

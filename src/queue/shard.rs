@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::tick::{Tick, micros};
-use super::{Budget, Claim, Done, Gate, Hint, Pace, Place, Step, Want};
+use super::{Budget, Claim, Done, Due, Gate, Hint, Pace, Place, Step, Want};
 use crate::model::{AccountId, Class, DeliveryId};
 
 /// Timers looked at in one step; the next step goes on at once.
@@ -111,6 +111,11 @@ impl Account {
         let allowance = micros(self.pace.interval).saturating_mul(u64::from(self.pace.burst.saturating_sub(1)));
         self.arrival.before(allowance).max(self.gated_until.unwrap_or(Tick::FIRST))
     }
+
+    /// Calls that were counted and not made.
+    fn give_back(&mut self, calls: u32) {
+        self.arrival = self.arrival.before(micros(self.pace.interval).saturating_mul(u64::from(calls)));
+    }
 }
 
 impl Lane {
@@ -128,6 +133,13 @@ impl Lane {
             wake = Some(wake.map_or(*due, |wake| wake.min(*due)));
         }
         (None, wake)
+    }
+
+    /// What is due of this class, in its order.
+    fn due(&self, class: Class, now: Tick) -> impl Iterator<Item = (Tick, DeliveryId)> {
+        let from = (class, Tick::FIRST, DeliveryId(ulid::Ulid::nil()));
+        let due = self.hints.range(from..).take_while(move |(found, due, _)| *found == class && *due <= now);
+        due.map(|(_, due, id)| (*due, *id))
     }
 
     /// Adds or changes a hint. Answers whether it is new.
@@ -185,7 +197,7 @@ impl Shard {
         self.rank_touched(now);
         let mut claims = Vec::new();
         while claims.len() < want.claims {
-            let Some(claim) = self.claim(now, want.lease) else { break };
+            let Some(claim) = self.claim(now, want) else { break };
             claims.push(claim);
         }
         let next = self.timers.first().map(|(at, _)| Timestamp::from(*at));
@@ -278,6 +290,9 @@ impl Shard {
                 self.hints -= 1;
             }
         }
+        if let Some(account) = self.accounts.get_mut(&done.account) {
+            account.give_back(done.untouched);
+        }
         self.rank_lane(now, &name);
     }
 
@@ -306,25 +321,32 @@ impl Shard {
         }
     }
 
-    fn claim(&mut self, now: Tick, lease: Duration) -> Option<Claim> {
+    fn claim(&mut self, now: Tick, want: &Want) -> Option<Claim> {
         let (_, _, id) = *self.line.first()?;
         let account = self.accounts.get_mut(&id)?;
         let (_, _, lane_name) = account.ready.first()?.clone();
-        account.arrival = account.arrival.max(now).after(account.pace.interval);
         let name = (id, lane_name);
         let lane = self.lanes.get_mut(&name)?;
-        let (_, due, delivery) = lane.head(now).0?;
+        let (class, ..) = lane.head(now).0?;
+        let mut hints = Vec::new();
+        for (due, id) in lane.due(class, now).take(want.hints.max(1)) {
+            if account.opens() > now {
+                break;
+            }
+            account.arrival = account.arrival.max(now).after(account.pace.interval);
+            hints.push(Due { id, at: due.into() });
+        }
         // From the clock, so that it also grows over a loss of everything that was known.
         self.nonce = (self.nonce + 1).max(now.0);
         lane.lease = Some(self.nonce);
-        let until = now.after(lease);
+        let until = now.after(want.lease);
         self.set_lane_timer(&name, Some(until));
         self.set_lane_place(&name, None);
         // Its account goes to the end of the line.
         self.set_account_place(id, None);
         self.rank_account(now, id);
         let (lane, nonce) = (name.1, self.nonce);
-        Some(Claim { lane, account: id, id: delivery, due: due.into(), nonce, until: until.into() })
+        Some(Claim { lane, account: id, hints, nonce, until: until.into() })
     }
 
     fn rank_lanes(&mut self, now: Tick, lanes: &Touched<Name>) {

@@ -11,7 +11,7 @@ async fn a_clock_that_is_off_makes_nothing_early_or_late(#[values(-600, 0, 600)]
     let clock = move || now() + SignedDuration::from_secs(database_is_ahead);
     let queue = RedisDispatcher::new(Server::parse(&redis.url()).expect("the address is right"), clock);
     let step = async || {
-        let want = Want { claims: 5, lease: LEASE, done: Vec::new() };
+        let want = Want { claims: 5, hints: 1, lease: LEASE, done: Vec::new() };
         queue.step(want).await.expect("the queue answers")
     };
     // As a worker does: what the first step says is loaded after it, and again whenever the generation changes.

@@ -34,6 +34,7 @@ contract! {
     of_every_queue:
     nothing_is_handed_out_before_its_time,
     a_lane_has_one_holder_and_keeps_its_order,
+    what_is_due_in_a_lane_is_handed_out_together_as_the_pace_allows,
     an_account_sends_no_faster_than_its_pace,
     a_gate_closes_an_account_until_its_time_or_until_it_is_opened,
     a_gate_closes_a_lane_until_its_time_or_until_it_is_opened,
@@ -55,7 +56,7 @@ async fn nothing_is_handed_out_before_its_time(queue: &Fixture) {
     hint.due = queue.now() + Duration::from_millis(250);
     queue.add(std::slice::from_ref(&hint)).await;
     queue.later(Duration::from_millis(249));
-    let want = Want { claims: 5, lease: LEASE, done: Vec::new() };
+    let want = Want { claims: 5, hints: 1, lease: LEASE, done: Vec::new() };
     let step = queue.dispatcher.step(want).await.expect("the queue answers");
     assert_eq!((step.claims.len(), step.next), (0, Some(hint.due)), "it tells when, to the millisecond");
     queue.later(Duration::from_millis(1));
@@ -73,6 +74,27 @@ async fn a_lane_has_one_holder_and_keeps_its_order(queue: &Fixture) {
         queue.step(0, vec![sent(&claims[0])]).await;
     }
     assert_eq!(queue.claim(5).await, []);
+}
+
+async fn what_is_due_in_a_lane_is_handed_out_together_as_the_pace_allows(queue: &Fixture) {
+    let pace = Pace { interval: SECOND, burst: 4 };
+    let hint = |number, class| Hint { pace, ..queue.hint(1, "posts", class, number) };
+    let mut hints: Vec<Hint> = (1..=6).map(|number| hint(number, Class::REPLY)).collect();
+    hints[1].due = queue.now() + SECOND;
+    hints.push(hint(7, Class::CAMPAIGN));
+    queue.add(&hints).await;
+    let want = |hints, done| Want { claims: 5, hints, lease: LEASE, done };
+    let claims = queue.ask(want(9, Vec::new())).await;
+    assert_eq!(ids(&claims), [id(1), id(3), id(4), id(5)], "no faster than its pace, and nothing before its time");
+    // Only the first two went out: the pace counts no more than those, and the other two are there again.
+    let done = Done { finished: vec![id(1), id(3)], untouched: 2, ..sent(&claims[0]) };
+    let claims = queue.ask(want(9, vec![done])).await;
+    assert_eq!(ids(&claims), [id(4), id(5)]);
+    queue.later(SECOND * 4);
+    let claims = queue.ask(want(2, vec![sent(&claims[0])])).await;
+    assert_eq!(ids(&claims), [id(6), id(2)], "no more than was asked for, in the order of their times");
+    let claims = queue.ask(want(9, vec![sent(&claims[0])])).await;
+    assert_eq!(ids(&claims), [id(7)], "another class has a turn of its own");
 }
 
 async fn the_more_urgent_class_goes_first_and_accounts_take_turns(queue: &Fixture) {
@@ -146,7 +168,7 @@ async fn a_lease_that_ran_out_gives_the_lane_to_another(queue: &Fixture) {
     assert_eq!(queue.claim(1).await, [], "it was prolonged");
     queue.later(SECOND * 11);
     let second = queue.claim(12).await.remove(0);
-    assert_eq!(second.id, first.id);
+    assert_eq!(second.hints, first.hints);
     assert_ne!(second.nonce, first.nonce);
     // The first holder comes back: it has nothing to say any more.
     queue.step(0, vec![sent(&first)]).await;

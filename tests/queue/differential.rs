@@ -13,7 +13,7 @@ const CASES: u32 = 200;
 #[derive(Debug, Clone)]
 enum Use {
     Add(Vec<New>),
-    Step { claims: usize, done: Vec<Ended> },
+    Step { claims: usize, hints: usize, done: Vec<Ended> },
     Extend { which: Vec<usize>, millis: u64 },
     Move { numbers: Vec<u128>, due_in: Option<i64> },
     Gate { lane: u128, whole_account: bool, ends_in: Option<i64> },
@@ -32,7 +32,8 @@ struct New {
 #[derive(Debug, Clone)]
 struct Ended {
     which: usize,
-    finished: bool,
+    /// Of the claim's hints, the first.
+    finished: usize,
     rest: Option<i64>,
 }
 
@@ -41,14 +42,15 @@ fn uses() -> impl Strategy<Value = Vec<Use>> {
     use proptest::option::{of, weighted};
     let new = (0..80u128, 0..4i64, -300..2_000i64, weighted(0.2, (1..900u64, 1..4u32)))
         .prop_map(|(number, class, due_in, pace)| New { number, class, due_in, pace });
-    let ended = (0..12usize, any::<bool>(), weighted(0.3, -100..900i64)).prop_map(|(which, finished, rest)| Ended {
+    let ended = (0..12usize, 0..5usize, weighted(0.3, -100..900i64)).prop_map(|(which, finished, rest)| Ended {
         which,
         finished,
         rest,
     });
     let one = prop_oneof![
         4 => vec(new, 1..12).prop_map(Use::Add),
-        6 => (0..6usize, vec(ended, 0..6)).prop_map(|(claims, done)| Use::Step { claims, done }),
+        6 => (0..6usize, 0..5usize, vec(ended, 0..6))
+            .prop_map(|(claims, hints, done)| Use::Step { claims, hints, done }),
         1 => (vec(0..12usize, 0..4), 1..3_000u64).prop_map(|(which, millis)| Use::Extend { which, millis }),
         1 => (vec(0..80u128, 1..6), of(-200..2_000i64)).prop_map(|(numbers, due_in)| Use::Move { numbers, due_in }),
         1 => (0..10u128, any::<bool>(), weighted(0.7, -100..1_500i64))
@@ -108,9 +110,9 @@ impl Pair {
                     let hints: Vec<Hint> = new.iter().map(|new| self.hint(new)).collect();
                     format!("{:?}", queue.add(&hints).await)
                 }
-                Use::Step { claims, done } => {
+                Use::Step { claims, hints, done } => {
                     let done = done.iter().filter_map(|ended| self.done(ended)).collect();
-                    let want = Want { claims: *claims, lease: SECOND * 2, done };
+                    let want = Want { claims: *claims, hints: *hints, lease: SECOND * 2, done };
                     let step = queue.step(want).await.expect("the queue answers");
                     let answer = format!("{:?} next {:?}", step.claims, step.next);
                     claimed = step.claims;
@@ -158,8 +160,10 @@ impl Pair {
 
     fn done(&self, ended: &Ended) -> Option<Done> {
         let done = sent(&self.claim(ended.which)?);
-        let finished = if ended.finished { done.finished } else { Vec::new() };
-        Some(Done { finished, rest: ended.rest.map(|millis| self.after(millis)), ..done })
+        let mut finished = done.finished;
+        let untouched = finished.len().saturating_sub(ended.finished) as u32;
+        finished.truncate(ended.finished);
+        Some(Done { finished, untouched, rest: ended.rest.map(|millis| self.after(millis)), ..done })
     }
 }
 

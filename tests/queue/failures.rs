@@ -10,7 +10,7 @@ use super::*;
 use crate::support::eventually;
 
 fn want(claims: usize) -> Want {
-    Want { claims, lease: LEASE, done: Vec::new() }
+    Want { claims, hints: 1, lease: LEASE, done: Vec::new() }
 }
 
 fn parse(url: &str) -> Server {
@@ -74,6 +74,23 @@ async fn a_dead_redis_leaves_the_process_to_itself_until_it_is_back() {
     assert!(![with_redis, alone.generation].contains(&back.generation), "what is due is loaded again");
     queue.add(&hints).await.expect("the queue answers");
     assert_eq!(ids(&queue.step(want(5)).await.expect("the queue answers").claims), [id(1)]);
+}
+
+#[tokio::test]
+async fn a_redis_whose_memory_becomes_full_leaves_the_process_to_itself() {
+    let redis = Redis::start().await;
+    let queue = FailoverDispatcher::new(dispatcher(&redis.url()), now);
+    queue.step(want(0)).await.expect("the queue answers");
+    redis.command::<()>("CONFIG SET maxmemory 100kb").await;
+    let hints = [hint(now(), 1, "posts", Class::REPLY, 1)];
+    let refused = queue.add(&hints).await.expect_err("it has no room").to_string();
+    assert!(refused.contains("raise its maxmemory"), "{refused}");
+    // Nobody asks it for anything meanwhile.
+    eventually("the process goes on by itself", || async { queue.trouble().is_some() }).await;
+    queue.add(&hints).await.expect("it answers by itself");
+    assert_eq!(ids(&queue.step(want(5)).await.expect("it answers by itself").claims), [id(1)]);
+    redis.command::<()>("CONFIG SET maxmemory 0").await;
+    eventually("it is back", || async { queue.trouble().is_none() }).await;
 }
 
 #[tokio::test]

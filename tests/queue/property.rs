@@ -12,7 +12,7 @@ use super::*;
 #[derive(Debug, Clone)]
 enum Use {
     Add { number: u128, class: i64, due_in: i64 },
-    Step { claims: usize },
+    Step { claims: usize, hints: usize },
     Done { which: usize, finished: bool, rest: Option<i64> },
     Later { millis: i64 },
     Move { number: u128, due_in: Option<i64> },
@@ -22,7 +22,7 @@ fn uses() -> impl Strategy<Value = Vec<Use>> {
     let one = prop_oneof![
         4 => (0..60u128, 0..4i64, -500..4000i64)
             .prop_map(|(number, class, due_in)| Use::Add { number, class, due_in }),
-        4 => (0..4usize).prop_map(|claims| Use::Step { claims }),
+        4 => (0..4usize, 1..4usize).prop_map(|(claims, hints)| Use::Step { claims, hints }),
         3 => (0..8usize, any::<bool>(), proptest::option::of(1..2000i64))
             .prop_map(|(which, finished, rest)| Use::Done { which, finished, rest }),
         3 => (1..3000i64).prop_map(|millis| Use::Later { millis }),
@@ -45,18 +45,15 @@ impl Plain {
         self.resting.retain(|_, until| *until > now);
     }
 
-    /// The first due hint of every lane that may be handed out.
-    fn heads(&self, now: Timestamp) -> BTreeMap<String, (Class, Timestamp, DeliveryId)> {
-        let mut heads = BTreeMap::new();
+    /// What is due in every lane that may be handed out, in its order.
+    fn due(&self, now: Timestamp) -> BTreeMap<String, BTreeSet<(Class, Timestamp, DeliveryId)>> {
+        let mut lanes: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for hint in self.hints.values().filter(|hint| hint.due <= now) {
-            if self.held.contains_key(&hint.lane) || self.resting.contains_key(&hint.lane) {
-                continue;
+            if !self.held.contains_key(&hint.lane) && !self.resting.contains_key(&hint.lane) {
+                lanes.entry(hint.lane.clone()).or_default().insert((hint.class, hint.due, hint.id));
             }
-            let key = (hint.class, hint.due, hint.id);
-            let head = heads.entry(hint.lane.clone()).or_insert(key);
-            *head = (*head).min(key);
         }
-        heads
+        lanes
     }
 }
 
@@ -80,37 +77,36 @@ proptest! {
                     shard.add(now, std::slice::from_ref(&hint));
                     plain.hints.insert(hint.id, hint);
                 }
-                Use::Step { claims } => {
-                    let want = Want { claims, lease: SECOND * 5, done: Vec::new() };
+                Use::Step { claims, hints } => {
+                    let want = Want { claims, hints, lease: SECOND * 5, done: Vec::new() };
                     let step = shard.step(now, &want);
                     plain.pass(now);
                     prop_assert!(step.next.is_none_or(|next| next > now));
                     for claim in &step.claims {
-                        let heads = plain.heads(now);
-                        let head = heads.get(&claim.lane);
-                        prop_assert!(head.is_some(), "a lane that is held, rests or has nothing due was handed out");
-                        prop_assert_eq!(head.map(|head| head.2), Some(claim.id), "the lane's first one");
-                        let urgent = heads.values().map(|head| head.0).min();
-                        prop_assert_eq!(head.map(|head| head.0), urgent, "the most urgent class");
+                        let lanes = plain.due(now);
+                        let due = lanes.get(&claim.lane).cloned().unwrap_or_default();
+                        let class = due.first().map(|first| first.0);
+                        prop_assert!(class.is_some(), "a lane that is held, rests or has nothing due was handed out");
+                        let first: Vec<DeliveryId> =
+                            due.iter().filter(|one| Some(one.0) == class).map(|one| one.2).take(hints).collect();
+                        prop_assert_eq!(&ids(std::slice::from_ref(claim)), &first, "the lane's first ones, of one class");
+                        let urgent = lanes.values().filter_map(|due| due.first()).map(|first| first.0).min();
+                        prop_assert_eq!(class, urgent, "the most urgent class");
                         plain.held.insert(claim.lane.clone(), claim.clone());
                     }
-                    prop_assert!(step.claims.len() == claims || plain.heads(now).is_empty(), "nothing is kept back");
+                    prop_assert!(step.claims.len() == claims || plain.due(now).is_empty(), "nothing is kept back");
                 }
                 Use::Done { which, finished, rest } => {
                     plain.pass(now);
                     let Some(claim) = plain.held.values().nth(which).cloned() else { continue };
                     let rest = rest.map(|millis| at(now.as_millisecond() + millis));
-                    let done = Done {
-                        account: claim.account,
-                        lane: claim.lane.clone(),
-                        nonce: claim.nonce,
-                        finished: if finished { vec![claim.id] } else { Vec::new() },
-                        rest,
-                    };
-                    shard.step(now, &Want { claims: 0, lease: SECOND * 5, done: vec![done] });
+                    let first = claim.hints.first().map(|due| due.id).filter(|_| finished);
+                    let untouched = claim.hints.len() as u32 - u32::from(finished);
+                    let done = Done { finished: Vec::from_iter(first), untouched, rest, ..sent(&claim) };
+                    shard.step(now, &Want { claims: 0, hints: 1, lease: SECOND * 5, done: vec![done] });
                     plain.held.remove(&claim.lane);
-                    if finished {
-                        plain.hints.remove(&claim.id);
+                    if let Some(first) = first {
+                        plain.hints.remove(&first);
                     }
                     if let Some(rest) = rest {
                         plain.resting.insert(claim.lane, rest);
@@ -136,12 +132,12 @@ proptest! {
         now = at(now.as_millisecond() + 3_600_000);
         let mut done = Vec::new();
         loop {
-            let step = shard.step(now, &Want { claims: 3, lease: SECOND * 5, done });
+            let step = shard.step(now, &Want { claims: 3, hints: 2, lease: SECOND * 5, done });
             if step.claims.is_empty() {
                 break;
             }
-            for claim in &step.claims {
-                prop_assert!(left.remove(&claim.id), "handed out twice");
+            for id in ids(&step.claims) {
+                prop_assert!(left.remove(&id), "handed out twice");
             }
             done = step.claims.iter().map(sent).collect();
         }

@@ -14,9 +14,9 @@ use ::redis::{
 
 use super::super::QueueError;
 
-/// The oldest Redis with users of their own (ACL); its scripts replicate by effect, which a script that asks for the time
-/// needs.
-const OLDEST: (u32, u32) = (6, 0);
+/// The oldest Redis with ZMSCORE (redis.io/docs/latest/commands/zmscore, 2026-11), users of their own (ACL), and scripts that
+/// replicate by effect, which a script that asks for the time needs.
+const OLDEST: (u32, u32) = (6, 2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const FORMS: &str = "redis://host:6379, rediss://user:password@host:6379 (TLS), or redis+cluster://host:6379,host:6379 \
                      (rediss+cluster:// for TLS)";
@@ -309,7 +309,7 @@ mod tests {
     fn a_server_that_will_not_do_is_named_with_the_next_step() {
         let server = Server::parse("redis://host").expect("it is right");
         let old = server.judge("redis_version:5.0.14\r\nrole:master\r\n").expect_err("too old");
-        assert_eq!(old.0, "redis at host is version 5.0.14; 6.0 is the oldest that works: upgrade it");
+        assert_eq!(old.0, "redis at host is version 5.0.14; 6.2 is the oldest that works: upgrade it");
         let replica = server.judge("redis_version:7.0.15\r\nrole:slave\r\n").expect_err("a replica");
         assert!(replica.0.contains("name its master"), "{replica}");
         let forgetful = server.judge("redis_version:7.4.0\r\nrole:master\r\nmaxmemory_policy:allkeys-lru\r\n");

@@ -12,7 +12,7 @@ use super::link::Live;
 use super::{Ahead, RedisDispatcher, lane_key, read_lane, shard_of};
 use crate::model::DeliveryId;
 use crate::queue::tick::{Tick, micros};
-use crate::queue::{Claim, Done, QueueError, Step, Want};
+use crate::queue::{Claim, Done, Due, QueueError, Step, Want};
 
 /// Lanes in one script.
 const CLAIMS_AT_ONCE: usize = 500;
@@ -33,6 +33,16 @@ struct ShardState {
     unanswered: u64,
     /// Done, and Redis does not know it yet.
     untold: Vec<Done>,
+}
+
+/// What one shard is asked for.
+struct Asked {
+    /// The number of the step.
+    number: u64,
+    claims: usize,
+    /// Of each lane.
+    hints: usize,
+    lease: Duration,
 }
 
 /// What one shard answered.
@@ -110,7 +120,8 @@ impl RedisDispatcher {
             let number = steps.number;
             let asked = ask.iter().enumerate().map(|(place, shard)| {
                 let share = share + usize::from(place < rest);
-                self.step_shard(&live, *shard, &steps.shards[*shard], number, share, want.lease)
+                let asked = Asked { number, claims: share, hints: want.hints, lease: want.lease };
+                self.step_shard(&live, *shard, &steps.shards[*shard], asked)
             });
             let answers = join_all(asked).await;
             gathered.more.clear();
@@ -153,17 +164,16 @@ impl RedisDispatcher {
         live: &Live,
         shard: usize,
         state: &ShardState,
-        number: u64,
-        claims: usize,
-        lease: Duration,
+        Asked { number, claims, hints, lease }: Asked,
     ) -> Result<Stepped, QueueError> {
         let mut invocation = self.prepare(&self.scripts.step, shard, live.shards);
         let generation: u64 = rand::random::<u64>() >> 11;
-        invocation.arg(generation).arg(&self.process).arg(number).arg(state.unanswered).arg(claims).arg(micros(lease));
+        invocation.arg(generation).arg(&self.process).arg(number).arg(state.unanswered);
+        invocation.arg(claims).arg(micros(lease)).arg(hints.max(1));
         for done in &state.untold {
             invocation.arg(lane_key(done.account, &done.lane)).arg(done.nonce);
             invocation.arg(done.rest.map_or(String::new(), |rest| self.redis_time(shard, rest).0.to_string()));
-            invocation.arg(done.finished.len());
+            invocation.arg(done.untouched).arg(done.finished.len());
             for id in &done.finished {
                 invocation.arg(&id.0.to_bytes());
             }
@@ -173,7 +183,7 @@ impl RedisDispatcher {
         let (generation, now, next, more, claims): Answer = self.run(live, &invocation).await?;
         self.compare_clocks(shard, asked, Tick(now));
         let until = self.database_time(shard, Tick(now).after(lease));
-        let claims = claims.chunks_exact(4).map(|claim| self.read_claim(shard, claim, until)).collect::<Result<_, _>>();
+        let claims = claims.iter().map(|claim| self.read_claim(shard, claim, until)).collect::<Result<_, _>>();
         Ok(Stepped {
             generation,
             next: u64::try_from(next).ok().map(|next| self.database_time(shard, Tick(next))),
@@ -182,14 +192,16 @@ impl RedisDispatcher {
         })
     }
 
-    fn read_claim(&self, shard: usize, parts: &[Value], until: Timestamp) -> Result<Claim, RedisError> {
+    fn read_claim(&self, shard: usize, claim: &Value, until: Timestamp) -> Result<Claim, RedisError> {
         let unreadable = || RedisError::from((::redis::ErrorKind::Parse, "a claim cannot be read"));
-        let key = String::from_redis_value_ref(&parts[0])?;
+        let (key, nonce, hints): (String, u64, Vec<Value>) = FromRedisValue::from_redis_value_ref(claim)?;
         let (account, lane) = read_lane(&key).ok_or_else(unreadable)?;
-        let bytes = Vec::<u8>::from_redis_value_ref(&parts[1])?;
-        let id = DeliveryId(ulid::Ulid::from_bytes(bytes.try_into().map_err(|_| unreadable())?));
-        let due = self.database_time(shard, Tick(u64::from_redis_value_ref(&parts[2])?));
-        let nonce = u64::from_redis_value_ref(&parts[3])?;
-        Ok(Claim { lane: lane.to_owned(), account, id, due, nonce, until })
+        let due = |hint: &[Value]| {
+            let bytes = Vec::<u8>::from_redis_value_ref(&hint[0])?;
+            let id = DeliveryId(ulid::Ulid::from_bytes(bytes.try_into().map_err(|_| unreadable())?));
+            Ok(Due { id, at: self.database_time(shard, Tick(u64::from_redis_value_ref(&hint[1])?)) })
+        };
+        let hints = hints.chunks_exact(2).map(due).collect::<Result<_, RedisError>>()?;
+        Ok(Claim { lane: lane.to_owned(), account, hints, nonce, until })
     }
 }

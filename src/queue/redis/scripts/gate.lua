@@ -3,18 +3,16 @@
 local account, lane, closes = ARGV[2], ARGV[3], tonumber(ARGV[4])
 if closes and closes <= now then closes = nil end
 if lane == '' then
-  local pace = pace_of(account)
-  pace.gate = closes or 0
-  if closes then
-    call('HSET', prefix .. 'c:' .. account, 'g', closes)
-  else
-    call('HDEL', prefix .. 'c:' .. account, 'g')
-  end
+  read_paces({ account })
+  paces[account].gate = closes or 0
+  changed_paces[account] = true
+  -- Whether or not it was gated until now.
+  timers['a' .. account] = false
   touch(account)
 else
   if closes then call('HSET', RESTS, lane, closes) else call('HDEL', RESTS, lane) end
   rank_lanes({ lane })
 end
 rank_accounts()
-remember()
+tell_all()
 return is_news()

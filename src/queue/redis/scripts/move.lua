@@ -16,5 +16,5 @@ for i = 3, #ARGV, 2 do
 end
 rank_lanes(lanes)
 rank_accounts()
-remember()
+tell_all()
 return is_news()
