@@ -26,7 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use muhatap::config::Config;
 use muhatap::model::{AccountId, Class, DeliveryState};
 use muhatap::store::Store;
-use muhatap::store::enqueue::{Enqueued, NewDelivery, Origin};
+use muhatap::store::enqueue::{Enqueued, NewDelivery, NewPost, Origin};
 use muhatap_connectors::Visibility;
 use muhatap_simulator::Simulator;
 use network::network;
@@ -254,10 +254,10 @@ impl Outbox<'_> {
                         expires_at: None,
                         after_id: None,
                     };
-                    let made = store
-                        .enqueue_post(&new, &new.text, None, &Origin::default(), None, store.clock())
-                        .await
-                        .expect("it can be added");
+                    let new =
+                        NewPost { fingerprint: new.text.clone(), delivery: new, day: None, spacing: Duration::ZERO };
+                    let made = store.enqueue_post(&new, &Origin::default(), store.clock()).await;
+                    let made = made.expect("it can be added");
                     assert!(matches!(made, Enqueued::New(_)), "{made:?}");
                 }
             });

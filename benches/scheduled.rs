@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use muhatap::model::{AccountId, Class, DeliveryId};
 use muhatap::store::Store;
 use muhatap::store::attempts::{Outcome, Turn};
-use muhatap::store::enqueue::{Enqueued, NewDelivery, Origin};
+use muhatap::store::enqueue::{Enqueued, NewDelivery, NewPost, Origin};
 use muhatap_connectors::Visibility;
 use postgres::Postgres;
 use rig::{Worker, argument, configure};
@@ -141,11 +141,8 @@ async fn add(store: &Store, account_id: AccountId, key: String, due_at: Timestam
         expires_at: None,
         after_id: None,
     };
-    match store
-        .enqueue_post(&new, &new.text, None, &Origin::default(), None, store.clock())
-        .await
-        .expect("it can be added")
-    {
+    let new = NewPost { fingerprint: new.text.clone(), delivery: new, day: None, spacing: Duration::ZERO };
+    match store.enqueue_post(&new, &Origin::default(), store.clock()).await.expect("it can be added") {
         Enqueued::New(id) => id,
         other => panic!("{other:?}"),
     }
@@ -194,7 +191,8 @@ async fn fill(database: &str, count: u64, now: Timestamp) {
             "INSERT INTO deliveries (id, account_id, lane, class, seq, action, post_id, body_hash, idem_key, due_at,
                 late_limit, state, next_at, created_at, changed_at)
              {numbers} SELECT id, account_id, account_id || '/posts', 3, n, 'publish', id, '', CAST(n AS TEXT),
-                {now} + {day} + n * {every}, {day}, 'queued', {now} + {day} + n * {every}, {now}, {now} - {day}
+                {now} + {day} + CAST(n AS BIGINT) * {every}, {day}, 'queued',
+                {now} + {day} + CAST(n AS BIGINT) * {every}, {now}, {now} - {day}
              FROM made"
         ),
         // PostgreSQL does so by itself a minute later, SQLite never.

@@ -14,6 +14,7 @@ use crate::live::Wake;
 use crate::model::AccountId;
 use crate::store::StoreError;
 use crate::store::accounts::{Account, ByHand};
+use crate::store::removal::Waiting;
 
 /// Who may change the settings of what is added here.
 pub const ORIGIN: &str = "console";
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The networks an account can be added on.
 pub fn networks() -> impl Iterator<Item = Network> {
-    Network::ALL.into_iter().filter(|network| !matches!(network, Network::Webhook | Network::File))
+    Network::ALL.into_iter().filter(|network| !network.only_tells() && *network != Network::File)
 }
 
 /// An account as a person wants it, with the keys of the configuration file; an empty text says nothing.
@@ -74,9 +75,16 @@ impl Wanted {
     fn config(&self) -> Result<AccountConfig, AccountError> {
         let invalid = |field, message| AccountError::Invalid { field, message };
         let network = NetworkName::try_from(self.network.clone()).map_err(|message| invalid("network", message))?;
-        if network.0 == Network::Webhook {
-            let message = "a webhook is no account; add it on the page Webhooks, with POST /api/v1/webhooks or with \
-                `muhatap webhooks add`";
+        if network.0.only_tells() {
+            let message = match network.0 {
+                Network::Mail => {
+                    "mail goes out through one server, of the section [alerts.email] of the configuration file"
+                }
+                _ => {
+                    "a webhook is no account; add it on the page Webhooks, with POST /api/v1/webhooks or with \
+                    `muhatap webhooks add`"
+                }
+            };
             return Err(invalid("network", message.to_owned()));
         }
         let base_url = said(&self.base_url).map(|url| read_url(&url)).transpose();
@@ -120,10 +128,25 @@ pub(crate) fn read_url(text: &str) -> Result<Url, String> {
 pub async fn add(app: &App, wanted: &Wanted, who: &str) -> Result<AccountId, AccountError> {
     let (config, secret) = (wanted.config()?, wanted.secret());
     let tried = Tried::on_network(&config, secret.clone()).await?;
-    if let Some(former) = app.store.accounts().await?.iter().find(|account| account.name == config.name)
+    let accounts = app.store.accounts().await?;
+    if let Some(former) = accounts.iter().find(|account| account.name == config.name)
         && former.is_removed()
     {
         former.must_be(&tried.profile)?;
+    }
+    // Everything said to it would be there twice, and be answered twice.
+    let is_same = |account: &&Account| {
+        let base_url = config.base_url.as_ref().map(Url::as_str);
+        account.network == config.network.0
+            && account.base_url.as_deref() == base_url
+            && account.remote_id.as_ref() == Some(&tried.profile.remote_id)
+            && account.name != config.name
+            && !account.is_removed()
+    };
+    if let Some(known) = accounts.iter().find(is_same) {
+        let message =
+            format!("this account is connected already, as {}; change that one, or remove it first", known.name);
+        return Err(AccountError::Invalid { field: "name", message });
     }
     put(app, &config, secret.as_ref(), Some(&tried), &ByHand { who, changes: None }).await
 }
@@ -158,12 +181,12 @@ pub async fn change(app: &App, id: AccountId, wanted: &Wanted, who: &str) -> Res
     Ok(())
 }
 
-/// Takes an account that was added here out of use; its history stays.
-pub async fn remove(app: &App, id: AccountId, who: &str) -> Result<(), AccountError> {
+/// Takes an account that was added here out of use; its history stays. Answers what waited on it and is cancelled.
+pub async fn remove(app: &App, id: AccountId, who: &str) -> Result<Waiting, AccountError> {
     check_ours(&app.store.account(id).await?)?;
-    app.store.remove_account(id, who).await?;
+    let ended = app.store.remove_account(id, who).await?;
     wake(app);
-    Ok(())
+    Ok(ended)
 }
 
 pub(crate) fn check_ours(account: &Account) -> Result<(), StoreError> {

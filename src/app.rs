@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muhatap_connectors::error::BoxError;
+use muhatap_connectors::networks::webhook;
 use muhatap_connectors::{AccountSettings, Connector, ConnectorError, NamedBy, Session, connect_as};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,7 @@ use crate::queue::{self, Dispatcher, QueueError};
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::accounts::{Account, NewAccount};
 use crate::store::{Store, StoreError};
+use crate::telling;
 
 pub struct App {
     pub config: Config,
@@ -80,10 +82,12 @@ impl App {
 
     /// Brings the accounts of the configuration file into the database; those no longer in it are paused.
     pub async fn put_accounts(&self) -> Result<(), AppError> {
-        for account in &self.config.accounts {
+        let told = telling::accounts(&self.config);
+        let accounts = || self.config.accounts.iter().chain(&told);
+        for account in accounts() {
             self.put_account(account, "file").await?;
         }
-        let names: Vec<_> = self.config.accounts.iter().map(|account| account.name.clone()).collect();
+        let names: Vec<_> = accounts().map(|account| account.name.clone()).collect();
         for name in self.store.pause_accounts_not_in_file(&names).await? {
             tracing::warn!(account.name = %name, "account paused: it is no longer in the configuration file");
         }
@@ -146,7 +150,10 @@ impl App {
 impl AccountConfig {
     /// Reads the secret this account names, if it names one.
     pub fn secret(&self) -> Result<Option<SecretString>, ConfigError> {
-        self.token.as_ref().map(|token| token.read(&format!("account {:?}", self.name))).transpose()
+        let secret = self.token.as_ref().map(|token| token.read(&format!("account {:?}", self.name))).transpose()?;
+        // This section's secret may be any text, since it signed before there were endpoints.
+        Ok(secret
+            .map(|secret| if self.name == telling::WEBHOOK { webhook::Secrets::from_text(secret) } else { secret }))
     }
 
     /// What its connector is built from.

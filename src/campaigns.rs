@@ -12,7 +12,7 @@ use crate::model::{AccountId, Action, CampaignId};
 use crate::store::StoreError;
 use crate::store::campaigns::CampaignView;
 use crate::store::deliveries::{DeliveryFilter, DeliveryOrder, DeliveryView};
-use crate::store::enqueue::Origin;
+use crate::store::enqueue::{Origin, Planned};
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 100;
@@ -56,58 +56,64 @@ pub struct CampaignPage {
     pub deliveries: Vec<DeliveryView>,
 }
 
-/// Why posts were not planned.
+/// Why none of the posts was planned.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
-    /// What stands in the way of one account's post. Those before it in the list may be planned already: asked for again
-    /// with the same key they stay the same.
+    /// What stands in the way of one account's post.
     #[error("account {account}: {error}")]
     Post { account: String, error: ComposeError },
-    /// The request as a whole cannot be used; names the part and the next step.
-    #[error("{0}")]
-    Invalid(String),
+    /// Two of them, by their places in the list counted from 1.
+    #[error(
+        "posts {earlier} and {later} of the list are nearly the same, for account {account} on one day; confirm that it \
+         goes out twice"
+    )]
+    Alike { account: String, earlier: usize, later: usize },
+    /// A part of the request cannot be used; says why, and the next step.
+    #[error("{reason}")]
+    Invalid { field: &'static str, reason: String },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Plans posts together. Everything that can be seen beforehand is seen for all of them before the first is planned.
+/// Plans posts together, in one transaction: all of them, or none. The same key twice gives the same posts.
 pub async fn post(app: &App, request: BatchRequest) -> Result<(Option<CampaignId>, Vec<DeliveryView>), BatchError> {
     if request.posts.is_empty() || request.posts.len() > MOST_AT_ONCE {
-        return Err(BatchError::Invalid(format!("from 1 to {MOST_AT_ONCE} posts can be planned together")));
+        let reason = format!("from 1 to {MOST_AT_ONCE} posts can be planned together");
+        return Err(BatchError::Invalid { field: "posts", reason });
     }
     let now = app.store.clock();
     let name = match &request.campaign {
         Some(name) => Some(clean(name)?),
         None => unnamed(app, &request, now).await?,
     };
-    let is_new = match &request.key {
-        // The same request once more: its posts are there already, and no reason to warn of them.
-        Some(key) => !app.store.has_key(request.posts[0].account_id, &key_of(key, &request.posts, 0)).await?,
-        None => true,
-    };
-    if is_new {
-        for post in &request.posts {
-            let due = [post.due_at.unwrap_or(now)];
-            let seen = compose::foresee(app, post.account_id, &post.text, &due, None, request.confirm).await;
-            if let Err(error) = seen {
-                return Err(refused(app, post.account_id, error).await);
-            }
-        }
-    }
-    let mut planned: Vec<DeliveryView> = Vec::with_capacity(request.posts.len());
+    let mut new = Vec::with_capacity(request.posts.len());
     for (index, post) in request.posts.iter().enumerate() {
-        let account = post.account_id;
         let single = PostRequest {
             key: request.key.as_deref().map(|key| key_of(key, &request.posts, index)),
             due_at: post.due_at,
             expires_at: request.expires_at,
             confirm: request.confirm,
-            origin: Origin { campaign: name.clone(), occurrence: None },
-            ..PostRequest::new(account, post.text.as_str(), request.author.as_str())
+            ..PostRequest::new(post.account_id, post.text.as_str(), request.author.as_str())
         };
-        match compose::post(app, single).await {
+        match compose::written(app, single).await {
+            Ok(post) => new.push(post),
+            Err(error) => return Err(refused(app, post.account_id, error).await),
+        }
+    }
+    let origin = Origin { campaign: name, occurrence: None };
+    let all = match app.store.enqueue_posts(&new, &origin, now).await? {
+        Planned::All(all) => all,
+        Planned::None { index, why } => return Err(refused(app, request.posts[index].account_id, why.into()).await),
+        Planned::Alike { earlier, later } => {
+            let account = app.store.account(request.posts[later].account_id).await?.name;
+            return Err(BatchError::Alike { account, earlier: earlier + 1, later: later + 1 });
+        }
+    };
+    let mut planned = Vec::with_capacity(all.len());
+    for (post, enqueued) in request.posts.iter().zip(all) {
+        match compose::finish(app, enqueued).await {
             Ok(delivery) => planned.push(delivery),
-            Err(error) => return Err(refused(app, account, error).await),
+            Err(error) => return Err(refused(app, post.account_id, error).await),
         }
     }
     Ok((planned.first().and_then(|delivery| delivery.campaign_id), planned))
@@ -199,7 +205,10 @@ pub fn clean(name: &str) -> Result<String, BatchError> {
     let name = name.replace('\0', " ").split_whitespace().collect::<Vec<_>>().join(" ");
     match name.chars().count() {
         1..=LONGEST_NAME => Ok(name),
-        _ => Err(BatchError::Invalid(format!("a campaign's name must have 1 to {LONGEST_NAME} characters"))),
+        _ => Err(BatchError::Invalid {
+            field: "campaign",
+            reason: format!("a campaign's name must have 1 to {LONGEST_NAME} characters"),
+        }),
     }
 }
 

@@ -1,18 +1,21 @@
 //! The configuration file and the environment over it. Read once, in `main`, and passed down as parts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lettre::message::Mailbox;
+use jiff::civil::Time;
 use muhatap_connectors::Network;
+use muhatap_connectors::http::is_own_network;
+use muhatap_connectors::networks::mail;
 use secrecy::SecretString;
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
-use crate::model::EventKind;
+use crate::model::{EventKind, Weekday};
 use crate::queue::redis::Server;
+use crate::telling;
 
 /// Every key with its default is in `config/muhatap.toml`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -26,6 +29,7 @@ pub struct Config {
     pub webhooks: WebhooksConfig,
     pub delivery: DeliveryConfig,
     pub alerts: AlertsConfig,
+    pub digest: Option<DigestConfig>,
     pub log: LogConfig,
     pub accounts: Vec<AccountConfig>,
     /// Where it was read from, for messages.
@@ -127,8 +131,25 @@ pub struct EmailConfig {
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
     pub url: Url,
-    /// Signs the body (HMAC-SHA256).
+    /// Signs it as every webhook is signed; any text, or `whsec_…`.
     pub secret: Option<SecretSource>,
+}
+
+/// Mails of what was said and what waits, through the server of `[alerts.email]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DigestConfig {
+    /// Each gets a mail of their own.
+    pub to: Vec<String>,
+    /// The local time.
+    pub at: Time,
+    /// Every day unless said.
+    #[serde(default)]
+    pub days: Vec<Weekday>,
+    /// IANA name; the console's unless said.
+    pub timezone: Option<String>,
+    /// `tr` or `en`; the console's unless said.
+    pub language: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -258,11 +279,15 @@ impl Config {
     fn check(&self, file: &str) -> Result<(), ConfigError> {
         check_zone(&self.console.timezone)
             .map_err(|message| ConfigError::invalid(format!("{file}, console.timezone"), message))?;
-        if !["tr", "en"].contains(&self.console.language.as_str()) {
-            return Err(ConfigError::invalid(
-                format!("{file}, console.language"),
-                format!("{:?} is not a language of the console; write \"tr\" or \"en\"", self.console.language),
-            ));
+        check_language(&self.console.language)
+            .map_err(|message| ConfigError::invalid(format!("{file}, console.language"), message))?;
+        if let Some(digest) = &self.digest {
+            digest.check().map_err(|(key, message)| ConfigError::invalid(format!("{file}, digest{key}"), message))?;
+            if self.alerts.email.is_none() {
+                let message = "a digest goes out through the mail server of [alerts.email]; write that section too, with \
+                    to = [] if nobody is to get alerts";
+                return Err(ConfigError::invalid(format!("{file}, digest"), message));
+            }
         }
         let scheme = |url: &str| url.split_once(':').map(|(scheme, _)| scheme.to_owned()).unwrap_or_default();
         if !["sqlite", "postgres", "postgresql"].contains(&scheme(&self.database.url).as_str()) {
@@ -280,13 +305,19 @@ impl Config {
             let message = "0 would take no file at all; write how many MiB an uploaded file may have";
             return Err(ConfigError::invalid(format!("{file}, console.import_limit_mb"), message));
         }
-        self.alerts.check().map_err(|(key, message)| ConfigError::invalid(format!("{file}, alerts.{key}"), message))?;
+        self.alerts
+            .check(self.digest.as_ref())
+            .map_err(|(key, message)| ConfigError::invalid(format!("{file}, alerts.{key}"), message))?;
         self.delivery
             .check()
             .map_err(|(key, message)| ConfigError::invalid(format!("{file}, delivery.{key}"), message))?;
-        let mut names = std::collections::BTreeSet::new();
+        let mut names = BTreeSet::new();
         for account in &self.accounts {
             let place = format!("{file}, account {:?}", account.name);
+            if account.network.0 == Network::Mail {
+                let message = "mail goes out through one server, of the section [alerts.email]; write it there";
+                return Err(ConfigError::invalid(place, message));
+            }
             if !names.insert(&account.name) {
                 return Err(ConfigError::invalid(place, "two accounts have this name; names must differ"));
             }
@@ -343,6 +374,10 @@ impl AccountConfig {
         if self.name.trim().is_empty() || self.name.len() > 64 {
             return Err(("name", "the name must have 1 to 64 characters".to_owned()));
         }
+        if [telling::EMAIL, telling::WEBHOOK].contains(&self.name.trim()) {
+            let message = "this name stands for the section of the same name; choose another one";
+            return Err(("name", message.to_owned()));
+        }
         if !(5..=86_400).contains(&self.poll_seconds) {
             return Err(("poll_seconds", "poll_seconds must be from 5 to 86400".to_owned()));
         }
@@ -365,7 +400,8 @@ impl AccountConfig {
         if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
             return Err(format!("base_url {url} must start with https:// (or http:// in your own network)"));
         }
-        if url.scheme() == "http" && self.network.0 != Network::Rss && !is_own_network(url) {
+        let own = is_own_network(url.host_str().unwrap_or_default());
+        if url.scheme() == "http" && self.network.0 != Network::Rss && !own {
             return Err(format!("base_url {url} would send the token readable to all on the way: write https://"));
         }
         Ok(())
@@ -386,33 +422,13 @@ impl AccountConfig {
     }
 }
 
-/// Whether what is sent there stays on this machine or in its own network, as far as the address tells.
-fn is_own_network(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => !muhatap_connectors::http::is_public(address.into()),
-        Some(Host::Ipv6(address)) => !muhatap_connectors::http::is_public(address.into()),
-        // A name without a dot is given by the network itself (compose, hosts file); the others are reserved for such use
-        // (RFC 6761, RFC 6762, RFC 8375; ICANN resolution 2024.07.29.06).
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            !name.contains('.')
-                || [".localhost", ".local", ".home.arpa", ".internal", ".test"].iter().any(|own| name.ends_with(own))
-        }
-        None => false,
-    }
-}
-
 impl AlertsConfig {
-    /// Whether somebody can be told; names the key at fault.
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    /// Whether somebody can be told; `digest` goes out through the same mail server. Names the key at fault.
+    fn check(&self, digest: Option<&DigestConfig>) -> Result<(), (&'static str, String)> {
         if let Some(email) = &self.email {
-            let address = |key, text: &String| match text.parse::<Mailbox>() {
-                Ok(_) => Ok(()),
-                Err(_) => Err((key, format!("{text:?} is not an e-mail address; write name@example.com"))),
-            };
-            address("email.from", &email.from)?;
-            email.to.iter().try_for_each(|to| address("email.to", to))?;
-            if email.to.is_empty() {
+            check_address(&email.from).map_err(|message| ("email.from", message))?;
+            check_addresses(&email.to).map_err(|message| ("email.to", message))?;
+            if email.to.is_empty() && digest.is_none() {
                 return Err(("email.to", "name at least one address, or leave [alerts.email] out".to_owned()));
             }
         }
@@ -422,6 +438,42 @@ impl AlertsConfig {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl DigestConfig {
+    /// Names the key at fault, with its full stop.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.to.is_empty() {
+            return Err((".to", "nobody would get it; name at least one address".to_owned()));
+        }
+        check_addresses(&self.to).map_err(|message| (".to", message))?;
+        self.timezone.as_deref().map_or(Ok(()), check_zone).map_err(|message| (".timezone", message))?;
+        self.language.as_deref().map_or(Ok(()), check_language).map_err(|message| (".language", message))
+    }
+}
+
+/// Each is an address, and a reader of one mail: an address that is named twice would be a second one.
+fn check_addresses(addresses: &[String]) -> Result<(), String> {
+    addresses.iter().try_for_each(|address| check_address(address))?;
+    let mut named = BTreeSet::new();
+    match addresses.iter().find(|address| !named.insert(*address)) {
+        Some(twice) => Err(format!("{twice:?} is named twice; name each address once")),
+        None => Ok(()),
+    }
+}
+
+fn check_address(text: &str) -> Result<(), String> {
+    match mail::is_address(text) {
+        true => Ok(()),
+        false => Err(format!("{text:?} is not an e-mail address; write name@example.com")),
+    }
+}
+
+fn check_language(code: &str) -> Result<(), String> {
+    match ["tr", "en"].contains(&code) {
+        true => Ok(()),
+        false => Err(format!("{code:?} is not a language of the console; write \"tr\" or \"en\"")),
     }
 }
 

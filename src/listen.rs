@@ -348,7 +348,7 @@ async fn understand_all(app: &App, analysis: &Semaphore, account: &Account, chan
     }
     let permit = analysis.acquire().await.expect("the semaphore is never closed");
     let analyzer = app.analyzer.clone();
-    let learnt = app.deltas.of(account.brand_id).await;
+    let learnt = app.deltas.of(account).await;
     let understood = tokio::task::spawn_blocking(move || {
         changes.into_iter().map(|change| understand(&analyzer, learnt.as_deref(), change)).collect()
     })

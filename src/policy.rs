@@ -137,7 +137,7 @@ impl Policy {
     /// The decision. The first rule that says no is named.
     pub fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
         let no = |rule, reason: String| Err(Refusal { rule, reason });
-        if facts.text.trim().is_empty() {
+        if !has_visible(facts.text) {
             return no("text.empty", "the text is empty".into());
         }
         if !facts.length.fits() {
@@ -178,11 +178,12 @@ impl Policy {
 #[derive(Debug, Clone)]
 pub struct Policies(BTreeMap<Network, Policy>);
 
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 6] = [
     ("mastodon", include_str!("../config/policy/mastodon.toml")),
     ("bluesky", include_str!("../config/policy/bluesky.toml")),
     ("telegram", include_str!("../config/policy/telegram.toml")),
     ("matrix", include_str!("../config/policy/matrix.toml")),
+    ("mail", include_str!("../config/policy/mail.toml")),
     ("webhook", include_str!("../config/policy/webhook.toml")),
 ];
 
@@ -228,6 +229,22 @@ impl Policies {
     }
 }
 
+/// Whether a reader sees anything of a text. What a screen leaves out is blank, a control character, ignorable by default
+/// (Unicode 16.0, DerivedCoreProperties.txt, Default_Ignorable_Code_Point, read November 2026), or Braille's empty cell.
+pub fn has_visible(text: &str) -> bool {
+    text.chars().any(|letter| {
+        let is_hidden = letter.is_whitespace()
+            || letter.is_control()
+            || matches!(letter,
+                '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
+                | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+                | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
+                | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+                | '\u{E0000}'..='\u{E0FFF}');
+        !is_hidden
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,6 +278,16 @@ mod tests {
                 );
                 assert!(checked.parse::<jiff::civil::Date>().is_ok(), "{network:?}: {checked}");
             }
+        }
+    }
+
+    #[test]
+    fn a_text_that_shows_nothing_is_empty() {
+        for empty in [" \n", "\u{200B}\u{200D}\u{FEFF}", "\u{2800}", "\u{3164} \u{00AD}\u{FE0F}", "\u{E0041}\u{0007}"] {
+            assert_eq!(policy().check(&facts(empty)).expect_err("empty").rule, "text.empty", "{empty:?}");
+        }
+        for shown in [".", "👍🏽", "می‌خواهم", "\u{200B}a"] {
+            assert_eq!(policy().check(&facts(shown)), Ok(()), "{shown}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! What one process at a time does for the schedule, by a lease: makes the occurrences of recurring posts, and moves posts
-//! out of quiet hours.
+//! What one process at a time does for the schedule, by a lease: makes the occurrences of recurring posts and the digests,
+//! and moves posts out of quiet hours.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tracing::{error, warn};
 
 use crate::app::App;
 use crate::store::StoreError;
-use crate::{quiet, recurring};
+use crate::{digest, quiet, recurring};
 
 /// Of the loop and of its lease.
 const NAME: &str = "schedule";
@@ -42,5 +42,7 @@ pub async fn run(app: Arc<App>) {
 
 async fn round(app: &App, now: Timestamp) -> Result<(), StoreError> {
     recurring::round(app, now).await?;
-    quiet::round(app, now).await
+    quiet::round(app, now).await?;
+    digest::round(app, now).await?;
+    Ok(())
 }

@@ -43,6 +43,9 @@ impl Wanted {
     fn config(&self) -> Result<AccountConfig, AccountError> {
         let invalid = |field, message| AccountError::Invalid { field, message };
         let url = read_url(self.url.trim()).map_err(|message| invalid("url", message.replace("base_url", "url")))?;
+        if url.fragment().is_some() {
+            return Err(invalid("url", "url must not hold a fragment (#…): a server never sees it".to_owned()));
+        }
         let brand = self.brand.trim();
         let config = AccountConfig {
             name: self.name.trim().to_owned(),
@@ -82,6 +85,7 @@ fn new_secret() -> SecretString {
 /// Adds an endpoint. Its secret is handed out here and nowhere else.
 pub async fn add(app: &App, wanted: &Wanted, who: &str) -> Result<(AccountId, SecretString), AccountError> {
     let config = wanted.config()?;
+    known_brand(app, &config).await?;
     let secret = new_secret();
     let id = put(app, &config, &secret, &ByHand { who, changes: None }).await?;
     Ok((id, secret))
@@ -97,9 +101,21 @@ pub async fn change(app: &App, id: AccountId, change: &Change, who: &str) -> Res
         events: change.events.clone().unwrap_or_else(|| account.listen_for.clone()),
     };
     let config = wanted.config()?;
+    known_brand(app, &config).await?;
     let secret = secret_of(app, &account).await?;
     put(app, &config, &secret, &ByHand { who, changes: Some(account.changed_at) }).await?;
     Ok(())
+}
+
+/// A brand without accounts has nothing to tell: its name is mistyped. The default one may be waiting for its first.
+async fn known_brand(app: &App, config: &AccountConfig) -> Result<(), AccountError> {
+    match app.store.brand_by_name(&config.brand).await {
+        Err(StoreError::NotFound(message)) if config.brand != default_brand() => {
+            Err(AccountError::Invalid { field: "brand", message })
+        }
+        Err(error) if !matches!(error, StoreError::NotFound(_)) => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Gives an endpoint a new secret, handed out here alone. The former one signs beside it for a day.

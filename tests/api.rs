@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::civil::time;
+use jiff::{SignedDuration, Timestamp};
 use muhatap::app::App;
 use muhatap::compose::{self, PostRequest};
-use muhatap::config::{AccountConfig, Config, NetworkName, SecretSource};
+use muhatap::config::{AccountConfig, Config, DigestConfig, NetworkName, SecretSource};
 use muhatap::model::{AccountId, DeliveryState, Health, Network, Role, Scope};
 use muhatap::store::contacts::NewContact;
 use muhatap::store::deliveries::{DeliveryFilter, DeliveryOrder};
@@ -322,6 +324,27 @@ async fn mentions_are_listed_read_and_worked_on(#[values(Backend::Sqlite, Backen
     assert!(analysis["tokens"].as_array().is_some_and(|tokens| tokens.len() == 2));
 }
 
+#[tokio::test]
+async fn the_digest_is_read_before_it_is_sent() {
+    let api = Api::start(Backend::Sqlite).await;
+    api.get("/api/v1/digest").await.refused(404, "not-found");
+    let api = Api::start_with(Backend::Sqlite, |config| {
+        config.digest = Some(DigestConfig {
+            to: vec!["ekip@example.com".into()],
+            at: time(8, 30, 0, 0),
+            days: Vec::new(),
+            timezone: None,
+            language: Some("en".into()),
+        });
+    })
+    .await;
+    let digest = api.get("/api/v1/digest").await.json();
+    assert!(digest["subject"].as_str().is_some_and(|subject| subject.ends_with(" · 0 mentions")), "{digest}");
+    let next: Timestamp = digest["next_at"].as_str().expect("a time").parse().expect("a time");
+    assert!(next > api.app.store.clock(), "{digest}");
+    assert_eq!(next.in_tz("Europe/Istanbul").expect("a bundled zone").time(), time(8, 30, 0, 0));
+}
+
 #[rstest]
 #[tokio::test]
 async fn a_person_corrects_what_a_mention_is_and_takes_it_back(
@@ -417,16 +440,32 @@ async fn a_reply_and_a_post_are_one_however_often_they_are_sent(
     let twin = api.post_keyed("/api/v1/posts", "ikiz", body).await.refused(409, "near-duplicate");
     assert_eq!(twin["subject_id"], id);
 
+    let keyless = json!({"account_id": account, "text": "Anahtarsız"});
+    api.post_keyed("/api/v1/posts", "", keyless).await.refused(400, "malformed");
+    let never = json!({"account_id": account, "text": "Hiçbir zaman", "due_at": "9999-12-31T23:59:59Z"});
+    let never = api.post("/api/v1/posts", never).await.refused(422, "invalid");
+    let detail = never["detail"].as_str().expect("what is wrong");
+    assert!(detail.starts_with("due_at: the time is out of range: it lies between -"), "{detail}");
+
     let at = format!("/api/v1/deliveries/{id}");
     assert_eq!(api.get(&at).await.json()["calls"], json!([]));
     let later = (api.app.store.clock() + SignedDuration::from_hours(9)).to_string();
     assert_eq!(api.post(&format!("{at}/reschedule"), json!({"due_at": later})).await.status, 200);
     api.post(&format!("{at}/decide"), json!({"decision": "queue"})).await.refused(409, "conflict");
-    api.post(&format!("{at}/decide"), json!({"decision": "cancel", "url_or_id": "x"})).await.refused(422, "invalid");
+    let cancel = json!({"decision": "cancel", "url": "https://t.me/duyuru/5"});
+    assert_eq!(api.post(&format!("{at}/decide"), cancel).await.refused(422, "invalid")["field"], "url");
+    for wrong in ["javascript:alert(1)".to_owned(), "abc def".to_owned(), format!("https://t.me/{}", "x".repeat(2000))]
+    {
+        let sent = json!({"decision": "sent", "url": wrong});
+        assert_eq!(api.post(&format!("{at}/decide"), sent).await.refused(422, "invalid")["field"], "url");
+    }
     api.post(&format!("{at}/delete"), json!({})).await.refused(409, "conflict");
     let sooner = api.post(&format!("{at}/retry"), json!({})).await.json();
     assert_eq!((&sooner["state"], &sooner["standing"]["why"]), (&json!("queued"), &json!("no_worker")), "{sooner}");
-    let many = json!({"action": "cancel", "ids": [id, "01ARZ3NDEKTSV4RRFFQ69G5FAV"]});
+    let asked = json!({"action": "retry", "ids": [id, id], "dry_run": true});
+    let asked = api.post("/api/v1/deliveries/many", asked).await.json();
+    assert_eq!((&asked["plan"]["spaced"], &asked["done"]), (&json!(1), &json!([])), "{asked}");
+    let many = json!({"action": "cancel", "ids": [id, id, "01ARZ3NDEKTSV4RRFFQ69G5FAV"]});
     let acted = api.post("/api/v1/deliveries/many", many).await.json();
     assert_eq!((&acted["done"], acted["refused"].as_array().map(Vec::len)), (&json!([id]), Some(1)), "{acted}");
     let history = api.get(&at).await.json()["history"].clone();
@@ -535,7 +574,21 @@ async fn a_batch_becomes_a_campaign_that_is_followed_and_stopped(
     assert_eq!(api.post(&format!("/api/v1/campaigns/{id}/cancel"), json!({})).await.json()["deliveries"], 3);
     assert_eq!(api.post(&format!("/api/v1/campaigns/{id}/delete"), json!({})).await.json()["deliveries"], 0);
     assert_eq!(api.get("/api/v1/campaigns").await.json()["items"][0]["dropped"], 3);
-    api.post("/api/v1/posts/batch", json!({ "posts": [] })).await.refused(422, "invalid");
+    let empty = api.post("/api/v1/posts/batch", json!({ "posts": [] })).await.refused(422, "invalid");
+    assert_eq!(empty["field"], "posts");
+    let nameless = json!({ "account_id": one, "text": "Bahar geldi", "campaign": " " });
+    assert_eq!(api.post("/api/v1/posts", nameless).await.refused(422, "invalid")["field"], "campaign");
+
+    let twins = json!({ "posts": [
+        { "account_id": one, "text": "Yarın kapalıyız", "due_at": "2030-02-01T07:00:00Z" },
+        { "account_id": one, "text": "Yarın kapalıyız!", "due_at": "2030-02-01T09:00:00Z" },
+    ]});
+    let asked = api.post("/api/v1/posts/batch", twins.clone()).await.refused(409, "near-duplicate");
+    assert!(asked["detail"].as_str().is_some_and(|detail| detail.starts_with("posts 1 and 2 of the list")), "{asked}");
+    let confirmed = api.post("/api/v1/posts/batch", with(twins, "confirm_duplicate", json!(true))).await.json();
+    assert_eq!(confirmed["deliveries"].as_array().map(Vec::len), Some(2), "{confirmed}");
+    let february = api.get("/api/v1/deliveries?since=2030-02-01T00:00:00Z").await.json();
+    assert_eq!(february["items"].as_array().map(Vec::len), Some(2), "each is planned once");
 }
 
 #[rstest]
@@ -551,11 +604,17 @@ async fn quiet_hours_are_set_and_ended_by_an_administrator(
     let planned = api.post("/api/v1/posts", post).await.json();
     assert_eq!(api.get(&at).await.json()["hours"], Value::Null);
     let set = put(json!({ "hours": { "from": "22:00", "until": "08:00" } })).await.json();
-    assert_eq!(set, json!({ "hours": { "from": "22:00:00", "until": "08:00:00" }, "moved": 1 }));
+    assert_eq!(set, json!({ "hours": { "from": "22:00:00", "until": "08:00:00" }, "moved_later": 1, "moved_back": 0 }));
     let moved = api.get(&format!("/api/v1/deliveries/{}", planned["id"].as_str().expect("an id"))).await.json();
     assert_eq!((&moved["due_at"], &moved["wanted_at"]), (&json!("2030-01-02T05:00:00Z"), &planned["due_at"]));
-    put(json!({ "hours": { "from": "08:00", "until": "08:00" } })).await.refused(422, "invalid");
-    assert_eq!(put(json!({ "hours": null })).await.json()["hours"], Value::Null);
+    for hours in [json!({ "from": "08:00", "until": "08:00" }), json!({ "from": "21:00:30", "until": "08:00" })] {
+        put(json!({ "hours": hours })).await.refused(422, "invalid");
+    }
+    put(json!({})).await.refused(422, "invalid");
+    let ended = put(json!({ "hours": null })).await.json();
+    assert_eq!(ended, json!({ "hours": null, "moved_later": 0, "moved_back": 1 }));
+    let back = api.get(&format!("/api/v1/deliveries/{}", planned["id"].as_str().expect("an id"))).await.json();
+    assert_eq!((&back["due_at"], &back["wanted_at"]), (&planned["due_at"], &Value::Null));
     api.use_token(Scope::Write).await;
     put(json!({ "hours": null })).await.refused(403, "forbidden");
 }
@@ -1291,9 +1350,20 @@ async fn an_account_is_added_tried_changed_and_removed(#[values(Backend::Sqlite,
     assert_eq!(patch(json!({"token": "simulated-yelpazar"})).await.status, 200);
     patch(json!({"name": "baska"})).await.refused(422, "invalid");
 
+    let id: AccountId = account["id"].as_str().expect("an id").parse().expect("an id");
+    for (minutes, text) in [(60, "Yarın açığız"), (90, "Bu akşam kapalıyız, iyi geceler")] {
+        let mut post = PostRequest::new(id, text, "test");
+        post.due_at = Some(api.app.store.clock() + Duration::from_secs(minutes * 60));
+        compose::post(&api.app, post).await.expect("it is planned");
+    }
     let removed = api.send(api.request(Method::DELETE, &at)).await.json();
     assert_eq!(removed["pause_reason"], "removed");
-    let id = account["id"].as_str().expect("an id").parse().expect("an id");
+    assert_eq!(removed["cancelled"], json!({"posts": 2, "answers": 0, "deletions": 0, "recurring": 0}));
+    let ended = api.get(&format!("/api/v1/deliveries?account_id={id}&state=cancelled")).await.json();
+    assert_eq!(ended["items"].as_array().map(Vec::len), Some(2), "{ended}");
+    assert_eq!(ended["items"][0]["reason"], "its account was removed");
+    let refused = api.post("/api/v1/posts", json!({"account_id": id, "text": "merhaba"})).await;
+    assert!(refused.text.contains("was removed"), "{}", refused.text);
     assert!(api.app.store.stored_secrets(id).await.expect("it can be read").secret.is_none());
     api.post(&format!("{at}/resume"), json!({})).await.refused(409, "conflict");
     patch(json!({"poll_seconds": 5})).await.refused(409, "conflict");
@@ -1358,6 +1428,9 @@ async fn an_account_that_cannot_be_is_refused_and_nothing_is_stored(
     }
 
     assert_eq!(api.post("/api/v1/accounts", body.clone()).await.status, 201);
+    // Under another name everything said to it would be there twice.
+    let alias = api.post("/api/v1/accounts", with(body.clone(), "name", json!("takma"))).await.refused(422, "invalid");
+    assert!(alias["detail"].as_str().expect("text").contains("connected already, as dükkân"), "{alias}");
     let twice = api.post("/api/v1/accounts", body.clone()).await.refused(409, "conflict");
     assert!(twice["detail"].as_str().is_some_and(|detail| detail.contains("dükkân")), "{twice}");
     api.use_token(Scope::Write).await;

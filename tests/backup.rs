@@ -7,7 +7,7 @@ use muhatap::store::Store;
 use muhatap::store::accounts::NewAccount;
 use muhatap::store::backup::BackupError;
 use muhatap::store::deliveries::DeliveryFilter;
-use muhatap::store::enqueue::{Enqueued, NewDelivery, Origin};
+use muhatap::store::enqueue::{Enqueued, NewDelivery, NewPost, Origin};
 use rstest::rstest;
 
 use crate::support::{Backend, fresh_store};
@@ -43,10 +43,9 @@ async fn something(store: &Store) {
         expires_at: None,
         after_id: None,
     };
-    assert!(matches!(
-        store.enqueue_post(&post, "iyi bayramlar", None, &Origin::default(), None, now).await.unwrap(),
-        Enqueued::New(_)
-    ));
+    let post = NewPost { delivery: post, fingerprint: "iyi bayramlar".to_owned(), day: None, spacing: Duration::ZERO };
+    let enqueued = store.enqueue_post(&post, &Origin::default(), now).await.unwrap();
+    assert!(matches!(enqueued, Enqueued::New(_)), "{enqueued:?}");
 }
 
 async fn backup(store: &Store) -> Vec<u8> {

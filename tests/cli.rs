@@ -151,9 +151,26 @@ fn a_post_repeats_belongs_to_a_campaign_and_keeps_quiet_hours() {
     assert_eq!(json(&post(&weekly))["id"], id);
     let changed = json(&place.run(&["recurring", "change", id, "--text", "İyi günler!"]));
     assert_eq!((changed["accounts"][0]["text"].as_str(), &changed["rule"]), (Some("İyi günler!"), &made["rule"]));
+    assert_eq!((&changed["kept"], &changed["replaced"]), (&Value::from(0), &Value::from(0)));
+    let change = |more: &[&str]| place.run(&[&["recurring", "change", id], more].concat());
+    // What is not named stays.
+    let rule = json(&change(&["--at", "04:00", "--missed", "ask"]));
+    assert_eq!((&rule["rule"]["time"], &rule["missed"]), (&Value::from("04:00:00"), &Value::from("ask")));
+    for part in ["weekdays", "from", "times", "frequency"] {
+        assert_eq!(rule["rule"][part], made["rule"][part], "{part}");
+    }
+    assert_eq!(json(&change(&["--times", "2"]))["next"].as_array().map(Vec::len), Some(2));
+    let until = json(&change(&["--until", "2099-01-31"]))["rule"].clone();
+    assert_eq!((&until["until"], &until["times"]), (&Value::from("2099-01-31"), &Value::Null));
+    assert_eq!(json(&change(&["--on", "fri"]))["rule"]["weekdays"], serde_json::json!(["friday"]));
+    let monthly = json(&change(&["--repeat", "monthly"]))["rule"].clone();
+    assert_eq!((&monthly["day"], &monthly["weekdays"]), (&Value::from(1), &serde_json::json!([])));
+    assert_eq!(change(&["--at", "yarın"]).code, Some(2));
+    let listed = place.run(&["recurring"]);
+    assert!(listed.out.contains("active") && listed.out.contains("2099-01-01 04:00 +0300"), "{}", listed.out);
     assert_eq!(json(&place.run(&["recurring", "pause", id]))["state"], "paused");
     let listed = place.run(&["recurring"]);
-    assert!(listed.out.contains("paused") && listed.out.contains("2099-01-01 09:30 +0300"), "{}", listed.out);
+    assert!(listed.out.contains("paused") && !listed.out.contains("2099-01-01"), "{}", listed.out);
     assert_eq!(json(&place.run(&["recurring", "end", id]))["state"], "ended");
     let refusals: [(&[&str], &str); 4] = [
         (&["--repeat", "daily"], "--repeat needs --at"),
@@ -172,11 +189,38 @@ fn a_post_repeats_belongs_to_a_campaign_and_keeps_quiet_hours() {
     assert!(place.run(&["campaigns"]).out.contains("0 of 2 out, 2 on the way"));
     assert_eq!(json(&place.run(&["campaigns", "show", "kış indirimi"]))["posts"], 2);
     let quiet = json(&place.run(&["quiet", "destek", "09:00-11:00"]));
-    assert_eq!((quiet["quiet_hours"].as_str(), quiet["moved"].as_i64()), (Some("09:00-11:00"), Some(1)));
+    assert_eq!((quiet["quiet_hours"].as_str(), quiet["moved_later"].as_i64()), (Some("09:00-11:00"), Some(1)));
     assert!(place.run(&["quiet"]).out.contains("destek  09:00-11:00  Europe/Istanbul"));
-    assert_eq!(place.run(&["quiet", "destek", "gece"]).code, Some(2));
+    for wrong in ["gece", "09:00:30-11:00"] {
+        assert_eq!(place.run(&["quiet", "destek", wrong]).code, Some(2), "{wrong}");
+    }
+    let ended = json(&place.run(&["quiet", "destek", "none"]));
+    assert_eq!((ended["moved_later"].as_i64(), ended["moved_back"].as_i64()), (Some(0), Some(1)));
     assert_eq!(json(&place.run(&["campaigns", "cancel", "Kış indirimi"]))["deliveries"], 2);
     assert_eq!(place.run(&["campaigns", "show", "Yaz"]).code, Some(2));
+
+    let twice = ["--account", "destek", "--at", "2099-03-01 09:30"];
+    let asked = post(&twice);
+    assert!(asked.code == Some(1) && asked.out.is_empty(), "{}{}", asked.out, asked.err);
+    assert!(asked.err.contains("posts 1 and 2 of the list are nearly the same"), "{}", asked.err);
+    assert!(asked.err.contains("--confirm-duplicate"), "{}", asked.err);
+    let march = || place.run(&["deliveries", "--since", "2099-03-01", "--json"]).out.lines().count();
+    assert_eq!(march(), 0, "neither is planned");
+    assert_eq!(json(&post(&[&twice[..], &["--confirm-duplicate"]].concat())).as_array().map(Vec::len), Some(2));
+    assert_eq!(march(), 2);
+    let listed = place.run(&["deliveries", "--since", "2099-03-01", "--json"]).out;
+    let one: Value = serde_json::from_str(listed.lines().next().expect("two are listed")).expect("JSON");
+    let id = one["id"].as_str().expect("an id");
+    assert_eq!(place.run(&["deliveries", "move", id, "2099-04-01 09:30"]).code, Some(0));
+    let back = place.run(&["deliveries", "move", id, "2099-03-01 12:00"]);
+    assert!(back.code == Some(1) && back.err.contains("due 2099-03-01 09:30 +03:00"), "in the zone: {}", back.err);
+    assert!(back.err.contains("--confirm-duplicate"), "{}", back.err);
+    let sure = place.run(&["deliveries", "move", id, "2099-03-01 12:00", "--confirm-duplicate"]);
+    assert_eq!(sure.code, Some(0), "{}", sure.err);
+    let never = place.run(&["deliveries", "move", id, "9999-12-31 23:59"]);
+    assert!(never.code == Some(2) && never.err.contains("is out of range"), "{}", never.err);
+    let link = place.run(&["deliveries", "decide", id, "sent", "--link", "javascript:alert(1)"]);
+    assert!(link.code == Some(2) && link.err.contains("--link: the link is no web address"), "{}", link.err);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn the_examples_in_the_shipped_file_are_right() {
         .fold(String::new(), |text, line| text + line + "\n");
     let config = parse(&uncommented).unwrap();
     assert_eq!(config.accounts.len(), 6);
-    assert!(config.alerts.email.is_some() && config.alerts.webhook.is_some());
+    assert!(config.alerts.email.is_some() && config.alerts.webhook.is_some() && config.digest.is_some());
 }
 
 fn is_key(text: &str) -> bool {
@@ -163,4 +163,25 @@ fn the_data_folder_is_the_databases_unless_set() {
     assert_eq!(of("[database]\nurl = \"sqlite:m.db\""), ".");
     assert_eq!(of("[database]\nurl = \"postgres://a@b/c\""), ".");
     assert_eq!(of("data_dir = \"/srv\""), "/srv");
+}
+
+#[test]
+fn a_digest_needs_readers_a_zone_and_a_mail_server() {
+    let digest = "[digest]\nto = [\"ekip@example.com\"]\nat = \"08:30\"\n";
+    let mail = "[alerts.email]\nsmtp_url = { env = \"SMTP_URL\" }\nfrom = \"muhatap@example.com\"\nto = []\n";
+    parse(&format!("{digest}{mail}")).unwrap();
+    assert!(message(digest).contains("[alerts.email]"));
+    for (wrong, said) in [
+        (digest.replace("\"ekip@example.com\"", ""), "name at least one address"),
+        (format!("{digest}timezone = \"Mars\"\n"), "digest.timezone"),
+        (format!("{digest}language = \"xx\"\n"), "digest.language"),
+        (format!("{digest}days = [\"pazartesi\"]\n"), "line 4"),
+    ] {
+        let text = message(&format!("{wrong}{mail}"));
+        assert!(text.contains(said), "{text}");
+    }
+    let taken = "[[accounts]]\nname = \"alerts.email\"\nnetwork = \"rss\"\nbase_url = \"https://example.com/feed\"\n";
+    assert!(message(taken).contains("choose another one"));
+    let server = "[[accounts]]\nname = \"posta\"\nnetwork = \"mail\"\n";
+    assert!(message(server).contains("[alerts.email]"));
 }

@@ -1,14 +1,24 @@
 //! The console over HTTP: forms, questions, languages, and nothing of a stranger's taken as markup.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
-use muhatap::compose::{self, PostRequest};
-use muhatap::model::{ConversationState, DeliveryState, Health};
-use muhatap::store::deliveries::{DeliveryFilter, DeliveryView};
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use muhatap::compose::{self, Confirmed, PostRequest};
+use muhatap::model::{ConversationState, DeliveryState, Frequency, Health, Missed};
+use muhatap::recurring::{self, Rule};
+use muhatap::store::deliveries::{DeliveryFilter, DeliveryOrder, DeliveryView};
+use muhatap::store::recurrences::NewRecurrence;
+use muhatap::store::workers::Beat;
+use muhatap::worker::Role;
 use muhatap_connectors::{Stream, StreamKind};
 use muhatap_simulator::Options;
 
 use crate::support::eventually;
 use crate::support::running::{Running, Visitor};
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Every page that lists or shows something, besides a conversation.
 const PAGES: [&str; 14] = [
@@ -337,6 +347,7 @@ async fn a_post_repeats_is_changed_and_stands_in_the_calendar() {
         "{}",
         page.body
     );
+    assert!(!page.body.contains("10:00 Europe/Istanbul"), "the reader's own zone goes without saying: {}", page.body);
     for (what, said) in [("pause", "Paused"), ("resume", "Active"), ("end", "Ended")] {
         assert_eq!(visitor.post(&format!("{at}/{what}"), &csrf, &[]).await.status, 303);
         assert!(visitor.get("/schedule/recurring").await.body.contains(said), "{what}");
@@ -370,6 +381,13 @@ async fn a_campaign_has_its_page_and_quiet_hours_are_said_before_and_after() {
     let page = visitor.get(&at).await;
     assert!(page.body.contains("Kış &lt;indirimi&gt;") && page.body.contains("0 of 1 out"), "{}", page.body);
     assert!(page.body.contains("instead of 14 Jan 2030 23:30, after quiet hours"), "{}", page.body);
+    let none = visitor.post(&quiet, &csrf, &[("from", ""), ("until", "")]).await;
+    let page = visitor.get(&none.location.expect("it leads back")).await;
+    assert!(
+        page.body.contains("Quiet hours are saved.") && page.body.contains("1 post moved earlier."),
+        "{}",
+        page.body
+    );
     let path = at.split('?').next().expect("a path").to_owned();
     let cancelled = visitor.post(&format!("{path}/cancel"), &csrf, &[]).await;
     assert_eq!(cancelled.status, 303);
@@ -403,6 +421,8 @@ async fn a_post_is_planned_in_the_accounts_zone_moved_and_cancelled() {
     let known = deliveries(&running).await;
     assert_eq!(known.len(), 1, "a double click is one post");
     assert_eq!(known[0].due_at.to_string(), "2030-01-15T06:30:00Z", "half past nine in Istanbul");
+    let page = visitor.get(&format!("/deliveries/{}", known[0].id)).await.body;
+    assert!(page.contains("Send it now, without waiting for its time?"), "it asks first: {page}");
     let month = visitor.get("/schedule?month=2030-01").await;
     assert!(month.body.contains(text) && month.body.contains("09:30"), "{}", month.body);
 
@@ -419,6 +439,16 @@ async fn a_post_is_planned_in_the_accounts_zone_moved_and_cancelled() {
         assert!(refused.body.contains(said) && refused.body.contains(text), "{}", refused.body);
     }
     let id = known[0].id;
+    let twin = deliveries(&running).await.into_iter().find(|delivery| delivery.id != id);
+    let twin = format!("/deliveries/{}/move", twin.expect("the one that was confirmed").id);
+    let away = visitor.post(&twin, &csrf, &[("at", "2030-03-01T10:00")]).await;
+    assert!(away.location.expect("it leads back").contains("notice=moved"));
+    let back = visitor.post(&twin, &csrf, &[("at", "2030-01-15T10:00")]).await;
+    assert!(back.status == 409 && back.body.contains("A very similar post is planned"), "{}", back.body);
+    assert_eq!(back.field("at"), "2030-01-15T10:00", "going on needs no typing");
+    let sure = [("at", "2030-01-15T10:00"), ("confirm_duplicate", "yes")];
+    let anyway = visitor.post(&twin, &csrf, &sure).await;
+    assert!(anyway.location.expect("it leads back").contains("notice=moved"));
     let moved = visitor.post(&format!("/deliveries/{id}/move"), &csrf, &[("at", "2030-02-01T10:00")]).await;
     assert!(moved.location.expect("it leads back").contains("notice=moved"));
     let delivery = running.app.store.delivery(id).await.expect("it is there");
@@ -711,13 +741,101 @@ async fn an_account_added_in_the_console_is_heard_answers_and_is_removed() {
     let changed = visitor.post(&format!("/accounts/{id}/edit"), &csrf, &borrowed(&change)).await;
     assert_eq!(changed.status, 303, "{}", changed.body);
     assert_eq!(store.account(id).await.expect("it is there").timezone, "Europe/Berlin");
+    let mut planned = PostRequest::new(id, "Yarın su kesintisi olacak", "local");
+    planned.due_at = Some(store.clock() + HOUR);
+    let planned = compose::post(&running.app, planned).await.expect("it is planned").id;
+    let page = visitor.get("/accounts").await.body;
+    assert!(page.contains("This is cancelled: 1 post."), "{page}");
     let removed = visitor.post(&format!("/accounts/{id}/remove"), &csrf, &[]).await;
     assert_eq!(removed.status, 303, "{}", removed.body);
     assert!(visitor.get("/accounts").await.body.contains("its history is kept"));
+    let planned = store.delivery(planned).await.expect("it is there");
+    assert_eq!(planned.state, DeliveryState::Cancelled);
+    assert_eq!(planned.reason.as_deref(), Some("its account was removed"));
     // The words that drove the score are marked within the text.
     let page = visitor.get(&format!("/mentions/{mention}")).await;
     assert!(page.body.contains("gündür"), "{}", page.body);
     let file = visitor.get(&format!("/accounts/{}/edit", running.account)).await;
     assert_eq!(file.status, 409, "the file's accounts are changed in the file");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_recurring_post_that_was_edited_shows_what_is_out_and_what_comes_in_its_own_zone() {
+    let running = Running::start().await;
+    let (app, mut visitor) = (&running.app, running.visitor());
+    let now = app.store.clock();
+    let tomorrow = now.to_zoned(TimeZone::UTC).date().tomorrow().expect("a day");
+    let rule = Rule {
+        frequency: Frequency::Daily,
+        weekdays: Vec::new(),
+        day: None,
+        time: Time::constant(2, 30, 0, 0),
+        timezone: "America/New_York".into(),
+        from: tomorrow,
+        until: None,
+        times: None,
+    };
+    let new = |text: &str| NewRecurrence {
+        rule: rule.clone(),
+        missed: Missed::Skip,
+        texts: vec![(running.account, text.to_owned())],
+    };
+    let confirm = Confirmed::default();
+    let made = recurring::start(app, new("Gece haberi"), None, confirm, "local").await.expect("started");
+    let filter = DeliveryFilter { order: DeliveryOrder::EarliestFirst, ..DeliveryFilter::default() };
+    let first = app.store.deliveries(&filter).await.expect("deliveries can be read").remove(0);
+    app.store.reschedule(first.id, app.store.clock(), "local").await.expect("it is sent now");
+    app.live.wake(muhatap::live::Wake::Outbox);
+    eventually("it is out", || async { !running.our_posts().is_empty() }).await;
+    for text in ["Gece bülteni", "Gece özeti"] {
+        recurring::change(app, made.id, new(text), confirm, "local").await.expect("changed");
+    }
+    let at = format!("/schedule/recurring/{}", made.id);
+    let page = visitor.get(&at).await.body;
+    assert!(page.contains("Every day at 02:30 America/New_York (UTC"), "{page}");
+    assert!(page.contains(&format!("/deliveries/{}", first.id)), "what is out is on it: {page}");
+    assert!(page.contains("data-part=\"planned\"") && !page.contains("replaced by"), "{page}");
+    let next = visitor.get(&format!("{at}?kept=2")).await.body;
+    assert!(next.contains("2 posts that a person had moved keep their times"), "{next}");
+
+    let list = app.store.deliveries(&DeliveryFilter { states: vec![DeliveryState::Queued], ..filter }).await;
+    let second = list.expect("deliveries can be read").remove(0);
+    let month = second.due_at.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string();
+    let calendar = async |visitor: &mut Visitor| visitor.get(&format!("/schedule?month={month}")).await.body;
+    assert!(!calendar(&mut visitor).await.contains("cancelled or expired"), "replaced ones are not on it");
+    app.store.cancel(second.id, "local").await.expect("cancelled");
+    let body = calendar(&mut visitor).await;
+    assert!(body.contains("1 post cancelled or expired"), "{body}");
+
+    let roles = [Role::Deliver];
+    let beat = Beat { name: &app.worker, host: "evde", pid: 7, roles: &roles, delivers: true, started_at: now };
+    app.store.beat(&beat, app.store.clock()).await.expect("a sign of life");
+    app.store.lease("schedule", &app.worker, HOUR, app.store.clock()).await.expect("a lease");
+    visitor.language = "tr".to_owned();
+    let workers = visitor.get("/workers").await.body;
+    assert!(workers.contains("takvimin işletilmesi") && !workers.contains("schedule,"), "{workers}");
+    assert!(visitor.get(&at).await.body.contains("Her gün 02:30 America/New_York"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_deleted_again_is_not_shown_as_live() {
+    let running = Running::start().await;
+    let (app, mut visitor) = (&running.app, running.visitor());
+    let post = compose::post(app, PostRequest::new(running.account, "Yanlış fiyat", "local")).await.expect("planned");
+    let view = async || app.store.delivery(post.id).await.expect("it is there");
+    eventually("it is out", || async { view().await.state == DeliveryState::Sent }).await;
+    let at = format!("/deliveries/{}", post.id);
+    assert!(visitor.get(&at).await.body.contains("See it live"));
+    app.store.delete_again(post.id, "local").await.expect("it can be deleted");
+    app.live.wake(muhatap::live::Wake::Outbox);
+    eventually("it is deleted", || async { view().await.deleted_at.is_some() }).await;
+    let page = visitor.get(&at).await.body;
+    assert!(page.contains("Deleted on the network.") && !page.contains("See it live"), "{page}");
+    for path in ["/deliveries", "/schedule"] {
+        let page = visitor.get(path).await.body;
+        assert!(page.contains("Deleted</span>") && !page.contains("See it live"), "{path}: {page}");
+    }
     running.stop().await;
 }

@@ -215,7 +215,9 @@ async fn guessing_is_slowed_down_and_a_new_password_ends_sessions() {
     let csrf = browser.get("/").await.csrf();
     let stop = browser.post("/sending/stop", &[("csrf", &csrf)]).await;
     assert_eq!(stop.status, 403, "{}", stop.text);
-    assert_eq!(browser.get("/users").await.status, 403);
+    for path in ["/users", "/schedule/new"] {
+        assert_eq!(browser.get(path).await.status, 403, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod config;
 mod console;
 mod corpus;
 mod deliver;
+mod digest;
 mod faults;
 mod import;
 mod inbox;

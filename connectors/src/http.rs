@@ -10,6 +10,7 @@ mod limits;
 mod response;
 
 use std::collections::HashMap;
+use std::io;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -25,7 +26,7 @@ use url::{Origin, Url};
 pub use call::Call;
 use call::Longer;
 pub(crate) use guard::check_address;
-pub use guard::is_public;
+pub use guard::is_own_network;
 pub use response::Response;
 
 use crate::ConnectorError;
@@ -292,22 +293,51 @@ impl Client {
 
     /// The error as text: reqwest puts the address into its errors, and Telegram's address contains the token.
     fn plain(&self, error: reqwest::Error) -> BoxError {
-        let timeout = error.is_timeout();
-        let error = error.without_url();
-        let mut text = match timeout {
-            true => "no complete answer in time".to_owned(),
-            false => error.to_string(),
-        };
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            if !timeout && !text.contains(&cause_text) {
-                text.push_str(": ");
-                text.push_str(&cause_text);
-            }
-            source = cause.source();
+        if error.is_timeout() {
+            return "no complete answer in time".into();
         }
-        redact(text, self.secret.as_ref()).into()
+        let error = error.without_url();
+        let causes = || std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+        let mut text = error.to_string();
+        for cause in causes() {
+            let cause = cause.to_string();
+            if !text.contains(&cause) {
+                text.push_str(": ");
+                text.push_str(&cause);
+            }
+        }
+        let said = redact(text, self.secret.as_ref());
+        match causes().find_map(|cause| in_plain_words(cause, &said)) {
+            Some(words) => {
+                debug!(error = said, "no answer");
+                words.into()
+            }
+            None => said.into(),
+        }
+    }
+}
+
+/// What a cause means to somebody who does not know HTTP, with what was said where the way on depends on it; nothing where
+/// it means nothing by itself.
+fn in_plain_words(cause: &(dyn std::error::Error + 'static), said: &str) -> Option<String> {
+    // The resolver's error has no type of its own outside of its crate.
+    if cause.to_string().starts_with("dns error") {
+        // The guard's own refusal says itself what is wrong.
+        let root = std::iter::successors(cause.source(), |inner| inner.source()).last();
+        let refusal = root.filter(|root| !root.is::<io::Error>());
+        return Some(refusal.map_or_else(|| "the server's name was not found".to_owned(), ToString::to_string));
+    }
+    let io = cause.downcast_ref::<io::Error>()?;
+    if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+        return Some(format!("no secure connection could be made ({said})"));
+    }
+    match io.kind() {
+        io::ErrorKind::ConnectionRefused => Some("the connection was refused".to_owned()),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => Some("the connection broke".to_owned()),
+        _ => None,
     }
 }
 

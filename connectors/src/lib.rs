@@ -14,12 +14,13 @@ pub mod session;
 
 pub use error::ConnectorError;
 pub use incoming::{Author, Batch, Change, Cursor, Gap, Incoming, Kind, Stream, StreamKind, Unparsed};
-pub use networks::{AccountSettings, NamedBy, Network, connect, connect_as};
+pub use networks::{AccountSettings, NamedBy, Network, OnPage, connect, connect_as};
 pub use outgoing::{Certainty, Length, Outgoing, Prepared, Receipt, ReplyTo, Visibility};
 pub use session::{MemorySession, Session};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use url::Url;
 
 /// One connected account on one network. Building it opens no connection and spawns nothing.
 #[async_trait]
@@ -84,4 +85,10 @@ pub trait Publisher: Send + Sync {
 
     /// Deletes an own message. Deleting what is already gone succeeds.
     async fn delete(&self, published: &Receipt) -> Result<(), ConnectorError>;
+
+    /// The own message that a link to its page leads to, as far as the link alone tells; `own` is the account's id
+    /// ([`Profile::remote_id`]), where it is known. Its receipt can be deleted by.
+    fn linked(&self, _link: &Url, _own: Option<&str>) -> Option<Receipt> {
+        None
+    }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outgoing {
     /// Idempotency key: derived from the delivery, never from the attempt. 32 lower-case hexadecimal digits; for a webhook
-    /// the delivery's own id.
+    /// and a mail the delivery's own id.
     pub key: String,
     /// When the delivery was made; connectors derive time-ordered ids from it (Bluesky `rkey`).
     pub created_at: Timestamp,

@@ -62,6 +62,9 @@ fn a_mapping_that_cannot_be_is_explained() {
     assert!(error.contains("text=COLUMN") && error.contains("\"foo\""), "{error}");
     assert!(read_all("", reading(Format::Csv)).unwrap_err().to_string().contains("empty"));
     assert!(read_all(b"\xFF\xFEt\0e\0", reading(Format::Csv)).unwrap_err().to_string().contains("UTF-16"));
+    // As a Turkish Excel saves it (Windows-1254): "Müşteri yorumu".
+    let turkish = b"M\xFC\xFEteri yorumu;Tarih\nKargo gelmedi;bug\xFCn\n";
+    assert!(read_all(turkish, reading(Format::Csv)).unwrap_err().to_string().contains("save the file as UTF-8"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod contract;
 mod feed;
 mod file;
 mod http;
+mod linked;
 mod mastodon;
 mod matrix;
 mod support;

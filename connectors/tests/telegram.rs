@@ -235,8 +235,26 @@ async fn a_message_is_deleted_once(#[case] answer: Answer, #[case] expected: Opt
     for asked in server.asked() {
         assert_eq!(asked.json(), json!({ "chat_id": 7, "message_id": 90 }));
     }
+    // What a person gave a link to goes by its channel's name.
+    let named = Receipt { remote_id: "@duyuru/5".to_owned(), local_id: Some("@duyuru/5".to_owned()), url: None };
+    _ = publisher.delete(&named).await;
+    let asked = server.asked().pop().expect("a call");
+    assert_eq!(asked.json(), json!({ "chat_id": "@duyuru", "message_id": 5 }));
     let unknown = Receipt { remote_id: "nonsense".to_owned(), local_id: None, url: None };
     assert!(matches!(publisher.delete(&unknown).await, Err(ConnectorError::Rejected(_))));
+}
+
+#[rstest]
+#[case::public(Some("@duyuru"), Some("https://t.me/duyuru"))]
+#[case::private(Some("-1001234"), None)]
+#[case::no_channel(None, Some("https://t.me/destek_bot"))]
+#[tokio::test]
+async fn the_accounts_page_is_the_one_its_posts_are_on(#[case] channel: Option<&str>, #[case] page: Option<&str>) {
+    let server = server("getMe", ok(me())).await;
+    let settings = account(Network::Telegram, &server.url, TOKEN);
+    let settings = AccountSettings { user: channel.map(str::to_owned), ..settings };
+    let profile = connect(&settings).expect("a connector").who_am_i().await.expect("it is known");
+    assert_eq!((profile.handle.as_str(), profile.url.as_deref()), ("@destek_bot", page));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use crate::accounts::who_is;
 use crate::config::{AccountConfig, Config};
 use crate::queue::redis::Server;
 use crate::secrets::Secrets;
+use crate::telling;
 
 /// Checks the configuration: every key, every secret's place, every account's settings.
 ///
@@ -42,7 +43,7 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
     if config.accounts.is_empty() {
         println!("no account yet: add [[accounts]] to the file; config/muhatap.toml has an example of each network");
     }
-    for account in &config.accounts {
+    for account in config.accounts.iter().chain(&telling::accounts(&config)) {
         match check(account, args.online).await {
             Ok(found) => println!("account {:?} on {}: {found}", account.name, account.network.0.as_str()),
             Err(error) => {
@@ -56,15 +57,6 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
         eprintln!("{error}");
     }
     crate::policy::Policies::open(config.delivery.policy_dir.as_deref())?;
-    for (what, secret) in [
-        ("alerts.email.smtp_url", config.alerts.email.as_ref().map(|email| &email.smtp_url)),
-        ("alerts.webhook.secret", config.alerts.webhook.as_ref().and_then(|webhook| webhook.secret.as_ref())),
-    ] {
-        if let Some(Err(error)) = secret.map(|secret| secret.read(what)) {
-            failed += 1;
-            eprintln!("{error}");
-        }
-    }
     // A wrong configuration, as for every other command.
     Ok(if failed > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
@@ -77,6 +69,7 @@ async fn check(account: &AccountConfig, online: bool) -> Result<String, String> 
     let streams: Vec<String> = connector.streams().iter().map(|stream| stream.name()).collect();
     let listens = match account.network.0 {
         Network::Webhook => format!("is told of {}", account.listen_for.join(", ")),
+        Network::Mail => format!("sends to {}", account.listen_for.join(", ")),
         _ => format!("listens to {}", streams.join(", ")),
     };
     if !online {

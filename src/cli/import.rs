@@ -163,7 +163,7 @@ async fn mentions(args: MentionsArgs, config: Config) -> Result<ExitCode, anyhow
     };
     let analyzer = Arc::new(Analyzer::new(&DictionaryPaths::under(&config.dictionaries_dir())));
     let learnt = match (&store, &account) {
-        (Some(store), Some(account)) => Deltas::new(store.clone()).of(account.brand_id).await,
+        (Some(store), Some(account)) => Deltas::new(store.clone()).of(account).await,
         _ => None,
     };
     let mut report = Report::start();

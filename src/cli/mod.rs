@@ -13,6 +13,7 @@ pub mod corpus;
 pub mod deliveries;
 pub mod demo;
 pub mod dictionaries;
+pub mod digest;
 pub mod export;
 pub mod import;
 pub mod mentions;
@@ -67,6 +68,7 @@ pub enum Command {
     Campaigns(campaigns::Args),
     Quiet(quiet::Args),
     Reply(reply::Args),
+    Digest(digest::Args),
     Run(run::Args),
     CheckConfig(check_config::Args),
     Demo(demo::Args),
@@ -109,6 +111,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Campaigns(args) => campaigns::run(args, config).await,
         Command::Quiet(args) => quiet::run(args, config).await,
         Command::Reply(args) => reply::run(args, config).await,
+        Command::Digest(args) => digest::run(args, config).await,
         Command::Run(args) => run::run(args, config).await,
         Command::CheckConfig(args) => check_config::run(args, config).await,
         Command::Demo(args) => demo::run(args, config).await,

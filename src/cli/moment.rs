@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;
 
 use super::UsageError;
@@ -12,6 +13,17 @@ pub fn parse(text: &str, zone: &str) -> Result<Timestamp, UsageError> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
+    let known = TimeZone::get(zone).map_err(|_| UsageError(format!("{zone:?} is not a time zone")))?;
+    let out_of_range = || {
+        UsageError(format!(
+            "{text} is out of range: times lie between {} and {} in {zone}",
+            written(Timestamp::MIN, &known),
+            written(Timestamp::MAX, &known)
+        ))
+    };
+    if Pieces::parse(text).is_ok_and(|pieces| pieces.offset().is_some()) {
+        return Err(out_of_range());
+    }
     let local: Option<DateTime> =
         text.parse::<DateTime>().ok().or_else(|| text.parse::<Date>().ok().map(|date| date.at(0, 0, 0, 0)));
     let Some(local) = local else {
@@ -19,19 +31,58 @@ pub fn parse(text: &str, zone: &str) -> Result<Timestamp, UsageError> {
             "{text:?} is not a time; write 2026-11-21T14:30:00+03:00, or 2026-11-21 14:30 for the time in {zone}"
         )));
     };
-    let known = TimeZone::get(zone).map_err(|_| UsageError(format!("{zone:?} is not a time zone")))?;
-    let moment = known.to_ambiguous_zoned(local).unambiguous().map_err(|_| {
-        UsageError(format!(
+    let there = known.to_ambiguous_zoned(local);
+    if there.is_ambiguous() {
+        return Err(UsageError(format!(
             "{local} does not exist, or comes twice, in {zone} (the clock changes); write it with its offset, \
              as in 2026-11-21T14:30:00+03:00"
-        ))
-    })?;
-    Ok(moment.timestamp())
+        )));
+    }
+    there.unambiguous().map(|moment| moment.timestamp()).map_err(|_| out_of_range())
+}
+
+/// What the program says, with its times in the zone of the person who reads it.
+pub fn in_zone(said: &str, zone: &str) -> String {
+    let Ok(zone) = TimeZone::get(zone) else { return said.to_owned() };
+    let words = said.split(' ').map(|word| {
+        let time = word.trim_end_matches([',', ';', ':', '.', ')']);
+        match time.parse::<Timestamp>() {
+            Ok(at) => format!("{}{}", written(at, &zone), &word[time.len()..]),
+            Err(_) => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// `2026-11-21 14:30 +03:00`.
+fn written(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %:z").to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{in_zone, parse};
+
+    #[test]
+    fn a_time_out_of_range_says_the_range_in_the_zone() {
+        for text in ["9999-12-31 23:59", "9999-12-31T23:59:59-12:00", "-009999-01-01T00:00:00Z"] {
+            let refused = parse(text, "Europe/Istanbul").expect_err(text).to_string();
+            assert!(refused.contains("out of range: times lie between -"), "{refused}");
+            assert!(refused.ends_with("and 9999-12-31 01:00 +03:00 in Europe/Istanbul"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_gives_its_times_in_the_zone() {
+        assert_eq!(
+            in_zone("delivery 01ARZ is due 2019-12-31T21:00:00Z; choose a later time", "Europe/Istanbul"),
+            "delivery 01ARZ is due 2020-01-01 00:00 +03:00; choose a later time"
+        );
+        assert_eq!(
+            in_zone("nothing is said of 14:30 or 2020-01-01", "Europe/Istanbul"),
+            "nothing is said of 14:30 or 2020-01-01"
+        );
+    }
 
     #[test]
     fn a_time_is_read_with_its_offset_or_in_the_accounts_zone() {

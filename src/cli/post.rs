@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::campaigns::{self, BatchError, BatchPost, BatchRequest};
 use crate::compose::{self, ComposeError, Confirmed, PostRequest};
 use crate::config::Config;
-use crate::model::{DeliveryId, Frequency, Missed, Weekday};
+use crate::model::{DeliveryId, DeliveryState, Frequency, Missed, Weekday};
 use crate::recurring::{self, Rule, weekday};
 use crate::store::StoreError;
 use crate::store::accounts::Account;
@@ -58,6 +58,15 @@ pub struct Args {
     /// Go on after a warning: nearly the same text is planned for that day
     #[arg(long)]
     confirm_duplicate: bool,
+    /// Go on after a warning: the text holds a phone number, an IBAN, a card or an ID number
+    #[arg(long, conflicts_with = "repeat")]
+    confirm_personal_data: bool,
+}
+
+impl Args {
+    fn confirmed(&self) -> Confirmed {
+        Confirmed { duplicate: self.confirm_duplicate, personal_data: self.confirm_personal_data }
+    }
 }
 
 /// How often, and until when; the first date and the time of day are those of `--at`.
@@ -85,25 +94,11 @@ impl Repeat {
     pub(super) fn rule(&self, at: Timestamp, timezone: &str) -> Result<Option<(Rule, Missed)>, UsageError> {
         let Some(frequency) = self.repeat else { return Ok(None) };
         let local = at.to_zoned(TimeZone::get(timezone).unwrap_or(TimeZone::UTC));
+        let (weekdays, day) = days_of(frequency, self.on.as_deref(), local.date())?;
         let rule = Rule {
             frequency,
-            weekdays: match (frequency, &self.on) {
-                (Frequency::Weekly, Some(days)) => days.split(',').map(day_named).collect::<Result<_, _>>()?,
-                (Frequency::Weekly, None) => vec![weekday(local.date())],
-                _ => Vec::new(),
-            },
-            day: match (frequency, &self.on) {
-                (Frequency::Monthly, Some(day)) => Some(
-                    day.trim()
-                        .parse()
-                        .map_err(|_| UsageError(format!("--on {day}: a day of the month is a number from 1 to 31")))?,
-                ),
-                (Frequency::Monthly, None) => Some(local.day()),
-                (Frequency::Daily, Some(_)) => {
-                    return Err(UsageError("--on goes with weekly or monthly: daily is every day".into()));
-                }
-                _ => None,
-            },
+            weekdays,
+            day,
             time: local.time(),
             timezone: timezone.to_owned(),
             from: local.date(),
@@ -111,6 +106,25 @@ impl Repeat {
             times: self.times,
         };
         Ok(Some((rule, self.missed.unwrap_or(Missed::Skip))))
+    }
+}
+
+/// The weekdays and the day of the month of `--on`; without it those of `first`.
+pub(super) fn days_of(
+    frequency: Frequency,
+    on: Option<&str>,
+    first: Date,
+) -> Result<(Vec<Weekday>, Option<i8>), UsageError> {
+    match (frequency, on) {
+        (Frequency::Weekly, Some(days)) => Ok((days.split(',').map(day_named).collect::<Result<_, _>>()?, None)),
+        (Frequency::Weekly, None) => Ok((vec![weekday(first)], None)),
+        (Frequency::Monthly, Some(day)) => match day.trim().parse() {
+            Ok(day) => Ok((Vec::new(), Some(day))),
+            Err(_) => Err(UsageError(format!("--on {day}: a day of the month is a number from 1 to 31"))),
+        },
+        (Frequency::Monthly, None) => Ok((Vec::new(), Some(first.day()))),
+        (Frequency::Daily, Some(_)) => Err(UsageError("--on goes with weekly or monthly: daily is every day".into())),
+        (Frequency::Daily, None) => Ok((Vec::new(), None)),
     }
 }
 
@@ -140,16 +154,21 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
 }
 
 async fn one(app: &App, args: Args, account: &Account) -> Result<ExitCode, anyhow::Error> {
-    let mut request = PostRequest::new(account.id, args.text, "cli");
+    let mut request = PostRequest::new(account.id, args.text.as_str(), "cli");
+    request.confirm = args.confirmed();
     request.due_at = args.at.map(|at| moment::parse(&at, &account.timezone)).transpose()?;
     request.expires_at = args.expires.map(|at| moment::parse(&at, &account.timezone)).transpose()?;
     request.after = args.after;
     request.key = args.key;
-    request.confirm = Confirmed { duplicate: args.confirm_duplicate, ..Confirmed::default() };
     if let Some(name) = &args.campaign {
-        request.origin.campaign = Some(campaigns::clean(name).map_err(explain_batch)?);
+        request.origin.campaign =
+            Some(campaigns::clean(name).map_err(|error| explain_batch(error, &account.timezone))?);
     }
-    let delivery = compose::post(app, request).await.map_err(|error| explain(error, "--confirm-duplicate"))?;
+    let posted = compose::post(app, request).await;
+    let delivery = posted.map_err(|error| explain(error, "--confirm-duplicate", &account.timezone))?;
+    if delivery.state == DeliveryState::Held {
+        eprintln!("{}", moment::in_zone(&delivery.next_step, &account.timezone));
+    }
     print(&delivery)
 }
 
@@ -163,15 +182,16 @@ async fn several(app: &App, args: Args, accounts: &[Account]) -> Result<ExitCode
         posts.push(BatchPost { account_id: account.id, text: args.text.clone(), due_at });
     }
     let zone = accounts.first().map_or("UTC", |account| account.timezone.as_str());
+    let confirm = args.confirmed();
     let request = BatchRequest {
         campaign: args.campaign,
         posts,
         author: "cli".into(),
         key: args.key,
         expires_at: args.expires.as_deref().map(|at| moment::parse(at, zone)).transpose()?,
-        confirm: Confirmed { duplicate: args.confirm_duplicate, ..Confirmed::default() },
+        confirm,
     };
-    let (_, deliveries) = campaigns::post(app, request).await.map_err(explain_batch)?;
+    let (_, deliveries) = campaigns::post(app, request).await.map_err(|error| explain_batch(error, zone))?;
     print_json(&deliveries)
 }
 
@@ -190,9 +210,9 @@ async fn repeat(app: &App, args: &Args, accounts: &[Account]) -> Result<ExitCode
     };
     let Some((rule, missed)) = args.repeat.rule(at, &first.timezone)? else { return Ok(ExitCode::SUCCESS) };
     let texts = accounts.iter().map(|account| (account.id, args.text.clone())).collect();
-    let confirm = Confirmed { duplicate: args.confirm_duplicate, ..Confirmed::default() };
+    let confirm = args.confirmed();
     let recurrence = recurring::start(app, NewRecurrence { rule, missed, texts }, args.key.as_deref(), confirm, "cli");
-    print_json(&recurrence.await.map_err(|error| explain(error, "--confirm-duplicate"))?)
+    print_json(&recurrence.await.map_err(|error| explain(error, "--confirm-duplicate", &first.timezone))?)
 }
 
 /// The account by name; one that so far stands only in the configuration file is put into the database first.
@@ -211,23 +231,25 @@ pub(super) async fn account(app: &Arc<App>, name: &str) -> Result<Account, anyho
     Ok(app.store.account_by_name(name).await?)
 }
 
-/// A refusal with the flag that goes on all the same, where there is one.
-pub(super) fn explain(error: ComposeError, flag: &str) -> anyhow::Error {
+/// A refusal with its times in `zone`, and with the flag that goes on all the same, where there is one.
+pub(super) fn explain(error: ComposeError, flag: &str, zone: &str) -> anyhow::Error {
+    let said = moment::in_zone(&error.to_string(), zone);
     match &error {
-        ComposeError::NearDuplicate { .. } | ComposeError::PersonalData(_) | ComposeError::AnotherReply(_) => {
-            anyhow::anyhow!("{error}: {flag}")
-        }
-        ComposeError::NotFound(_) | ComposeError::Invalid(_) => UsageError(error.to_string()).into(),
+        ComposeError::PersonalData(_) => anyhow::anyhow!("{said}: --confirm-personal-data"),
+        ComposeError::NearDuplicate { .. } | ComposeError::AnotherReply(_) => anyhow::anyhow!("{said}: {flag}"),
+        ComposeError::NotFound(_) | ComposeError::Invalid(_) => UsageError(said).into(),
+        ComposeError::Store(StoreError::Conflict(_)) => anyhow::anyhow!(said),
         _ => error.into(),
     }
 }
 
-fn explain_batch(error: BatchError) -> anyhow::Error {
+fn explain_batch(error: BatchError, zone: &str) -> anyhow::Error {
     match error {
         BatchError::Post { account, error } => {
-            explain(error, "--confirm-duplicate").context(format!("account {account}"))
+            explain(error, "--confirm-duplicate", zone).context(format!("account {account}"))
         }
-        BatchError::Invalid(reason) => UsageError(reason).into(),
+        BatchError::Alike { .. } => anyhow::anyhow!("{error}: --confirm-duplicate"),
+        BatchError::Invalid { reason, .. } => UsageError(reason).into(),
         BatchError::Store(error) => error.into(),
     }
 }

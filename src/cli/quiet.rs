@@ -8,8 +8,11 @@ use crate::app::App;
 use crate::config::Config;
 use crate::quiet::{self, QuietHours};
 
-/// Lists the accounts' quiet hours, or sets those of one. Posts due inside move to their end, one after the other; replies
-/// and takedowns go on, and what a person moved by hand goes when they said.
+/// Lists the accounts' quiet hours, or sets those of one.
+///
+/// Posts wanted inside move to their end, one after the other; what earlier quiet hours moved and these do not goes back to
+/// its time, or goes as soon as it may where that has passed. Replies and takedowns go on, and what a person moved by hand
+/// goes when they said.
 ///
 /// Example: muhatap quiet destek 22:00-08:00
 /// Example: muhatap quiet destek none
@@ -33,7 +36,9 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
         };
         let moved = quiet::set(&app, account.id, hours, "cli").await?;
         let hours = hours.map(|hours| hours.to_string());
-        return print_json(&serde_json::json!({ "account": name, "quiet_hours": hours, "moved": moved }));
+        return print_json(&serde_json::json!({
+            "account": name, "quiet_hours": hours, "moved_later": moved.later, "moved_back": moved.back,
+        }));
     }
     let mut out = std::io::stdout().lock();
     for (id, hours) in app.store.all_quiet_hours().await? {

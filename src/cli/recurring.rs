@@ -4,16 +4,17 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
 use super::deliveries::usage;
-use super::post::{Repeat, explain, print_json};
+use super::post::{days_of, explain, print_json};
 use super::{UsageError, moment};
 use crate::app::App;
 use crate::compose::Confirmed;
 use crate::config::Config;
-use crate::model::RecurrenceId;
-use crate::recurring;
+use crate::model::{Frequency, Missed, RecurrenceId};
+use crate::recurring::{self, Rule};
 use crate::store::recurrences::{NewRecurrence, RecurrenceView};
 
 const WHO: &str = "cli";
@@ -46,6 +47,9 @@ enum Action {
     Show { recurring: RecurrenceId },
     /// Change one from the next occurrence that was not called yet on; what is not named stays
     ///
+    /// An occurrence that a person moved keeps its time and takes the new text; one that a person cancelled stays cancelled.
+    ///
+    /// Example: muhatap recurring change 01JD3ZQ8M4W5Y6X7V8T9S0R1Q2 --at 10:00
     /// Example: muhatap recurring change 01JD3ZQ8M4W5Y6X7V8T9S0R1Q2 --at "2026-12-01 10:00" --repeat weekly --on fri
     #[command(verbatim_doc_comment)]
     Change {
@@ -53,11 +57,8 @@ enum Action {
         /// Another text, on every account of it
         #[arg(long)]
         text: Option<String>,
-        /// The first date and the time of day: RFC 3339, or local in its zone
-        #[arg(long, value_name = "TIME", requires = "repeat")]
-        at: Option<String>,
         #[command(flatten)]
-        repeat: Repeat,
+        rule: RuleChange,
         /// Go on after a warning: nearly the same text is planned for one of its days
         #[arg(long)]
         confirm_duplicate: bool,
@@ -79,6 +80,61 @@ enum Action {
     End { recurring: RecurrenceId },
 }
 
+/// What of a rule is to be another.
+#[derive(Debug, clap::Args)]
+struct RuleChange {
+    /// The time of day (10:00); or the first date and the time: RFC 3339, or local in its zone
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// daily, weekly or monthly
+    #[arg(long, value_name = "HOW OFTEN")]
+    repeat: Option<Frequency>,
+    /// With weekly: the days (mon,thu); with monthly: the day [default, with another --repeat: of its first date]
+    #[arg(long, value_name = "DAYS")]
+    on: Option<String>,
+    /// The last date
+    #[arg(long, value_name = "DATE", conflicts_with = "times")]
+    until: Option<Date>,
+    /// How many times, counted from its first date
+    #[arg(long, value_name = "NUMBER")]
+    times: Option<u32>,
+    /// What becomes of one that could not be sent in time: skip it, or ask a person
+    #[arg(long, value_name = "skip|ask")]
+    missed: Option<Missed>,
+}
+
+impl RuleChange {
+    /// The rule with what is named changed.
+    fn on(&self, mut rule: Rule) -> Result<Rule, UsageError> {
+        if let Some(at) = &self.at {
+            match time_of_day(at) {
+                Some(time) => rule.time = time,
+                None => {
+                    let local = moment::parse(at, &rule.timezone)?.to_zoned(rule.zone());
+                    (rule.from, rule.time) = (local.date(), local.time());
+                }
+            }
+        }
+        let frequency = self.repeat.unwrap_or(rule.frequency);
+        if self.on.is_some() || frequency != rule.frequency {
+            rule.frequency = frequency;
+            (rule.weekdays, rule.day) = days_of(frequency, self.on.as_deref(), rule.from)?;
+        }
+        if self.until.is_some() || self.times.is_some() {
+            (rule.until, rule.times) = (self.until, self.times);
+        }
+        Ok(rule)
+    }
+}
+
+/// `10:00` alone, without a date.
+fn time_of_day(text: &str) -> Option<Time> {
+    match text.contains(['-', '/', 'T']) {
+        true => None,
+        false => text.trim().parse().ok(),
+    }
+}
+
 pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> {
     let app = App::open(config).await?;
     let done = match args.action {
@@ -87,18 +143,10 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
         Some(Action::Pause { recurring }) => recurring::pause(&app, recurring, WHO).await,
         Some(Action::Resume { recurring }) => recurring::resume(&app, recurring, WHO).await,
         Some(Action::End { recurring }) => recurring::end(&app, recurring, WHO).await,
-        Some(Action::Change { recurring, text, at, repeat, confirm_duplicate }) => {
+        Some(Action::Change { recurring, text, rule, confirm_duplicate }) => {
             let known = app.store.recurrence(recurring).await.map_err(usage)?;
-            let (rule, missed) = match &at {
-                Some(at) => {
-                    let zone = known.rule.timezone.clone();
-                    repeat.rule(moment::parse(at, &zone)?, &zone)?.unwrap_or((known.rule, known.missed))
-                }
-                None if repeat.rule(app.store.clock(), "UTC")?.is_some() => {
-                    return Err(UsageError("--repeat needs --at: the first date and the time of day".into()).into());
-                }
-                None => (known.rule, known.missed),
-            };
+            let missed = rule.missed.unwrap_or(known.missed);
+            let rule = rule.on(known.rule)?;
             let texts = known
                 .accounts
                 .into_iter()
@@ -106,7 +154,9 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
                 .collect();
             let confirm = Confirmed { duplicate: confirm_duplicate, ..Confirmed::default() };
             let changed = recurring::change(&app, recurring, NewRecurrence { rule, missed, texts }, confirm, WHO);
-            return print_json(&changed.await.map_err(|error| explain(error, "--confirm-duplicate"))?);
+            let zone = &app.config.console.timezone;
+            let changed = changed.await.map_err(|error| explain(error, "--confirm-duplicate", zone))?;
+            return print_json(&changed);
         }
     };
     print_json(&done.map_err(usage)?)

@@ -53,9 +53,9 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
     let delivery = compose::reply(&app, request).await.map_err(|error| {
         let flag = match &error {
             ComposeError::AnotherReply(other) => format!("--confirm-over {}", other.id),
-            _ => "--confirm-personal-data".to_owned(),
+            _ => String::new(),
         };
-        explain(error, &flag)
+        explain(error, &flag, &app.config.console.timezone)
     })?;
     print(&delivery)
 }

@@ -9,18 +9,20 @@ use muhatap_connectors::{Connector, Outgoing, Publisher, ReplyTo, Visibility};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use personal::personal_data;
 
 use crate::analyze::tokens::search_fold;
 use crate::app::App;
 use crate::live::Wake;
-use crate::model::{AccountId, Class, DeliveryId, IntentLabel, MentionId, Network, RecurrenceId, new_ulid};
+use crate::model::{AccountId, Class, DeliveryId, IntentLabel, MentionId, RecurrenceId, new_ulid};
 use crate::policy::{Answered, Facts, Policy};
 use crate::store::StoreError;
 use crate::store::accounts::Account;
 use crate::store::deliveries::DeliveryView;
-use crate::store::enqueue::{Enqueued, Known, NewDelivery, Origin, Quiet};
+use crate::store::enqueue::{Besides, Enqueued, Known, NewDelivery, NewPost, Obstacle, Origin};
+use crate::store::recurrences::Rewritten;
 
 /// The longest key a caller may give.
 const LONGEST_KEY: usize = 200;
@@ -106,7 +108,7 @@ pub enum ComposeError {
     )]
     NearDuplicate { earlier: DeliveryId, due_at: Timestamp },
     /// Kinds: `national id`, `iban`, `card`, `phone`.
-    #[error("a public answer should not carry personal data (found: {}); take it out, or confirm it", .0.join(", "))]
+    #[error("what everybody reads should not carry personal data (found: {}); take it out, or confirm it", .0.join(", "))]
     PersonalData(Vec<&'static str>),
     #[error("the key was used before for delivery {0} with other content; use a new key")]
     KeyReused(DeliveryId),
@@ -160,6 +162,16 @@ impl From<StoreError> for ComposeError {
     }
 }
 
+impl From<Obstacle> for ComposeError {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::KeyReused(id) => Self::KeyReused(id),
+            Obstacle::AnotherReply(other) => Self::AnotherReply(other),
+            Obstacle::NearDuplicate { earlier, due_at } => Self::NearDuplicate { earlier, due_at },
+        }
+    }
+}
+
 /// Puts an answer into the outbox, or says why not.
 pub async fn reply(app: &App, request: ReplyRequest) -> Result<DeliveryView, ComposeError> {
     let now = app.store.clock();
@@ -177,12 +189,7 @@ pub async fn reply(app: &App, request: ReplyRequest) -> Result<DeliveryView, Com
         deleted: target.deleted_at.is_some(),
     };
     check(policy, &Facts { text: &text, length, answers: Some(answered), at: due_at })?;
-    if target.visibility != Visibility::Direct && !request.confirm.personal_data {
-        let found = personal_data(&text);
-        if !found.is_empty() {
-            return Err(ComposeError::PersonalData(found));
-        }
-    }
+    keep_private(&text, target.visibility, request.confirm)?;
     let body = serde_json::json!(["reply", request.mention_id, text, target.visibility, request.due_at]);
     let new = NewDelivery {
         account_id: account.id,
@@ -203,8 +210,25 @@ pub async fn reply(app: &App, request: ReplyRequest) -> Result<DeliveryView, Com
     finish(app, enqueued).await
 }
 
+/// Refuses personal data where others than the receiver read it, until somebody says that it belongs there.
+fn keep_private(text: &str, visibility: Visibility, confirm: Confirmed) -> Result<(), ComposeError> {
+    if visibility == Visibility::Direct || confirm.personal_data {
+        return Ok(());
+    }
+    let found = personal_data(text);
+    if found.is_empty() { Ok(()) } else { Err(ComposeError::PersonalData(found)) }
+}
+
 /// Puts a post into the outbox, or says why not.
 pub async fn post(app: &App, request: PostRequest) -> Result<DeliveryView, ComposeError> {
+    let origin = request.origin.clone();
+    let new = written(app, request).await?;
+    let enqueued = app.store.enqueue_post(&new, &origin, app.store.clock()).await?;
+    finish(app, enqueued).await
+}
+
+/// A post as it would be stored, or why its network, its account's hours or its own times do not let it be.
+pub async fn written(app: &App, request: PostRequest) -> Result<NewPost, ComposeError> {
     let now = app.store.clock();
     let account = app.store.account(request.account_id).await?;
     let (connector, policy) = sending(app, &account).await?;
@@ -214,6 +238,7 @@ pub async fn post(app: &App, request: PostRequest) -> Result<DeliveryView, Compo
     let due_at = request.due_at.unwrap_or(now);
     let length = publisher.measure(&message);
     check(policy, &Facts { text: &text, length, answers: None, at: due_at })?;
+    keep_private(&text, Visibility::Public, request.confirm)?;
     if request.expires_at.is_some_and(|expires_at| expires_at <= due_at) {
         return Err(ComposeError::Invalid("it would expire before it is due; choose a later time to expire".into()));
     }
@@ -232,26 +257,50 @@ pub async fn post(app: &App, request: PostRequest) -> Result<DeliveryView, Compo
         after_id: request.after,
         text,
     };
-    let quiet = quiet_at(app, &account, due_at).await?;
-    if let (Some(quiet), Some(expires_at), None) = (quiet, request.expires_at, request.origin.occurrence)
-        && expires_at <= quiet.end
+    let quiet_until = quiet_until(app, &account, due_at).await?;
+    if let (Some(end), Some(expires_at), None) = (quiet_until, request.expires_at, request.origin.occurrence)
+        && expires_at <= end
     {
         return Err(ComposeError::Invalid(format!(
-            "account {} is quiet until {}, and it would expire by then; choose another time",
-            account.name, quiet.end
+            "account {} is quiet until {end}, and it would expire by then; choose another time",
+            account.name
         )));
     }
-    let day = (!request.confirm.duplicate).then(|| day_of(quiet.map_or(due_at, |quiet| quiet.end), &account.timezone));
-    let enqueued = app.store.enqueue_post(&new, &fingerprint(&new.text), day, &request.origin, quiet, now).await?;
-    finish(app, enqueued).await
+    let day = (!request.confirm.duplicate).then(|| day_of(quiet_until.unwrap_or(due_at), &account.timezone));
+    let spacing = app.config.delivery.release_spacing;
+    Ok(NewPost { fingerprint: fingerprint(&new.text), delivery: new, day, spacing })
 }
 
-/// The account's quiet hours that `at` falls into.
-pub async fn quiet_at(app: &App, account: &Account, at: Timestamp) -> Result<Option<Quiet>, ComposeError> {
+/// Moves a delivery to another time, unless nearly the same post is planned for the day that it would move into and that
+/// is not confirmed. Within its day it moves freely: its neighbours were confirmed when it was planned.
+pub async fn reschedule(
+    app: &App,
+    id: DeliveryId,
+    due_at: Timestamp,
+    confirm: Confirmed,
+    who: &str,
+) -> Result<DeliveryView, ComposeError> {
+    let delivery = app.store.delivery(id).await?;
+    let day = day_of(due_at, &app.store.account(delivery.account_id).await?.timezone);
+    let is_another_day = !(day.0..day.1).contains(&delivery.due_at);
+    if is_another_day
+        && !confirm.duplicate
+        && delivery.can_move()
+        && let Some((earlier, due_at)) = app.store.near_delivery(id, day).await?
+    {
+        return Err(ComposeError::NearDuplicate { earlier, due_at });
+    }
+    let moved = app.store.reschedule(id, due_at, who).await?;
+    app.live.wake(Wake::Outbox);
+    app.live.wake(Wake::Events);
+    Ok(moved)
+}
+
+/// When the account's quiet hours end that `at` falls into.
+async fn quiet_until(app: &App, account: &Account, at: Timestamp) -> Result<Option<Timestamp>, ComposeError> {
     let Some(hours) = app.store.quiet_hours(account.id).await? else { return Ok(None) };
     let zone = TimeZone::get(&account.timezone).unwrap_or(TimeZone::UTC);
-    let spacing = app.config.delivery.release_spacing;
-    Ok(hours.end_after(at, &zone).map(|end| Quiet { end, spacing }))
+    Ok(hours.end_after(at, &zone))
 }
 
 /// Refuses a text that could not be published on the account, or that is nearly the same as another post on the day of
@@ -264,6 +313,7 @@ pub async fn foresee(
     own: Option<RecurrenceId>,
     confirm: Confirmed,
 ) -> Result<String, ComposeError> {
+    let besides = own.map_or(Besides::Nothing, Besides::Recurrence);
     let now = app.store.clock();
     let account = app.store.account(account).await?;
     let (connector, policy) = sending(app, &account).await?;
@@ -274,12 +324,24 @@ pub async fn foresee(
         let fingerprint = fingerprint(&text);
         for at in due {
             let day = day_of(*at, &account.timezone);
-            if let Some((earlier, due_at)) = app.store.near_post(account.id, &fingerprint, day, own).await? {
+            if let Some((earlier, due_at)) = app.store.near_post(account.id, &fingerprint, day, besides).await? {
                 return Err(ComposeError::NearDuplicate { earlier, due_at });
             }
         }
     }
     Ok(text)
+}
+
+/// An occurrence's text, as [`foresee`] answered it, for one that is planned already. Its hash names what goes out, not when:
+/// the time is its own.
+pub fn rewritten(account_id: AccountId, text: &str, late_limit: Option<Duration>) -> Rewritten {
+    Rewritten {
+        account_id,
+        text: text.to_owned(),
+        fingerprint: fingerprint(text),
+        body_hash: hash(&serde_json::json!(["rewritten", account_id, text])),
+        late_limit,
+    }
 }
 
 /// The text's length as the account's network counts it.
@@ -299,7 +361,8 @@ pub async fn measure_reply(app: &App, mention: MentionId, text: &str) -> Result<
     Ok(publisher(&*connector, &account)?.measure(&message))
 }
 
-async fn finish(app: &App, enqueued: Enqueued) -> Result<DeliveryView, ComposeError> {
+/// What is in the outbox now, or why it is not.
+pub async fn finish(app: &App, enqueued: Enqueued) -> Result<DeliveryView, ComposeError> {
     match enqueued {
         Enqueued::New(id) => {
             app.live.wake(Wake::Outbox);
@@ -307,18 +370,26 @@ async fn finish(app: &App, enqueued: Enqueued) -> Result<DeliveryView, ComposeEr
             Ok(app.store.delivery(id).await?)
         }
         Enqueued::Same(id) => Ok(app.store.delivery(id).await?),
-        Enqueued::KeyReused(id) => Err(ComposeError::KeyReused(id)),
-        Enqueued::AnotherReply(other) => Err(ComposeError::AnotherReply(other)),
-        Enqueued::NearDuplicate { earlier, due_at } => Err(ComposeError::NearDuplicate { earlier, due_at }),
+        Enqueued::Refused(obstacle) => Err(obstacle.into()),
     }
 }
 
 /// The account's connector and the rules of its network.
 async fn sending<'a>(app: &'a App, account: &Account) -> Result<(Arc<dyn Connector>, &'a Policy), ComposeError> {
-    if account.network == Network::Webhook {
+    if account.network.only_tells() {
         return Err(ComposeError::Refused {
             rule: "network.events".into(),
-            reason: format!("{} is a webhook: it takes events, not what people write", account.name),
+            reason: format!(
+                "{} ({}) only tells of what happened: it takes nothing that people write",
+                account.name,
+                account.network.as_str()
+            ),
+        });
+    }
+    if account.is_removed() {
+        return Err(ComposeError::Refused {
+            rule: "account.removed".into(),
+            reason: format!("account {} was removed: add it again, or choose another", account.name),
         });
     }
     let Some(policy) = app.policies.of(account.network) else { return Err(read_only(account)) };

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use tracing::{error, info, warn};
+use utoipa::ToSchema;
 
 pub use rule::{Rule, weekday};
 
@@ -34,6 +36,17 @@ const A_ROUND: i64 = 200;
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// After an occurrence that could not be made.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// A recurring post after a change, and what the change did to the occurrences that were planned.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ChangedRecurrence {
+    #[serde(flatten)]
+    pub recurrence: RecurrenceView,
+    /// Taken back; the rule makes those anew whose dates it still has.
+    pub replaced: usize,
+    /// A person had moved them: they keep their time, with the new text.
+    pub kept: usize,
+}
 
 /// Makes what is missing of every recurring post whose time to be looked at has come; answers how many occurrences.
 pub async fn round(app: &App, now: Timestamp) -> Result<usize, StoreError> {
@@ -75,17 +88,22 @@ pub async fn start(
     made_at_once(app, id).await
 }
 
-/// Changes a recurring post from the next occurrence that was not called yet on, or says why not.
+/// Changes a recurring post from the next occurrence that was not called yet on, or says why not. What a person moved keeps
+/// its time, and what a person cancelled stays so.
 pub async fn change(
     app: &App,
     id: RecurrenceId,
     new: NewRecurrence,
     confirm: Confirmed,
     who: &str,
-) -> Result<RecurrenceView, ComposeError> {
+) -> Result<ChangedRecurrence, ComposeError> {
     let new = checked(app, new, Some(id), confirm).await?;
-    app.store.change_recurrence(id, &new, who).await?;
-    made_at_once(app, id).await
+    let late_limit = (new.missed == Missed::Skip).then(|| late_limit(app));
+    let rewritten = new.texts.iter().map(|(account, text)| compose::rewritten(*account, text, late_limit));
+    let rewritten: Vec<_> = rewritten.collect();
+    let changed = app.store.change_recurrence(id, &new, &rewritten, who).await?;
+    let recurrence = made_at_once(app, id).await?;
+    Ok(ChangedRecurrence { recurrence, replaced: changed.replaced, kept: changed.kept })
 }
 
 /// Takes back what is to come and makes nothing more, until it is resumed.
@@ -230,10 +248,9 @@ fn occurrence(
     date: Date,
     due_at: Timestamp,
 ) -> PostRequest {
-    // To be skipped is to expire when it may be late no longer.
-    let limit = app.config.delivery.post_late.max(Duration::from_secs(1));
+    let limit = late_limit(app);
     PostRequest {
-        key: Some(format!("recurring:{}:{date}", recurrence.id)),
+        key: Some(format!("{}{date}", key_before(recurrence.id))),
         due_at: Some(due_at),
         expires_at: (recurrence.missed == Missed::Skip).then(|| due_at.saturating_add(limit).unwrap_or(due_at)),
         // Who made the rule was asked.
@@ -244,6 +261,22 @@ fn occurrence(
         },
         ..PostRequest::new(account.account_id, account.text.as_str(), recurrence.author.as_str())
     }
+}
+
+/// To be skipped is to expire when it may be late no longer.
+fn late_limit(app: &App) -> Duration {
+    app.config.delivery.post_late.max(Duration::from_secs(1))
+}
+
+/// What the keys of a recurring post's occurrences begin with; their date follows.
+fn key_before(id: RecurrenceId) -> String {
+    format!("recurring:{id}:")
+}
+
+/// The date that an occurrence was made for, by its key; nothing for one that was taken back with its recurring post, whose
+/// key goes on.
+pub fn date_of(id: RecurrenceId, key: &str) -> Option<Date> {
+    key.strip_prefix(&key_before(id))?.parse().ok()
 }
 
 fn horizon(now: Timestamp) -> Timestamp {

@@ -84,6 +84,8 @@ pub enum Why {
         worker: Option<String>,
         since: Timestamp,
     },
+    /// A person cancelled it during its call, or while nobody knew how that had ended.
+    TakingBack,
     /// Perhaps out: the network is asked.
     ReadBack {
         seen_absent: bool,
@@ -111,6 +113,8 @@ pub enum Next {
     Send,
     /// The network is asked whether it is out.
     ReadBack,
+    /// It is deleted as soon as it is known to be out; where it is not out, it is cancelled.
+    Delete,
     /// The network is asked a harmless question; when it answers, sending goes on.
     Probe,
     /// A person opens again what a person stopped.
@@ -149,6 +153,8 @@ pub struct Facts {
     pub lease_until: Option<Timestamp>,
     pub read_failures: i64,
     pub absent_since: Option<Timestamp>,
+    /// A person cancelled it during its call.
+    pub cancel_wanted: bool,
     /// Of the stops that cover it, the widest.
     pub stop: Option<Stop>,
     pub paused: bool,
@@ -162,8 +168,10 @@ pub struct Facts {
     pub lane_gate: Option<(Timestamp, Option<String>)>,
     /// Who holds the lane, if it is another delivery.
     pub lane_holder: Option<(DeliveryId, DeliveryState)>,
-    /// The latest sign of life of a process that delivers.
+    /// The latest sign of life of a process that delivers and has not said goodbye.
     pub worker_seen: Option<Timestamp>,
+    /// When the last one ended in good order.
+    pub worker_left: Option<Timestamp>,
 }
 
 impl Standing {
@@ -179,11 +187,13 @@ impl Standing {
                 open(Why::WorkerAway { worker: facts.worker.clone(), since: away.unwrap_or(now) }, next)
             }
             DeliveryState::Preparing => open(Why::Preparing { worker: facts.worker.clone() }, Next::Send),
+            DeliveryState::Sending if facts.cancel_wanted => open(Why::TakingBack, Next::Delete),
             DeliveryState::Sending => open(Why::Sending { worker: facts.worker.clone() }, Next::Send),
             DeliveryState::Verifying if facts.read_failures > 0 => {
                 let why = Why::Unreadable { failures: facts.read_failures, error: facts.reason.clone() };
                 at(why, Next::ReadBack, facts.next_at)
             }
+            DeliveryState::Verifying if facts.cancel_wanted => at(Why::TakingBack, Next::Delete, facts.next_at),
             DeliveryState::Verifying => {
                 at(Why::ReadBack { seen_absent: facts.absent_since.is_some() }, Next::ReadBack, facts.next_at)
             }
@@ -246,7 +256,7 @@ impl Standing {
             return Standing { why, next: Next::Send, next_at: Some(facts.next_at) };
         }
         if facts.worker_seen.is_none_or(|seen| seen < now - AWAY_AFTER) {
-            return open(Why::NoWorker { last_seen: facts.worker_seen }, Next::StartWorker);
+            return open(Why::NoWorker { last_seen: facts.worker_seen.max(facts.worker_left) }, Next::StartWorker);
         }
         match facts.lane_holder {
             Some((delivery_id, state)) => open(Why::LaneBusy { delivery_id, state }, Next::Send),
@@ -280,6 +290,7 @@ mod tests {
             lease_until: None,
             read_failures: 0,
             absent_since: None,
+            cancel_wanted: false,
             stop: None,
             paused: false,
             pause_reason: None,
@@ -291,6 +302,7 @@ mod tests {
             lane_gate: None,
             lane_holder: None,
             worker_seen: Some(now()),
+            worker_left: None,
         }
     }
 
@@ -380,6 +392,17 @@ mod tests {
         assert_eq!(of(&sending).0, Why::Sending { worker: Some("w1".into()) });
         let away = Facts { lease_until: Some(later(-1)), ..sending };
         assert_eq!(of(&away), (Why::WorkerAway { worker: Some("w1".into()), since: later(-1) }, Next::ReadBack, None));
+    }
+
+    #[test]
+    fn what_is_cancelled_during_its_call_says_that_it_is_taken_back() {
+        let sending = Facts { state: DeliveryState::Sending, cancel_wanted: true, ..queued() };
+        assert_eq!(of(&sending), (Why::TakingBack, Next::Delete, None));
+        let unclear = Facts { state: DeliveryState::Verifying, next_at: later(30), ..sending };
+        assert_eq!(of(&unclear), (Why::TakingBack, Next::Delete, Some(later(30))));
+        // What a person must do comes first.
+        let unreadable = Facts { read_failures: 2, ..unclear };
+        assert!(matches!(of(&unreadable).0, Why::Unreadable { .. }));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::model::{AccountId, Network};
 #[serde(tag = "scope", rename_all = "snake_case")]
 #[schema(as = StopScope)]
 pub enum Scope {
-    /// Every call that publishes or deletes; webhooks tell of it and go on.
+    /// Every call that publishes or deletes; webhooks and mails tell of it and go on.
     All,
     /// Posts on every account; replies and deletions go on.
     Posts,
@@ -34,7 +34,7 @@ impl Scope {
     /// Whether it covers what an account sends.
     pub fn covers(&self, sent: &Sent<'_>) -> bool {
         match self {
-            Self::All => sent.network != Network::Webhook,
+            Self::All => !sent.network.only_tells(),
             Self::Posts => sent.is_post,
             Self::App { network, base_url } => *network == sent.network && base_url.as_deref() == sent.base_url,
             Self::Account { account_id } => *account_id == sent.account_id,

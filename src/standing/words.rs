@@ -74,6 +74,10 @@ impl fmt::Display for Standing {
                     _ => write!(formatter, "{worker} did not finish by {since}: another worker takes it over"),
                 }
             }
+            Why::TakingBack => write!(
+                formatter,
+                "cancelled during its call: deleted as soon as it is known to be out; if it is not out, not sent again"
+            ),
             Why::ReadBack { seen_absent: false } => {
                 write!(formatter, "the network is asked at {at} whether it is out")
             }

@@ -186,7 +186,7 @@ impl Store {
     /// ([`Store::endpoints`]).
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         let mut accounts = self.all_accounts().await?;
-        accounts.retain(|account| account.network != Network::Webhook);
+        accounts.retain(|account| !account.network.only_tells());
         Ok(accounts)
     }
 
@@ -262,27 +262,6 @@ impl Store {
         }
         tx.commit().await?;
         Ok(id)
-    }
-
-    /// Takes an account that a person added out of use: it rests, its secrets are forgotten, its history stays.
-    pub async fn remove_account(&self, id: AccountId, who: &str) -> Result<(), StoreError> {
-        let now = self.clock();
-        let mut tx = self.begin().await?;
-        let changed = sqlx::query(
-            "UPDATE accounts SET paused_at = $2, pause_reason = $3, secret = NULL, secret_mark = NULL, session = NULL,
-             changed_at = $2 WHERE id = $1 AND origin = 'console' AND (pause_reason IS NULL OR pause_reason <> $3)",
-        )
-        .bind(id.to_string())
-        .bind(micros(now))
-        .bind(REMOVED)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        if changed > 0 {
-            audit::write(&mut tx, now, who, "account_removed", &id.to_string(), serde_json::json!({})).await?;
-            events::write(&mut tx, now, "account", &id.to_string()).await?;
-        }
-        tx.commit().await
     }
 
     /// Pauses the accounts from the configuration file that are no longer in it; none is deleted.

@@ -1,17 +1,19 @@
 //! Alerts: what needs a person, one open alert for each subject and kind, told once, closed when it is well again.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::rows::Cells;
-use super::{Store, StoreError, Tx, events, lateness, micros};
-use crate::model::AlertId;
+use super::{Store, StoreError, Tx, events, lateness, micros, webhooks};
+use crate::model::{AccountId, Action, AlertId, DeliveryId, EventKind, new_ulid};
 
 /// What is looked at in one round; the rest comes with the next.
 const A_ROUND: i64 = 500;
-/// A failed delivery needs no more telling after this.
-const FAILED_KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// What cannot become well again, such as a failed delivery, needs no more telling after this.
+const DONE_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// Not yet sent this long after its time is late.
 const LATE_AFTER: SignedDuration = SignedDuration::from_mins(2);
 /// An account that fails, is well and fails again is one trouble.
@@ -21,18 +23,20 @@ const FLAPPING: SignedDuration = SignedDuration::from_mins(15);
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AlertView {
     pub id: AlertId,
-    /// `delivery_failed`, `delivery_late`, `delivery_held`, `delivery_unknown`, `recurrence`, `token` or `webhook`.
+    /// `delivery_failed`, `delivery_late`, `delivery_held`, `delivery_unknown`, `delivery_doubled`, `recurrence`, `token`, `webhook` or `mail`.
     pub kind: String,
     /// A delivery's, a recurring post's or an account's id.
     pub subject_id: String,
     pub message: String,
     pub raised_at: Timestamp,
+    /// When the last of those who are told of it had been told.
     pub told_at: Option<Timestamp>,
+    /// Why somebody is not told yet.
     pub failure_reason: Option<String>,
     pub closed_at: Option<Timestamp>,
 }
 
-/// An alert that somebody has yet to be told of, and through which ways they were.
+/// An alert that no delivery tells of yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Untold {
     pub id: AlertId,
@@ -40,20 +44,18 @@ pub struct Untold {
     pub subject_id: String,
     pub message: String,
     pub raised_at: Timestamp,
-    pub attempts: i64,
-    pub mailed: bool,
-    pub posted: bool,
 }
 
-/// How telling an alert went.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// One way of telling alerts: what goes out, on whose lane, and of which alerts it tells.
+#[derive(Debug, Clone)]
 pub struct Telling {
-    pub mailed: bool,
-    pub posted: bool,
-    /// Nobody is left to be told.
-    pub done: bool,
-    pub failure: Option<String>,
-    pub next_at: Option<Timestamp>,
+    /// The account it goes out through: a webhook, or our mail server.
+    pub account_id: AccountId,
+    pub action: Action,
+    /// Without the account's id.
+    pub lane: String,
+    pub body: String,
+    pub alerts: Vec<AlertId>,
 }
 
 impl Store {
@@ -64,12 +66,13 @@ impl Store {
         let closed = close_alerts(&mut tx, now).await?;
         let mut raised = Vec::new();
         let mut troubled = deliveries_in_trouble(&mut tx, now).await?;
+        troubled.extend(doubled_deliveries(&mut tx, now).await?);
         troubled.extend(accounts_in_trouble(&mut tx, now).await?);
         troubled.extend(recurrences_in_trouble(&mut tx).await?);
         for (kind, subject_id, message) in troubled {
             let id = AlertId::new(now).to_string();
             let added = sqlx::query(
-                "INSERT INTO alerts (id, kind, subject_id, message, raised_at, next_at) VALUES ($1, $2, $3, $4, $5, $5)
+                "INSERT INTO alerts (id, kind, subject_id, message, raised_at) VALUES ($1, $2, $3, $4, $5)
                  ON CONFLICT DO NOTHING",
             )
             .bind(&id)
@@ -91,13 +94,12 @@ impl Store {
         Ok(raised)
     }
 
-    /// Open alerts that somebody is to be told of by now, oldest first.
-    pub async fn untold_alerts(&self, now: Timestamp, limit: i64) -> Result<Vec<Untold>, StoreError> {
+    /// Open alerts that nobody was asked to be told of yet, oldest first.
+    pub async fn untold_alerts(&self, limit: i64) -> Result<Vec<Untold>, StoreError> {
         sqlx::query(
-            "SELECT id, kind, subject_id, message, raised_at, attempts, mailed_at, posted_at FROM alerts
-             WHERE closed_at IS NULL AND told_at IS NULL AND next_at <= $1 ORDER BY raised_at, id LIMIT $2",
+            "SELECT id, kind, subject_id, message, raised_at FROM alerts
+             WHERE closed_at IS NULL AND told_at IS NULL ORDER BY raised_at, id LIMIT $1",
         )
-        .bind(micros(now))
         .bind(limit)
         .fetch_all(self.pool())
         .await?
@@ -109,41 +111,47 @@ impl Store {
                 subject_id: row.text("subject_id")?,
                 message: row.text("message")?,
                 raised_at: row.time("raised_at")?,
-                attempts: row.number("attempts")?,
-                mailed: row.maybe_number("mailed_at")?.is_some(),
-                posted: row.maybe_number("posted_at")?.is_some(),
             })
         })
         .collect()
     }
 
-    /// Notes how telling these alerts went.
-    pub async fn alerts_told(&self, ids: &[AlertId], telling: &Telling, now: Timestamp) -> Result<(), StoreError> {
+    /// Puts the tellings into the outbox and marks their alerts, all or nothing. False: nothing was put there, because
+    /// another process told one of the alerts meanwhile, or no lane has room; what is untold is looked for again.
+    pub async fn tell_alerts(&self, tellings: &[Telling], now: Timestamp) -> Result<bool, StoreError> {
+        let alerts: BTreeSet<AlertId> = tellings.iter().flat_map(|telling| &telling.alerts).copied().collect();
         let mut tx = self.begin().await?;
-        for id in ids {
-            sqlx::query(
-                "UPDATE alerts SET attempts = attempts + 1, failure_reason = $2, next_at = $3,
-                    told_at = COALESCE(told_at, $4), mailed_at = COALESCE(mailed_at, $5), posted_at = COALESCE(posted_at, $6)
-                 WHERE id = $1",
-            )
-            .bind(id.to_string())
-            .bind(telling.failure.as_deref())
-            .bind(micros(telling.next_at.unwrap_or(now)))
-            .bind(telling.done.then_some(micros(now)))
-            .bind(telling.mailed.then_some(micros(now)))
-            .bind(telling.posted.then_some(micros(now)))
-            .execute(&mut *tx)
-            .await?;
-            events::write(&mut tx, now, "alert", &id.to_string()).await?;
+        // Marked first: whoever comes second waits here, and finds them told.
+        for alert in alerts {
+            let marked = sqlx::query("UPDATE alerts SET told_at = $2 WHERE id = $1 AND told_at IS NULL")
+                .bind(alert.to_string())
+                .bind(micros(now))
+                .execute(&mut *tx)
+                .await?;
+            if marked.rows_affected() == 0 {
+                return Ok(false);
+            }
         }
-        tx.commit().await
+        let mut told = false;
+        for telling in tellings {
+            told |= put(&mut tx, telling, now).await?;
+        }
+        if told {
+            tx.commit().await?;
+        }
+        Ok(told)
     }
 
     /// Alerts for people, the open ones first, the newest before.
     pub async fn alerts(&self, limit: i64) -> Result<Vec<AlertView>, StoreError> {
         sqlx::query(
-            "SELECT id, kind, subject_id, message, raised_at, told_at, failure_reason, closed_at FROM alerts
-             ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, raised_at DESC, id DESC LIMIT $1",
+            "SELECT id, kind, subject_id, message, raised_at, closed_at, told_at, (SELECT COUNT(*) FROM alert_tellings t
+                JOIN deliveries d ON d.id = t.delivery_id WHERE t.alert_id = alerts.id AND d.state <> 'sent') AS untold,
+                (SELECT MAX(d.sent_at) FROM alert_tellings t JOIN deliveries d ON d.id = t.delivery_id
+                WHERE t.alert_id = alerts.id) AS last_told_at,
+                (SELECT MIN(a.name || ': ' || d.reason) FROM alert_tellings t JOIN deliveries d ON d.id = t.delivery_id
+                JOIN accounts a ON a.id = d.account_id WHERE t.alert_id = alerts.id AND d.state <> 'sent') AS failure
+             FROM alerts ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, raised_at DESC, id DESC LIMIT $1",
         )
         .bind(limit)
         .fetch_all(self.pool())
@@ -156,8 +164,11 @@ impl Store {
                 subject_id: row.text("subject_id")?,
                 message: row.text("message")?,
                 raised_at: row.time("raised_at")?,
-                told_at: row.maybe_time("told_at")?,
-                failure_reason: row.maybe_text("failure_reason")?,
+                told_at: match row.number("untold")? {
+                    0 => row.maybe_time("last_told_at")?.or(row.maybe_time("told_at")?),
+                    _ => None,
+                },
+                failure_reason: row.maybe_text("failure")?,
                 closed_at: row.maybe_time("closed_at")?,
             })
         })
@@ -171,28 +182,52 @@ impl Store {
     }
 }
 
-/// Closes what no longer holds; a failed delivery stays failed, so its alert ends after a day.
+/// One way's delivery, and of which alerts it tells. False: so many wait on its lane that there is no room.
+async fn put(tx: &mut Tx, telling: &Telling, now: Timestamp) -> Result<bool, StoreError> {
+    let payload = new_ulid(now).to_string();
+    sqlx::query("INSERT INTO payloads (id, kind, body, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(payload.as_str())
+        .bind(EventKind::AlertsRaised.as_str())
+        .bind(telling.body.as_str())
+        .bind(micros(now))
+        .execute(&mut **tx)
+        .await?;
+    let place = webhooks::Place { account: telling.account_id, action: telling.action, lane: &telling.lane };
+    let made = webhooks::deliver(tx, &place, &[&payload], now).await?;
+    let rows: Vec<(&AlertId, &DeliveryId)> =
+        made.iter().flat_map(|delivery| telling.alerts.iter().map(move |alert| (alert, delivery))).collect();
+    tx.insert("INSERT INTO alert_tellings (alert_id, delivery_id)", "(?, ?)", "", &rows, |query, (alert, delivery)| {
+        query.bind(alert.to_string()).bind(delivery.to_string())
+    })
+    .await?;
+    Ok(!made.is_empty())
+}
+
+/// Closes what no longer holds; a failed delivery stays failed and a doubled one doubled, so their alerts end after a day.
 async fn close_alerts(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {
     let closed = sqlx::query(
         "UPDATE alerts SET closed_at = $1 WHERE closed_at IS NULL AND (
             (kind = 'delivery_failed' AND (raised_at < $2
                 OR NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = alerts.subject_id AND d.state = 'failed')))
+            OR (kind = 'delivery_doubled' AND raised_at < $2)
             OR (kind = 'delivery_unknown' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = alerts.subject_id
                 AND (d.state = 'unknown' OR (d.state = 'verifying' AND d.read_failures >= 3))))
             OR (kind = 'delivery_held' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = alerts.subject_id
                 AND d.state = 'held'))
             OR (kind = 'delivery_late' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = alerts.subject_id
                 AND ((d.state = 'held' AND d.hold = 'late')
-                    OR (d.state IN ('waiting', 'queued', 'preparing', 'retry') AND d.due_at < $3))))
+                    OR (d.state IN ('waiting', 'queued', 'preparing', 'retry') AND d.due_at < $3
+                        AND (d.after_id IS NULL
+                            OR (SELECT b.state FROM deliveries b WHERE b.id = d.after_id) = 'sent')))))
             OR (kind = 'recurrence' AND NOT EXISTS (SELECT 1 FROM recurrence_accounts r JOIN recurrences c
                 ON c.id = r.recurrence_id WHERE c.id = alerts.subject_id AND r.problem IS NOT NULL
                 AND c.paused_at IS NULL AND c.ended_at IS NULL))
-            OR (kind IN ('token', 'webhook') AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = alerts.subject_id
+            OR (kind IN ('token', 'webhook', 'mail') AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = alerts.subject_id
                 AND a.health IN ('unauthorized', 'failing')
                 AND (a.paused_at IS NULL OR a.pause_reason = a.health_reason))))",
     )
     .bind(micros(now))
-    .bind(micros(now - FAILED_KEPT))
+    .bind(micros(now - DONE_KEPT))
     .bind(micros(now - LATE_AFTER))
     .execute(&mut **tx)
     .await?;
@@ -212,14 +247,16 @@ async fn deliveries_in_trouble(tx: &mut Tx, now: Timestamp) -> Result<Vec<(Strin
             FROM deliveries WHERE payload_id IS NULL AND ((state = 'failed' AND changed_at >= $1)
                 OR state IN ('held', 'unknown')
                 OR (state = 'verifying' AND read_failures >= 3)
-                OR (state IN ('waiting', 'queued', 'preparing', 'retry') AND due_at < $2))) d
+                OR (state IN ('waiting', 'queued', 'preparing', 'retry') AND due_at < $2
+                    AND (after_id IS NULL
+                        OR (SELECT b.state FROM deliveries b WHERE b.id = deliveries.after_id) = 'sent')))) d
          JOIN accounts a ON a.id = d.account_id
          WHERE NOT (d.state IN ('waiting', 'queued', 'preparing', 'retry') AND a.paused_at IS NOT NULL)
             AND NOT EXISTS (SELECT 1 FROM alerts r WHERE r.kind = d.kind AND r.subject_id = d.id
                 AND (r.closed_at IS NULL OR (d.state = 'failed' AND r.raised_at >= d.changed_at)))
          ORDER BY d.due_at LIMIT $3",
     )
-    .bind(micros(now - FAILED_KEPT))
+    .bind(micros(now - DONE_KEPT))
     .bind(micros(now - LATE_AFTER))
     .bind(A_ROUND)
     .fetch_all(&mut **tx)
@@ -247,6 +284,30 @@ async fn deliveries_in_trouble(tx: &mut Tx, now: Timestamp) -> Result<Vec<(Strin
         troubled.push((kind, id, message));
     }
     Ok(troubled)
+}
+
+/// Deliveries that were proved to be on their network twice, each told once.
+async fn doubled_deliveries(tx: &mut Tx, now: Timestamp) -> Result<Vec<(String, String, String)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT d.id, a.name, d.doubled_ref FROM deliveries d JOIN accounts a ON a.id = d.account_id
+         WHERE d.doubled_ref IS NOT NULL AND d.changed_at >= $1
+            AND NOT EXISTS (SELECT 1 FROM alerts r WHERE r.kind = 'delivery_doubled' AND r.subject_id = d.id)
+         ORDER BY d.changed_at LIMIT $2",
+    )
+    .bind(micros(now - DONE_KEPT))
+    .bind(A_ROUND)
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let (account, second) = (row.text("name")?, row.text("doubled_ref")?);
+            let message = format!(
+                "delivery on account {account} is on the network twice, also as {}: delete one of them there",
+                shortened(&second)
+            );
+            Ok(("delivery_doubled".to_owned(), row.text("id")?, message))
+        })
+        .collect()
 }
 
 /// Recurring posts whose next occurrence cannot be made, without an open alert.
@@ -278,7 +339,7 @@ async fn accounts_in_trouble(tx: &mut Tx, now: Timestamp) -> Result<Vec<(String,
         "SELECT a.id, a.name, a.network, a.health, a.health_reason FROM accounts a
          WHERE a.health IN ('unauthorized', 'failing')
             AND (a.paused_at IS NULL OR a.pause_reason = a.health_reason)
-            AND NOT EXISTS (SELECT 1 FROM alerts r WHERE r.kind IN ('token', 'webhook') AND r.subject_id = a.id
+            AND NOT EXISTS (SELECT 1 FROM alerts r WHERE r.kind IN ('token', 'webhook', 'mail') AND r.subject_id = a.id
                 AND (r.closed_at IS NULL OR (a.health = 'failing' AND r.closed_at >= $1)))
          ORDER BY a.name LIMIT $2",
     )
@@ -291,10 +352,11 @@ async fn accounts_in_trouble(tx: &mut Tx, now: Timestamp) -> Result<Vec<(String,
             let (name, network) = (row.text("name")?, row.text("network")?);
             let (kind, subject) = match network.as_str() {
                 "webhook" => ("webhook", format!("webhook {name}")),
+                "mail" => ("mail", format!("e-mail ({name})")),
                 network => ("token", format!("account {name} on {network}")),
             };
             let what = match row.text("health")?.as_str() {
-                _ if kind == "webhook" => "its receiver does not take events",
+                _ if kind != "token" => "its receiver does not take what it is told",
                 "unauthorized" => "its credentials are refused; give it new ones",
                 _ => "it cannot be reached",
             };

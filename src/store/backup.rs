@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 use super::{Engine, Store, StoreError};
 
 /// Every table whose rows are worth keeping, parents before children. Logins and leases are not.
-const TABLES: [&str; 37] = [
+const TABLES: [&str; 38] = [
     "installation",
     "brands",
     "users",
@@ -52,6 +52,7 @@ const TABLES: [&str; 37] = [
     "lanes",
     "stops",
     "alerts",
+    "alert_tellings",
     "audit",
     "events",
 ];

@@ -1,6 +1,7 @@
 //! What people do with deliveries: cancel, move, send now, decide, take back, approve, release what was held.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use serde_json::json;
 use super::attempts::{Outcome, Work, apply, event, followers, free_lane, work};
 use super::deliveries::{Decision, DeliveryView};
 use super::rows::Cells;
+use super::slots::Slots;
 use super::{Store, StoreError, Tx, audit, enqueue, micros};
 use crate::model::{AccountId, Action, DeliveryId, DeliveryState, Hold};
 use muhatap_connectors::Receipt;
@@ -17,6 +19,17 @@ use muhatap_connectors::Receipt;
 const RACES: usize = 8;
 /// The reason of one that a person gave up without knowing.
 const GIVEN_UP: &str = "given up by a person: nobody knows whether it is on the network";
+
+/// When what a person sends goes out.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) enum Pace {
+    /// Now: what waits by itself at once, what is held or failed so far away from others that were released.
+    Now(Duration),
+    /// At its own time where that lies ahead; else as with [`Pace::Now`].
+    Due(Duration),
+    /// It is one of several, and has a time among them.
+    At(Timestamp),
+}
 
 impl Store {
     /// Stops a delivery. Before the call it is cancelled at once; during the call it is taken back as soon as it is out.
@@ -45,6 +58,8 @@ impl Store {
                 return Err(StoreError::Conflict(format!("delivery {id} is already {state}; {next}")));
             }
             _ if may_be_out(&work) => return Err(look_first(id)),
+            // It is noted already: it is taken back once it is out.
+            DeliveryState::Sending | DeliveryState::Verifying if work.cancel_wanted => return Ok(true),
             DeliveryState::Sending | DeliveryState::Verifying => {
                 let noted = sqlx::query(
                     "UPDATE deliveries SET cancel_wanted = COALESCE(cancel_wanted, $2), decided_by = $3, changed_at = $2
@@ -94,7 +109,7 @@ impl Store {
                 "{due_at} has passed by more than the delivery may be late; choose a later time"
             )));
         }
-        if work.expires_at.is_some_and(|expires_at| expires_at <= due_at) {
+        if work.expires_at.is_some_and(|expires_at| expires_at <= due_at) && !is_occurrence(&mut tx, id).await? {
             return Err(StoreError::Conflict(format!("delivery {id} expires before {due_at}; choose an earlier time")));
         }
         if !set(&mut tx, &work, to, Times::at(due_at), who, now).await? {
@@ -116,6 +131,17 @@ impl Store {
         who: &str,
         now: Timestamp,
     ) -> Result<DeliveryView, StoreError> {
+        self.send(id, Pace::Now(spacing), who, now).await
+    }
+
+    /// [`Store::retry`] at a pace.
+    pub(in crate::store) async fn send(
+        &self,
+        id: DeliveryId,
+        pace: Pace,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<DeliveryView, StoreError> {
         let mut tx = self.begin().await?;
         let work = existing(&mut tx, id).await?;
         let no = |why: &str| Err(StoreError::Conflict(format!("delivery {id} {why}")));
@@ -123,14 +149,19 @@ impl Store {
             _ if may_be_out(&work) => return Err(look_first(id)),
             DeliveryState::Held | DeliveryState::Failed => {
                 drop(tx);
-                return self.decide(id, Decision::Queue, spacing, who, now).await;
+                return self.decide_at(id, Decision::Queue, pace, who, now).await;
             }
             // It is on its way already.
             DeliveryState::Preparing => return self.delivery(id).await,
             DeliveryState::Queued | DeliveryState::Retry => {
                 // Its place in the lane stays, unless its time has not come or is over.
                 let keeps = work.due_at <= now && now - work.late_limit <= work.due_at;
-                let times = Times { due_at: if keeps { work.due_at } else { now }, next_at: now };
+                let times = match pace {
+                    Pace::At(at) => Times::at(at),
+                    Pace::Now(_) | Pace::Due(_) => {
+                        Times { due_at: if keeps { work.due_at } else { now }, next_at: now }
+                    }
+                };
                 set(&mut tx, &work, DeliveryState::Queued, times, who, now).await?
             }
             // Its call has had the time to take effect before the first look.
@@ -156,13 +187,25 @@ impl Store {
     }
 
     /// A person's word on a delivery that stopped: `unknown`, `held`, `failed`, or one whose read-back keeps failing.
-    /// What is released goes out at once, or a little after what was released before it. As long as an unclear call may
+    /// What is released goes out at its time, or where that has passed at once, a little after what was released before it.
+    /// As long as an unclear call may
     /// still take effect, all that can be said is that it is out.
     pub async fn decide(
         &self,
         id: DeliveryId,
         decision: Decision,
         spacing: Duration,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<DeliveryView, StoreError> {
+        self.decide_at(id, decision, Pace::Due(spacing), who, now).await
+    }
+
+    async fn decide_at(
+        &self,
+        id: DeliveryId,
+        decision: Decision,
+        pace: Pace,
         who: &str,
         now: Timestamp,
     ) -> Result<DeliveryView, StoreError> {
@@ -184,8 +227,8 @@ impl Store {
             )));
         }
         let word = match &decision {
-            Decision::Sent { url_or_id } => {
-                let receipt = named_receipt(id, url_or_id.as_deref());
+            Decision::Sent { receipt } => {
+                let receipt = receipt.clone().unwrap_or_else(|| unnamed(id));
                 let outcome = Outcome::Sent { receipt, found: true };
                 if !apply(&mut tx, &work, &outcome, now).await? {
                     return Err(changed_meanwhile(id));
@@ -198,7 +241,13 @@ impl Store {
                 "sent"
             }
             Decision::Queue => {
-                let due_at = release_time(&mut tx, work.account_id, spacing, now).await?;
+                let due_at = match pace {
+                    Pace::At(at) => at,
+                    Pace::Due(_) if work.due_at > now => work.due_at,
+                    Pace::Now(spacing) | Pace::Due(spacing) => {
+                        Slots::of(&mut tx, work.account_id, &HashSet::from([id]), spacing, now).await?.take()
+                    }
+                };
                 if !set(&mut tx, &work, DeliveryState::Queued, Times::at(due_at), who, now).await? {
                     return Err(changed_meanwhile(id));
                 }
@@ -218,10 +267,11 @@ impl Store {
         self.delivery(id).await
     }
 
-    /// Deletes again what a delivery published: a delivery of its own, before everything else. Asked twice, it is the
-    /// same one.
+    /// Deletes again what a delivery published: a delivery of its own, before everything else. Asked twice while it is on
+    /// its way, it is the same one; what is gone is not deleted again.
     pub async fn delete_again(&self, id: DeliveryId, who: &str) -> Result<DeliveryView, StoreError> {
         let now = self.clock();
+        let seen = self.delivery(id).await?;
         let mut tx = self.begin().await?;
         let work = existing(&mut tx, id).await?;
         if work.state != DeliveryState::Sent || work.action != Action::Publish {
@@ -229,6 +279,16 @@ impl Store {
                 "delivery {id} is {}: only what was published can be deleted; cancel it instead",
                 work.state
             )));
+        }
+        let takedown = enqueue::takedown_of(&mut tx, id).await?;
+        let gone_since = seen.deleted_at.or(takedown.as_ref().and_then(|takedown| takedown.sent_at));
+        if let Some(at) = gone_since {
+            return Err(StoreError::Conflict(format!(
+                "delivery {id} was deleted from its network already, at {at}; there is nothing left to delete"
+            )));
+        }
+        if let Some(takedown) = takedown {
+            return self.delivery(takedown.id).await;
         }
         let takedown = enqueue::take_back(&mut tx, id, "deleted by a person", now).await?;
         audit::write(&mut tx, now, who, "delivery.delete", &id.to_string(), json!({ "by": takedown.to_string() }))
@@ -264,7 +324,8 @@ impl Store {
         self.delivery(id).await
     }
 
-    /// Releases everything held for `hold` on an account (or on all), spaced, in the order it was due. Answers how many.
+    /// Releases everything held for `hold` on an account (or on all): what is due, spaced, in the order it was due; what is
+    /// due later, at its time. Answers how many.
     pub async fn release_held(
         &self,
         hold: Hold,
@@ -282,7 +343,7 @@ impl Store {
         .bind(account.map(|id| id.to_string()))
         .fetch_all(&mut *tx)
         .await?;
-        let mut last = HashMap::new();
+        let mut slots: HashMap<AccountId, Slots> = HashMap::new();
         let mut released = 0;
         for row in &rows {
             let work = existing(&mut tx, row.word("id")?).await?;
@@ -290,14 +351,16 @@ impl Store {
             if work.state != DeliveryState::Held {
                 continue;
             }
-            let due_at = match last.get(&work.account_id) {
-                Some(last) => *last + spacing,
-                None => release_time(&mut tx, work.account_id, spacing, now).await?,
+            let due_at = match slots.entry(work.account_id) {
+                _ if work.due_at > now => work.due_at,
+                Entry::Occupied(slots) => slots.into_mut().take(),
+                Entry::Vacant(none) => {
+                    none.insert(Slots::of(&mut tx, work.account_id, &HashSet::new(), spacing, now).await?).take()
+                }
             };
             if set(&mut tx, &work, DeliveryState::Queued, Times::at(due_at), who, now).await? {
                 let detail = json!({ "hold": hold, "to": due_at });
                 audit::write(&mut tx, now, who, "delivery.release", &work.id.to_string(), detail).await?;
-                last.insert(work.account_id, due_at);
                 released += 1;
             }
         }
@@ -309,10 +372,12 @@ impl Store {
 }
 
 /// After a backup was put back: everything not in an end state is held, since it may have been sent after the backup was
-/// made. Answers how many.
+/// made. What was held for being late stays so: who releases what the restore holds has not decided about that. Answers how
+/// many.
 pub(in crate::store) async fn hold_restored(tx: &mut Tx, now: Timestamp, who: &str) -> Result<u64, StoreError> {
     let held = sqlx::query(
-        "UPDATE deliveries SET state = 'held', hold = 'restored', epoch = epoch + 1, lease_until = NULL,
+        "UPDATE deliveries SET hold = CASE WHEN state = 'held' AND hold = 'late' THEN hold ELSE 'restored' END,
+            state = 'held', epoch = epoch + 1, lease_until = NULL,
             worker = NULL, changed_at = $1,
             reason = 'the database was restored from a backup: look at the network whether it is out, then decide'
          WHERE state NOT IN ('sent', 'failed', 'expired', 'cancelled')",
@@ -356,6 +421,17 @@ fn look_first(id: DeliveryId) -> StoreError {
         "delivery {id} may be out already: look at the network, then decide that it is sent, to send it again, or to give \
          it up"
     ))
+}
+
+/// Whether a recurring post made it: when it expires goes by when it is due then.
+async fn is_occurrence(tx: &mut Tx, id: DeliveryId) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT p.id FROM deliveries d JOIN posts p ON p.id = d.post_id WHERE d.id = $1 AND p.recurrence_id IS NOT NULL",
+    )
+    .bind(id.to_string())
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.is_some())
 }
 
 /// When it is due, and when somebody looks at it.
@@ -409,10 +485,14 @@ pub(in crate::store) async fn set(
         DeliveryState::Cancelled => Some("cancelled"),
         _ => None,
     };
+    // Another time is wanted once a person said so, and an occurrence of a recurring post may be as late then as before.
     // What failed was certainly not sent, so that its next call is a first one: for the network's memory of its key, and
     // for the time from which on it is looked for. What is sent without its predecessor waits for it no more.
     let rows = sqlx::query(
         "UPDATE deliveries SET state = $4, epoch = epoch + 1, due_at = $5, next_at = $9, hold = NULL, reason = $6,
+            wanted_at = CASE WHEN due_at = $5 THEN wanted_at ELSE NULL END,
+            expires_at = CASE WHEN post_id IN (SELECT id FROM posts WHERE recurrence_id IS NOT NULL)
+                THEN expires_at + ($5 - due_at) ELSE expires_at END,
             decided_by = $7, worker = NULL, lease_until = NULL, absent_since = NULL, read_failures = 0, alerted_at = NULL,
             first_called_at = CASE WHEN state = 'failed' THEN NULL ELSE first_called_at END,
             last_called_at = CASE WHEN state = 'failed' THEN NULL ELSE last_called_at END,
@@ -443,33 +523,7 @@ pub(in crate::store) async fn set(
     Ok(true)
 }
 
-/// When a released delivery goes out: now, or `spacing` after the last one of its account that a person released.
-pub(in crate::store) async fn release_time(
-    tx: &mut Tx,
-    account: AccountId,
-    spacing: Duration,
-    now: Timestamp,
-) -> Result<Timestamp, StoreError> {
-    let row = sqlx::query(
-        "SELECT MAX(due_at) AS due_at FROM deliveries
-         WHERE account_id = $1 AND due_at > $2 AND due_at <= $3 AND decided_by IS NOT NULL AND state = 'queued'",
-    )
-    .bind(account.to_string())
-    .bind(micros(now - spacing))
-    // What a person moved to tomorrow is no reason to wait until tomorrow.
-    .bind(micros(now + spacing * 1000))
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(row.maybe_time("due_at")?.map_or(now, |last| (last + spacing).max(now)))
-}
-
-/// The receipt of a message that a person found. Without an address or id it stands for itself.
-fn named_receipt(id: DeliveryId, url_or_id: Option<&str>) -> Receipt {
-    let named = url_or_id.map(str::trim).filter(|named| !named.is_empty());
-    let is_url = named.is_some_and(|named| named.starts_with("https://") || named.starts_with("http://"));
-    Receipt {
-        remote_id: named.map_or_else(|| format!("decided:{id}"), str::to_owned),
-        local_id: None,
-        url: named.filter(|_| is_url).map(str::to_owned),
-    }
+/// The receipt of a message that a person saw and gave no link to: it stands for itself.
+fn unnamed(id: DeliveryId) -> Receipt {
+    Receipt { remote_id: format!("decided:{id}"), local_id: None, url: None }
 }

@@ -1,13 +1,15 @@
 //! The outbox as people read it: deliveries with their states, reasons, attempts and next steps.
 
 use jiff::Timestamp;
-use muhatap_connectors::Receipt;
+use muhatap_connectors::networks::mail::Mail;
+use muhatap_connectors::{OnPage, Receipt};
 use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use super::rows::Cells;
+use super::workers::SendersSeen;
 use super::{Store, StoreError, micros};
 use crate::model::{
     AccountId, Action, CampaignId, ConversationId, DeliveryId, DeliveryState, Health, Hold, MentionId, Network, PostId,
@@ -22,12 +24,14 @@ pub struct DeliveryFilter {
     /// Any of these; empty means all.
     pub states: Vec<DeliveryState>,
     pub action: Option<Action>,
-    /// Posts, replies or events for webhooks; unless said, posts and replies, and of one account everything.
+    /// Posts, replies, mails or events for webhooks; unless said, everything but events, and of one account everything.
     pub kind: Option<DeliveryKind>,
     pub conversation_id: Option<ConversationId>,
     pub mention_id: Option<MentionId>,
     pub campaign_id: Option<CampaignId>,
     pub recurrence_id: Option<RecurrenceId>,
+    /// Leaves out occurrences that were taken back when their recurring post was changed, paused or ended.
+    pub without_withdrawn: bool,
     /// Due at or after.
     pub since: Option<Timestamp>,
     /// Due before.
@@ -46,6 +50,8 @@ pub enum DeliveryKind {
     Post,
     /// An event for a webhook.
     Webhook,
+    /// A mail to our own people.
+    Mail,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -108,11 +114,13 @@ pub struct DeliveryView {
     pub decided_by: Option<String>,
     /// The message's id on its network, once it is out.
     pub network_ref: Option<String>,
+    /// A second message that was proved for it: one of the two is to be deleted there.
+    pub doubled_ref: Option<String>,
     /// Where it can be seen.
     pub url: Option<String>,
     /// Where the message it answers can be seen.
     pub answers_url: Option<String>,
-    /// The account's own page, to look for it by hand.
+    /// The account's own page, to look for it by hand; missing where it would not be seen there.
     pub account_url: Option<String>,
     pub created_at: Timestamp,
     pub changed_at: Timestamp,
@@ -194,9 +202,9 @@ pub struct AttemptView {
 /// What a person says of a delivery that stopped: `unknown`, `held` or `failed`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// It is on the network; the address or id of the message, where the person has it.
+    /// It is on the network; by the link that the person has to it, if any.
     Sent {
-        url_or_id: Option<String>,
+        receipt: Option<Receipt>,
     },
     /// Send it (again).
     Queue,
@@ -206,7 +214,7 @@ pub enum Decision {
 const VIEW: &str = "
     SELECT d.id, d.account_id, a.name AS account, a.network, d.action, d.state, d.hold, d.reason, d.next_at, d.class,
         d.due_at, d.wanted_at, d.expires_at, d.idem_key, d.reply_id, d.post_id, d.target_id, d.after_id, d.attempts,
-        d.first_called_at, d.cancel_wanted, d.decided_by, d.network_ref, d.receipt, d.created_at, d.changed_at,
+        d.first_called_at, d.cancel_wanted, d.decided_by, d.network_ref, d.doubled_ref, d.receipt, d.created_at, d.changed_at,
         d.sent_at, d.read_failures, d.absent_since, d.worker, d.lease_until, COALESCE(r.text, p.text, y.body, '') AS body,
         COALESCE(r.visibility, p.visibility, 'public') AS visibility, COALESCE(r.author, p.author, '') AS author,
         r.mention_id, r.conversation_id, p.campaign_id, p.recurrence_id, m.url AS answers_url, a.profile_url, a.base_url, a.paused_at, a.pause_reason, a.health,
@@ -276,10 +284,11 @@ impl Store {
         match filter.kind {
             Some(DeliveryKind::Reply) => conditions.and("d.reply_id IS NOT NULL", []),
             Some(DeliveryKind::Post) => conditions.and("d.post_id IS NOT NULL", []),
-            Some(DeliveryKind::Webhook) => conditions.and("d.payload_id IS NOT NULL", []),
+            Some(DeliveryKind::Webhook) => conditions.and("d.action = 'webhook'", []),
+            Some(DeliveryKind::Mail) => conditions.and("d.action = 'mail'", []),
             // Events are many, and shown with their endpoint.
             None if filter.account_id.is_none() && filter.action.is_none() => {
-                conditions.and("d.payload_id IS NULL", []);
+                conditions.and("d.action <> 'webhook'", []);
             }
             None => {}
         }
@@ -295,6 +304,10 @@ impl Store {
         }
         if let Some(id) = filter.recurrence_id {
             conditions.and("p.recurrence_id = ?", text(id.to_string()));
+        }
+        if filter.without_withdrawn {
+            // Their key goes on after its date.
+            conditions.and("(p.recurrence_id IS NULL OR d.idem_key NOT LIKE 'recurring:%:%:%')", []);
         }
         if let Some(since) = filter.since {
             conditions.and("d.due_at >= ?", [Value::Number(micros(since))]);
@@ -342,8 +355,8 @@ impl Store {
 
     /// What stands around every delivery.
     async fn surroundings(&self) -> Result<Surroundings, StoreError> {
-        let (stops, worker_seen) = tokio::try_join!(self.stops(), self.sender_seen())?;
-        Ok(Surroundings { now: self.clock(), stops, worker_seen })
+        let (stops, senders) = tokio::try_join!(self.stops(), self.senders_seen())?;
+        Ok(Surroundings { now: self.clock(), stops, senders })
     }
 
     /// The calls made for a delivery, oldest first.
@@ -370,14 +383,14 @@ impl Store {
             .collect()
     }
 
-    /// How many replies and posts are in each state.
+    /// How many replies, posts and mails are in each state.
     pub async fn delivery_counts(&self) -> Result<Vec<(DeliveryState, i64)>, StoreError> {
-        // Each half is answered by an index alone: what is neither reply nor post is taken off.
+        // Each half is answered by an index alone: events are taken off.
         let rows = sqlx::query(
             "SELECT state, CAST(SUM(n) AS BIGINT) AS count FROM (
                 SELECT state, COUNT(*) AS n FROM deliveries GROUP BY state
                 UNION ALL
-                SELECT state, -COUNT(*) AS n FROM deliveries WHERE payload_id IS NOT NULL GROUP BY state) AS counts
+                SELECT state, -COUNT(*) AS n FROM deliveries WHERE action = 'webhook' GROUP BY state) AS counts
              GROUP BY state HAVING SUM(n) > 0 ORDER BY state",
         )
         .fetch_all(self.pool())
@@ -390,7 +403,7 @@ struct Surroundings {
     now: Timestamp,
     /// The widest first.
     stops: Vec<Stop>,
-    worker_seen: Option<Timestamp>,
+    senders: SendersSeen,
 }
 
 fn view(row: &AnyRow, around: &Surroundings) -> Result<DeliveryView, StoreError> {
@@ -406,6 +419,7 @@ fn view(row: &AnyRow, around: &Surroundings) -> Result<DeliveryView, StoreError>
         action: row.word("action")?,
         kind: match (row.word("action")?, reply_id.is_some()) {
             (Action::Webhook, _) => DeliveryKind::Webhook,
+            (Action::Mail, _) => DeliveryKind::Mail,
             (_, true) => DeliveryKind::Reply,
             (_, false) => DeliveryKind::Post,
         },
@@ -415,7 +429,10 @@ fn view(row: &AnyRow, around: &Surroundings) -> Result<DeliveryView, StoreError>
         next_step: standing.to_string(),
         next_at: standing.next_at,
         standing,
-        text: row.text("body")?,
+        text: match row.word("action")? {
+            Action::Mail => shown_mail(row.text("body")?),
+            _ => row.text("body")?,
+        },
         visibility: row.text("visibility")?,
         class: row.number("class")?,
         due_at: row.time("due_at")?,
@@ -436,14 +453,23 @@ fn view(row: &AnyRow, around: &Surroundings) -> Result<DeliveryView, StoreError>
         cancel_wanted_at: row.maybe_time("cancel_wanted")?,
         decided_by: row.maybe_text("decided_by")?,
         network_ref: row.maybe_text("network_ref")?,
+        doubled_ref: row.maybe_text("doubled_ref")?,
         url: receipt.and_then(|receipt| receipt.url),
         answers_url: row.maybe_text("answers_url")?,
-        account_url: row.maybe_text("profile_url")?,
+        account_url: match (row.word::<Network>("network")?.on_page(), reply_id.is_some()) {
+            (OnPage::Everything, _) | (OnPage::Posts, false) => row.maybe_text("profile_url")?,
+            (OnPage::Posts, true) | (OnPage::Nothing, _) => None,
+        },
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,
         sent_at: row.maybe_time("sent_at")?,
         deleted_at: row.maybe_time("deleted_at")?,
     })
+}
+
+/// A mail as people read it.
+fn shown_mail(body: String) -> String {
+    Mail::from_json(&body).map_or(body, |mail| mail.to_string())
 }
 
 /// What [`Standing`] is made from.
@@ -477,6 +503,7 @@ fn facts(row: &AnyRow, state: DeliveryState, around: &Surroundings) -> Result<Fa
         lease_until: row.maybe_time("lease_until")?,
         read_failures: row.number("read_failures")?,
         absent_since: row.maybe_time("absent_since")?,
+        cancel_wanted: row.maybe_number("cancel_wanted")?.is_some(),
         stop: around.stops.iter().find(|stop| stop.scope.covers(&sent)).cloned(),
         paused: row.maybe_time("paused_at")?.is_some(),
         pause_reason: row.maybe_text("pause_reason")?.filter(|reason| !reason.is_empty()),
@@ -487,6 +514,7 @@ fn facts(row: &AnyRow, state: DeliveryState, around: &Surroundings) -> Result<Fa
         account_gate: gate("account_gated_until", "gate_reason")?,
         lane_gate: gate("lane_gated_until", "lane_gate_reason")?,
         lane_holder: holder.filter(|(holder, _)| *holder != id),
-        worker_seen: around.worker_seen,
+        worker_seen: around.senders.seen_at,
+        worker_left: around.senders.left_at,
     })
 }

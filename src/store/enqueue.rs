@@ -1,27 +1,24 @@
 //! What a person wrote goes into the outbox: the reply or post and its delivery in one transaction, after a look at what
 //! is already there.
 
-use std::collections::BTreeSet;
+mod posts;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 use muhatap_connectors::{ReplyTo, Visibility};
 
 use super::attempts::{event, late_reason, visibility};
-use super::quiet::{after_quiet, moved_reason};
-use super::recurrences::still_wants;
+use super::quiet::moved_reason;
 use super::rows::Cells;
-use super::{Store, StoreError, Tx, audit, campaigns, maybe_micros, micros};
+use super::{Store, StoreError, Tx, audit, maybe_micros, micros};
 use crate::compose::OtherReply;
 use crate::model::{
     AccountId, Action, Class, ConversationId, DeliveryId, DeliveryState, Hold, IntentLabel, MentionId, Network, PostId,
-    RecurrenceId, ReplyId,
+    ReplyId,
 };
 
-/// Words that two texts share, of all they have, from which on they count as nearly the same.
-const NEARLY_THE_SAME: f64 = 0.8;
-/// Posts of one day and account that are compared.
-const COMPARED: i64 = 500;
+pub use posts::{Besides, NewPost, Occurrence, Origin, Planned};
 
 /// The mention to be answered, as far as an answer needs it.
 #[derive(Debug, Clone)]
@@ -58,37 +55,23 @@ pub struct NewDelivery {
     pub after_id: Option<DeliveryId>,
 }
 
-/// What a post belongs to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origin {
-    /// The name of a campaign, made with its first post where there is none.
-    pub campaign: Option<String>,
-    pub occurrence: Option<Occurrence>,
-}
-
-/// Quiet hours that a post falls into: when they end, and the time between two that wait for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quiet {
-    pub end: Timestamp,
-    pub spacing: Duration,
-}
-
-/// The recurring post that makes a post, as it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Occurrence {
-    pub recurrence: RecurrenceId,
-    pub revision: i64,
-}
-
 /// What became of a request to send.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Enqueued {
     New(DeliveryId),
     /// The same key and content came before.
     Same(DeliveryId),
+    /// Nothing was stored.
+    Refused(Obstacle),
+}
+
+/// What stands in the way of a request to send.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Obstacle {
     /// The same key came before with other content.
     KeyReused(DeliveryId),
     AnotherReply(OtherReply),
+    /// Nearly the same post of the account and day.
     NearDuplicate {
         earlier: DeliveryId,
         due_at: Timestamp,
@@ -159,7 +142,7 @@ impl Store {
             && known.confirmed != Some(other.id.as_str())
             && (known.seen != Some(other.id.as_str()) || is_open(&other.state))
         {
-            return Ok(Enqueued::AnotherReply(other));
+            return Ok(Enqueued::Refused(Obstacle::AnotherReply(other)));
         }
         let reply = ReplyId::new(now);
         sqlx::query(
@@ -177,108 +160,6 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         self.enqueue(tx, new, Body { reply: Some(reply), ..Body::default() }, now).await
-    }
-
-    /// Stores a post and its delivery, unless its key was used or nearly the same text is planned between `day` (the
-    /// account's calendar day) and it is not confirmed. One that falls into quiet hours moves past their end.
-    pub async fn enqueue_post(
-        &self,
-        new: &NewDelivery,
-        fingerprint: &str,
-        day: Option<(Timestamp, Timestamp)>,
-        origin: &Origin,
-        quiet: Option<Quiet>,
-        now: Timestamp,
-    ) -> Result<Enqueued, StoreError> {
-        let mut tx = self.begin().await?;
-        if let Some(occurrence) = origin.occurrence {
-            still_wants(&mut tx, occurrence.recurrence, occurrence.revision).await?;
-        }
-        tx.alone(&format!("posts of {}", new.account_id)).await?;
-        if let Some(before) = same_key(&mut tx, new).await? {
-            return Ok(before);
-        }
-        if let Some(day) = day
-            && let Some((earlier, due_at)) = near_duplicate(&mut tx, new.account_id, fingerprint, day, None).await?
-        {
-            return Ok(Enqueued::NearDuplicate { earlier, due_at });
-        }
-        if let Some(after) = new.after_id {
-            // Locked until this one is there: what ends without being sent holds those that follow it.
-            let row = sqlx::query("UPDATE deliveries SET epoch = epoch WHERE id = $1 RETURNING account_id, state")
-                .bind(after.to_string())
-                .fetch_optional(&mut *tx)
-                .await?;
-            let row =
-                row.filter(|row| row.word("account_id").is_ok_and(|account: AccountId| account == new.account_id));
-            let Some(row) = row else {
-                return Err(StoreError::NotFound(format!(
-                    "delivery {after}, which it should follow, is not this account's"
-                )));
-            };
-            let state: DeliveryState = row.word("state")?;
-            if matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Cancelled) {
-                return Err(StoreError::Conflict(format!(
-                    "delivery {after}, which it should follow, is {state} and will not be sent; choose another or none"
-                )));
-            }
-        }
-        let campaign = match &origin.campaign {
-            Some(name) => Some(campaigns::named(&mut tx, name, &new.author, now).await?),
-            None => None,
-        };
-        let post = PostId::new(now);
-        sqlx::query(
-            "INSERT INTO posts (id, account_id, text, visibility, text_fingerprint, author, campaign_id, recurrence_id,
-                created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(post.to_string())
-        .bind(new.account_id.to_string())
-        .bind(new.text.as_str())
-        .bind(new.visibility.as_str())
-        .bind(fingerprint)
-        .bind(new.author.as_str())
-        .bind(campaign.map(|id| id.to_string()))
-        .bind(origin.occurrence.map(|occurrence| occurrence.recurrence.to_string()))
-        .bind(micros(now))
-        .execute(&mut *tx)
-        .await?;
-        let mut new = new.clone();
-        let mut body = Body { post: Some(post), ..Body::default() };
-        if let Some(quiet) = quiet {
-            let due_at = after_quiet(&mut tx, new.account_id, quiet.end, quiet.spacing).await?;
-            body.moved = Some((new.due_at, quiet.end));
-            if origin.occurrence.is_some() {
-                // As late as it may be, counted from its new time.
-                new.expires_at = new.expires_at.map(|expires_at| expires_at + due_at.duration_since(new.due_at));
-            }
-            new.due_at = due_at;
-        }
-        self.enqueue(tx, &new, body, now).await
-    }
-
-    /// The earliest post of the account in `day` whose words are nearly the same, and when it is due; `own` occurrences
-    /// do not count.
-    pub async fn near_post(
-        &self,
-        account: AccountId,
-        fingerprint: &str,
-        day: (Timestamp, Timestamp),
-        own: Option<RecurrenceId>,
-    ) -> Result<Option<(DeliveryId, Timestamp)>, StoreError> {
-        let mut tx = self.begin_reading().await?;
-        near_duplicate(&mut tx, account, fingerprint, day, own).await
-    }
-
-    /// Whether the account's outbox knows the key.
-    pub async fn has_key(&self, account: AccountId, key: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT id FROM deliveries WHERE account_id = $1 AND idem_key = $2")
-            .bind(account.to_string())
-            .bind(key)
-            .fetch_optional(self.pool())
-            .await?;
-        Ok(row.is_some())
     }
 
     async fn enqueue(&self, mut tx: Tx, new: &NewDelivery, body: Body, now: Timestamp) -> Result<Enqueued, StoreError> {
@@ -326,7 +207,8 @@ async fn insert(
     .await?;
     let seq = row.number("last_seq")?;
     let id = DeliveryId::new(now);
-    let late = new.due_at < now - new.late_limit;
+    // What follows another one is not late before that one is out.
+    let late = new.after_id.is_none() && new.due_at < now - new.late_limit;
     let (state, hold, reason) = match late {
         true => (DeliveryState::Held, Some(Hold::Late.as_str()), Some(late_reason(new.due_at, now))),
         false => (DeliveryState::Queued, None, body.moved.map(|(_, end)| moved_reason(end))),
@@ -363,6 +245,25 @@ async fn insert(
     Ok(id)
 }
 
+/// The delivery that deletes what another one published.
+pub(in crate::store) struct Takedown {
+    pub id: DeliveryId,
+    /// When it was done; missing while it is on its way.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// What deletes `target`, or has deleted it.
+pub(in crate::store) async fn takedown_of(tx: &mut Tx, target: DeliveryId) -> Result<Option<Takedown>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, sent_at FROM deliveries
+         WHERE target_id = $1 AND state NOT IN ('failed', 'expired', 'cancelled') LIMIT 1",
+    )
+    .bind(target.to_string())
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map(|row| Ok(Takedown { id: row.word("id")?, sent_at: row.maybe_time("sent_at")? })).transpose()
+}
+
 /// Makes the delivery that deletes what `target` published; the one that is already on its way counts.
 pub(in crate::store) async fn take_back(
     tx: &mut Tx,
@@ -370,14 +271,8 @@ pub(in crate::store) async fn take_back(
     reason: &str,
     now: Timestamp,
 ) -> Result<DeliveryId, StoreError> {
-    let open = sqlx::query(
-        "SELECT id FROM deliveries WHERE target_id = $1 AND state NOT IN ('failed', 'expired', 'cancelled') LIMIT 1",
-    )
-    .bind(target.to_string())
-    .fetch_optional(&mut **tx)
-    .await?;
-    if let Some(row) = open {
-        return row.word("id");
+    if let Some(takedown) = takedown_of(tx, target).await? {
+        return Ok(takedown.id);
     }
     let row = sqlx::query(
         "SELECT d.account_id, d.reply_id, d.post_id,
@@ -408,7 +303,7 @@ pub(in crate::store) async fn take_back(
         reply: row.maybe_word("reply_id")?,
         post: row.maybe_word("post_id")?,
         target: Some(target),
-        moved: None,
+        ..Body::default()
     };
     insert(tx, &new, Action::Delete, body, now).await
 }
@@ -421,7 +316,10 @@ async fn same_key(tx: &mut Tx, new: &NewDelivery) -> Result<Option<Enqueued>, St
         .await?;
     let Some(row) = row else { return Ok(None) };
     let id = row.word("id")?;
-    Ok(Some(if row.text("body_hash")? == new.body_hash { Enqueued::Same(id) } else { Enqueued::KeyReused(id) }))
+    Ok(Some(match row.text("body_hash")? == new.body_hash {
+        true => Enqueued::Same(id),
+        false => Enqueued::Refused(Obstacle::KeyReused(id)),
+    }))
 }
 
 fn is_open(state: &str) -> bool {
@@ -480,52 +378,4 @@ async fn other_reply(tx: &mut Tx, target: &ReplyTarget) -> Result<Option<OtherRe
         (Some(ours), Some(theirs)) if is_open(&ours.state) || ours.at >= theirs.at => Some(ours),
         (ours, theirs) => theirs.or(ours),
     })
-}
-
-/// The earliest post of the account in `day` whose words are nearly the same.
-async fn near_duplicate(
-    tx: &mut Tx,
-    account: AccountId,
-    fingerprint: &str,
-    day: (Timestamp, Timestamp),
-    own: Option<RecurrenceId>,
-) -> Result<Option<(DeliveryId, Timestamp)>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT d.id, d.due_at, p.text_fingerprint FROM deliveries d JOIN posts p ON p.id = d.post_id
-         WHERE d.account_id = $1 AND d.due_at >= $2 AND d.due_at < $3 AND d.action = 'publish'
-            AND d.state NOT IN ('failed', 'expired', 'cancelled') AND COALESCE(p.recurrence_id, '') <> $5
-         ORDER BY d.due_at, d.id LIMIT $4",
-    )
-    .bind(account.to_string())
-    .bind(micros(day.0))
-    .bind(micros(day.1))
-    .bind(COMPARED)
-    .bind(own.map(|id| id.to_string()).unwrap_or_else(|| "none".into()))
-    .fetch_all(&mut **tx)
-    .await?;
-    for row in rows {
-        if are_near(fingerprint, &row.text("text_fingerprint")?) {
-            return Ok(Some((row.word("id")?, row.time("due_at")?)));
-        }
-    }
-    Ok(None)
-}
-
-/// Whether two fingerprints (folded words) are nearly the same.
-fn are_near(a: &str, b: &str) -> bool {
-    let (a, b): (BTreeSet<&str>, BTreeSet<&str>) = (a.split(' ').collect(), b.split(' ').collect());
-    let shared = a.intersection(&b).count() as f64;
-    let all = a.union(&b).count() as f64;
-    shared / all >= NEARLY_THE_SAME
-}
-
-#[cfg(test)]
-mod tests {
-    use super::are_near;
-
-    #[test]
-    fn a_word_more_in_a_sentence_is_nearly_the_same() {
-        assert!(are_near("bugun butun magazalarda yuzde yirmi", "bugun butun magazalarda yuzde yirmi indirim"));
-        assert!(!are_near("bugun butun magazalarda yuzde yirmi", "yarin subelerimiz kapali"));
-    }
 }

@@ -10,7 +10,7 @@ pub(in crate::store) async fn why(tx: &mut Tx, delivery: &str, now: Timestamp) -
     let row = sqlx::query(
         "SELECT d.state, d.due_at, d.created_at, d.after_id, b.state AS after_state, a.name, a.paused_at, a.health,
             a.probe_at, a.gated_until, a.gate_reason, l.delivery_id AS holder, l.gated_until AS lane_gated_until,
-            (SELECT COUNT(*) FROM stops s WHERE (s.scope = 'all' AND d.action <> 'webhook')
+            (SELECT COUNT(*) FROM stops s WHERE (s.scope = 'all' AND d.payload_id IS NULL)
                 OR s.scope IN ('account:' || a.id, 'app:' || a.network || ' ' || COALESCE(a.base_url, ''))
                 OR (s.scope = 'posts' AND d.post_id IS NOT NULL AND d.action = 'publish')) AS stopped,
             (SELECT COUNT(*) FROM leases WHERE name = 'reaper' AND until_at >= $2) AS workers,

@@ -402,6 +402,41 @@ mod tests {
         store.put_account(&imported()).await.expect("writing goes on");
     }
 
+    /// The schema as it was before `version`, made by hand: what a program of that time left.
+    async fn left_before(url: &str, version: i64) -> AnyConnection {
+        sqlx::any::install_default_drivers();
+        let mut connection = AnyConnection::connect(&format!("{url}?mode=rwc")).await.expect("the file can be made");
+        let list = "CREATE TABLE migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)";
+        sqlx::query(list).execute(&mut connection).await.expect("a table can be made");
+        for migration in MIGRATIONS.iter().filter(|migration| migration.version < version) {
+            sqlx::raw_sql(migration.sql.clone()).execute(&mut connection).await.expect("it applies");
+            sqlx::query("INSERT INTO migrations VALUES ($1, '', $2)")
+                .bind(migration.version)
+                .bind(checksum(migration))
+                .execute(&mut connection)
+                .await
+                .expect("a row can be written");
+        }
+        connection
+    }
+
+    #[tokio::test]
+    async fn alerts_that_were_told_before_they_were_deliveries_are_not_told_again() {
+        let dir = tempfile::tempdir().expect("a temporary folder can be made");
+        let url = format!("sqlite:{}", dir.path().join("muhatap.db").display());
+        let mut before = left_before(&url, 10).await;
+        let alerts = "INSERT INTO alerts (id, kind, subject_id, message, raised_at, told_at, mailed_at, next_at) VALUES
+            ('01M8000000000000000000000A', 'token', 'a', 'told', 1, 5, 4, 1),
+            ('01M8000000000000000000000B', 'token', 'b', 'mailed alone', 1, NULL, 4, 1),
+            ('01M8000000000000000000000C', 'token', 'c', 'not told', 1, NULL, NULL, 1)";
+        sqlx::raw_sql(alerts).execute(&mut before).await.expect("alerts can be written");
+        before.close().await.expect("it closes");
+        let store = Store::open(&url).await.expect("it opens and is migrated");
+        let untold = store.untold_alerts(10).await.expect("they can be read");
+        assert_eq!(untold.iter().map(|alert| alert.message.as_str()).collect::<Vec<_>>(), ["not told"]);
+        assert_eq!(store.alerts(10).await.expect("they can be read").len(), 3);
+    }
+
     #[tokio::test]
     async fn an_open_of_what_is_up_to_date_waits_for_nobody_who_writes() {
         let (dir, store) = fresh().await;

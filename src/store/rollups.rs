@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{StoreError, Tx, micros};
+use super::rows::Cells;
+use super::{Store, StoreError, Tx, micros};
+use crate::model::AccountId;
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -50,6 +52,22 @@ impl<'k> Rollups<'k> {
         )
         .await?;
         Ok(())
+    }
+}
+
+impl Store {
+    /// How many mentions of each account are in each language, of those published since then.
+    pub async fn languages_since(&self, since: Timestamp) -> Result<Vec<(AccountId, String, u64)>, StoreError> {
+        sqlx::query(
+            "SELECT account_id, language, CAST(SUM(mentions) AS BIGINT) AS mentions FROM rollups
+             WHERE hour_at >= $1 GROUP BY account_id, language HAVING SUM(mentions) > 0",
+        )
+        .bind(hour(since))
+        .fetch_all(self.pool())
+        .await?
+        .iter()
+        .map(|row| Ok((row.word("account_id")?, row.text("language")?, row.number("mentions")?.cast_unsigned())))
+        .collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What people have stopped, and how it goes on again without a burst.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,8 +10,8 @@ use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use super::attempts::event;
-use super::decisions::release_time;
 use super::rows::Cells;
+use super::slots::Slots;
 use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::model::{AccountId, DeliveryId, Hold};
 use crate::standing::{Scope, Sent, Stop};
@@ -31,6 +31,8 @@ pub struct Release {
     pub at_once: i64,
     /// Too late by now: held for a person.
     pub held: i64,
+    /// Released, and due later: they go out at their own times.
+    pub later: i64,
 }
 
 /// A delivery that waited, and when it goes out.
@@ -114,21 +116,27 @@ impl Store {
         let now = self.clock();
         let mut tx = self.begin_reading().await?;
         let rows = sqlx::query(
-            "SELECT account_id, COUNT(*) AS held FROM deliveries
+            "SELECT account_id, COUNT(*) AS held, CAST(SUM(CASE WHEN due_at > $3 THEN 1 ELSE 0 END) AS BIGINT) AS later
+             FROM deliveries
              WHERE state = 'held' AND hold = $1 AND account_id = COALESCE($2, account_id) GROUP BY account_id",
         )
         .bind(hold.as_str())
         .bind(account.map(|id| id.to_string()))
+        .bind(micros(now))
         .fetch_all(&mut *tx)
         .await?;
         let mut release = Release { spacing_seconds: spacing.as_secs(), ..Release::default() };
         for row in &rows {
-            let count = row.number("held")?;
-            let first = release_time(&mut tx, row.word("account_id")?, spacing, now).await?;
-            let last = first + spacing * u32::try_from(count - 1).unwrap_or(u32::MAX);
+            let later = row.number("later")?;
+            let count = row.number("held")? - later;
+            release.later += later;
+            if count == 0 {
+                continue;
+            }
+            let mut slots = Slots::of(&mut tx, row.word("account_id")?, &HashSet::new(), spacing, now).await?;
+            release.last_at = release.last_at.max((0..count).map(|_| slots.take()).last());
             release.spaced += count;
             release.accounts += 1;
-            release.last_at = release.last_at.max(Some(last));
         }
         Ok(release)
     }

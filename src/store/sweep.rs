@@ -247,12 +247,15 @@ impl Store {
             webhooks::delivery_moved(&mut tx, id, DeliveryState::Expired, now).await?;
         }
 
-        // Also what waits for its turn, a closed account or its predecessor: a person should hear of it.
+        // Also what waits for its turn or a closed account: a person should hear of it. What follows another one is not
+        // late before that one is out.
         let rows = sqlx::query(
             "UPDATE deliveries SET state = 'held', hold = 'late', epoch = epoch + 1, changed_at = $1,
                 reason = 'its time has passed: send it now, move it or cancel it'
-             WHERE id IN (SELECT id FROM deliveries WHERE state IN ('queued', 'retry')
-                AND next_at <= $1 AND due_at < $1 - late_limit LIMIT $2) AND state IN ('queued', 'retry')
+             WHERE id IN (SELECT d.id FROM deliveries d WHERE d.state IN ('queued', 'retry')
+                AND d.next_at <= $1 AND d.due_at < $1 - d.late_limit
+                AND (d.after_id IS NULL OR (SELECT b.state FROM deliveries b WHERE b.id = d.after_id) = 'sent')
+                LIMIT $2) AND state IN ('queued', 'retry')
              RETURNING id",
         )
         .bind(micros(now))

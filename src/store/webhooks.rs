@@ -11,10 +11,12 @@ mod raise;
 use jiff::SignedDuration;
 
 pub use endpoints::{Endpoint, EventView, Replay};
-pub(in crate::store) use raise::{News, conversation_moved, delivery_moved, raise, raise_to, subscribers};
+pub(in crate::store) use raise::{
+    News, Place, conversation_moved, deliver, delivery_moved, raise, raise_to, subscribers,
+};
 
 /// The one lane of an endpoint, without its account's id: its events keep their order.
-const LANE: &str = "events";
+pub const EVENTS: &str = "events";
 /// Events that may wait for one endpoint. What happens while so many wait is not sent to it, and is counted.
 const MOST_WAITING: i64 = 10_000;
 /// An event that could not be handed over for so long is a dead letter.

@@ -62,6 +62,15 @@ pub struct InHand {
     pub lease_until: Option<Timestamp>,
 }
 
+/// The processes that deliver, as far as they are known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SendersSeen {
+    /// The latest sign of life of one that has not said goodbye.
+    pub seen_at: Option<Timestamp>,
+    /// When the last one ended in good order.
+    pub left_at: Option<Timestamp>,
+}
+
 impl Store {
     /// Writes a sign of life.
     pub async fn beat(&self, beat: &Beat<'_>, now: Timestamp) -> Result<(), StoreError> {
@@ -88,19 +97,36 @@ impl Store {
         tx.commit().await
     }
 
-    /// The process ended in good order.
+    /// The process ended in good order. When the last one that delivers did is kept.
     pub async fn goodbye(&self, name: &str) -> Result<(), StoreError> {
+        let now = self.clock();
         let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM workers WHERE name = $1").bind(name).execute(&mut *tx).await?;
+        let row = sqlx::query("DELETE FROM workers WHERE name = $1 RETURNING roles")
+            .bind(name)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let roles = row.map(|row| row.text("roles")).transpose()?.unwrap_or_default();
+        if roles.split(',').any(|role| role == Role::Deliver.as_str()) {
+            sqlx::query(
+                "INSERT INTO installation (name, value) VALUES ('sender_left_at', $1)
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            )
+            .bind(now.to_string())
+            .execute(&mut *tx)
+            .await?;
+        }
         tx.commit().await
     }
 
-    /// The latest sign of life of a process that takes deliveries.
-    pub async fn sender_seen(&self) -> Result<Option<Timestamp>, StoreError> {
-        sqlx::query("SELECT MAX(seen_at) AS seen_at FROM workers WHERE sends_since IS NOT NULL")
-            .fetch_one(self.pool())
-            .await?
-            .maybe_time("seen_at")
+    /// Whether and when there was a process that takes deliveries.
+    pub async fn senders_seen(&self) -> Result<SendersSeen, StoreError> {
+        let row = sqlx::query(
+            "SELECT (SELECT MAX(seen_at) FROM workers WHERE sends_since IS NOT NULL) AS seen_at,
+                (SELECT value FROM installation WHERE name = 'sender_left_at') AS left_at",
+        )
+        .fetch_one(self.pool())
+        .await?;
+        Ok(SendersSeen { seen_at: row.maybe_time("seen_at")?, left_at: row.maybe_word("left_at")? })
     }
 
     /// Every process that has not said goodbye, the one that started last first.

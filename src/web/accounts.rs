@@ -1,5 +1,6 @@
 //! Our accounts: are they heard, up to when is everything here, what is missing, and what to do about it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -21,6 +22,7 @@ use crate::live::Wake;
 use crate::model::{AccountId, Health};
 use crate::store::accounts::Account;
 use crate::store::inbox::{AccountView, GapView, StreamView};
+use crate::store::removal::Waiting;
 
 pub fn router() -> Router<Arc<App>> {
     Router::new()
@@ -31,6 +33,12 @@ pub fn router() -> Router<Arc<App>> {
 
 async fn list(console: Console, State(app): State<Arc<App>>) -> Result<Markup, Problem> {
     let accounts = app.store.account_views().await?;
+    let mut waiting = HashMap::new();
+    for account in
+        accounts.iter().map(|view| &view.account).filter(|account| console.is_admin() && account.origin == ORIGIN)
+    {
+        waiting.insert(account.id, app.store.waiting_on(account.id).await?);
+    }
     let body = html! {
         div.page-head {
             h1 { (console.t(Text::Accounts)) }
@@ -43,7 +51,7 @@ async fn list(console: Console, State(app): State<Arc<App>>) -> Result<Markup, P
             @if accounts.is_empty() {
                 div.card { (empty(Icon::Plug, console.t(Text::NoAccountsTitle), console.t(Text::NoAccountsBody), add_link(&console))) }
             }
-            @for account in &accounts { (card(&console, account)) }
+            @for account in &accounts { (card(&console, account, waiting.get(&account.account.id))) }
         }
     };
     Ok(page(
@@ -62,7 +70,7 @@ pub fn add_link(console: &Console) -> Markup {
     }
 }
 
-fn card(console: &Console, view: &AccountView) -> Markup {
+fn card(console: &Console, view: &AccountView, waiting: Option<&Waiting>) -> Markup {
     let account = &view.account;
     let gaps: usize = view.streams.iter().map(|stream| open_gaps(stream).count()).sum();
     html! {
@@ -89,7 +97,7 @@ fn card(console: &Console, view: &AccountView) -> Markup {
                 }
             }
             (trouble(console, account))
-            @if console.is_admin() { (settings(console, account)) }
+            @if console.is_admin() { (settings(console, account, waiting)) }
             p.complete {
                 @match view.complete_up_to {
                     Some(at) => { (icon(Icon::Check)) span title=(console.exact(at)) { (console.fill(Text::CompleteUpTo, &[&console.short(at)])) } },
@@ -140,7 +148,7 @@ fn control(console: &Console, account: &Account) -> Markup {
 }
 
 /// Where its settings are changed.
-fn settings(console: &Console, account: &Account) -> Markup {
+fn settings(console: &Console, account: &Account, waiting: Option<&Waiting>) -> Markup {
     html! {
         @if account.origin == "file" {
             p.small.muted { (console.t(Text::AccountInFile)) }
@@ -153,13 +161,28 @@ fn settings(console: &Console, account: &Account) -> Markup {
                     action: format!("/accounts/{}/remove", account.id),
                     question: console.t(Text::RemoveAccountAsk),
                     more: console.t(Text::RemoveAccountMore),
-                    fields: html! {},
+                    fields: html! { @if let Some(waiting) = waiting.filter(|waiting| !waiting.is_empty()) {
+                        p.notice.warning { (icon(Icon::Alert)) span { (ends_with_it(console, waiting)) } }
+                    } },
                     yes: console.t(Text::RemoveAccount),
                     yes_class: "button danger",
                 }.render(console))
             }
         }
     }
+}
+
+/// What is cancelled when the account is removed.
+fn ends_with_it(console: &Console, waiting: &Waiting) -> String {
+    let counted = [
+        (Text::PostCount, waiting.posts),
+        (Text::AnswerCount, waiting.answers),
+        (Text::DeletionCount, waiting.deletions),
+        (Text::RecurringCount, waiting.recurring),
+    ];
+    let counted: Vec<_> =
+        counted.iter().filter(|(_, count)| *count > 0).map(|(text, count)| console.count(*text, *count)).collect();
+    console.fill(Text::RemoveAccountEnds, &[&counted.join(", ")])
 }
 
 /// What keeps the account from working, and the next step.

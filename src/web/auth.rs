@@ -171,9 +171,7 @@ async fn admit(app: &App, mut request: Request) -> Result<(Request, Option<Strin
     }
     if !request.method().is_safe() {
         if viewer.as_ref().is_some_and(|viewer| !viewer.may_write()) && !is_door && path != "/logout" {
-            return Err(Problem::forbidden("your role is viewer: it may look at everything and change nothing")
-                .next("ask an administrator for the role agent")
-                .into_response());
+            return Err(only_looks().into_response());
         }
         request = check_csrf(request, &browser.csrf).await.map_err(IntoResponse::into_response)?;
     }
@@ -234,6 +232,12 @@ fn wants_page(headers: &HeaderMap) -> bool {
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// The refusal of what a viewer may not do.
+pub fn only_looks() -> Problem {
+    Problem::forbidden("your role is viewer: it may look at everything and change nothing")
+        .next("ask an administrator for the role agent")
 }
 
 /// Sends a page's reader to the login and back; a script is told that it must.

@@ -17,7 +17,7 @@ use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::layout::{Console, Page, Place, page};
 use super::locale::Locale;
-use super::parts::{Ask, delivery_chip, empty, is_web_address, network_badge, outside};
+use super::parts::{Ask, delivery_mark, empty, live_address, network_badge, outside};
 use super::texts::Text;
 use crate::app::App;
 use crate::model::{AccountId, Action, DeliveryState, RecurrenceState};
@@ -57,6 +57,7 @@ async fn month(
         .deliveries(&DeliveryFilter {
             kind: Some(DeliveryKind::Post),
             action: Some(Action::Publish),
+            without_withdrawn: true,
             since: Some(console.start_of(first)),
             until: Some(console.start_of(next)),
             order: DeliveryOrder::EarliestFirst,
@@ -96,17 +97,9 @@ async fn month(
                             html! { @if console.may_write() { a.button.primary href="/schedule/new" { (icon(Icon::Plus)) (console.t(Text::NewPost)) } } }))
                     }
                 }
-                @for (day, posts) in &days {
+                @for (day, entries) in &days {
                     section class=(if *day == today { "day today" } else { "day" }) id=(format!("day-{day}")) {
-                        h2 { (console.near_day(*day)) span.small.muted { (console.count(Text::PostCount, posts.len() as i64)) } }
-                        ol.card.list {
-                            @for entry in posts {
-                                @match entry {
-                                    Entry::Planned(post) => (slot(&console, post, zones.get(&post.account_id).unwrap_or(&console.timezone))),
-                                    Entry::Foreseen { recurrence, account, at } => (foreseen_slot(&console, recurrence, account, *at)),
-                                }
-                            }
-                        }
+                        (day_card(&console, *day, entries, &zones))
                     }
                 }
             }
@@ -123,6 +116,34 @@ async fn month(
         },
         body,
     ))
+}
+
+/// What goes out or went out on a day, and apart from it what did not.
+fn day_card(console: &Console, day: Date, entries: &[Entry<'_>], zones: &BTreeMap<AccountId, TimeZone>) -> Markup {
+    let (gone, live): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.is_gone());
+    let slots = |entries: &[&Entry<'_>]| {
+        html! {
+            ol.card.list {
+                @for entry in entries {
+                    @match entry {
+                        Entry::Planned(post) => (slot(console, post, zones.get(&post.account_id).unwrap_or(&console.timezone))),
+                        Entry::Foreseen { recurrence, account, at } => (foreseen_slot(console, recurrence, account, *at)),
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        h2 { (console.near_day(day))
+            @if !live.is_empty() { span.small.muted { (console.count(Text::PostCount, live.len() as i64)) } } }
+        @if !live.is_empty() { (slots(&live)) }
+        @if !gone.is_empty() {
+            details {
+                summary.small.muted { (console.count(Text::GoneCount, gone.len() as i64)) }
+                (slots(&gone))
+            }
+        }
+    }
 }
 
 /// The parts of the schedule.
@@ -159,6 +180,11 @@ impl Entry<'_> {
             Self::Planned(post) => post.due_at,
             Self::Foreseen { at, .. } => *at,
         }
+    }
+
+    /// Whether it neither is out nor will be.
+    fn is_gone(&self) -> bool {
+        matches!(self, Self::Planned(post) if matches!(post.state, DeliveryState::Cancelled | DeliveryState::Expired))
     }
 }
 
@@ -235,7 +261,7 @@ fn month_card(console: &Console, first: Date, today: Date, days: &BTreeMap<Date,
                     @for week in weeks {
                         tr {
                             @for day in week {
-                                @let posts = days.get(&day).map_or(0, Vec::len);
+                                @let posts = days.get(&day).map_or(0, |entries| entries.iter().filter(|entry| !entry.is_gone()).count());
                                 td.outside[day.month() != first.month()].today[day == today].busy[posts > 0] {
                                     @if posts > 0 && day.month() == first.month() {
                                         a href=(format!("#day-{day}")) title=(console.count(Text::PostCount, posts as i64)) {
@@ -254,16 +280,15 @@ fn month_card(console: &Console, first: Date, today: Date, days: &BTreeMap<Date,
 }
 
 fn slot(console: &Console, post: &DeliveryView, zone: &TimeZone) -> Markup {
-    let gone = matches!(post.state, DeliveryState::Cancelled | DeliveryState::Expired);
     let there = Locale { timezone: zone.clone(), ..console.locale.clone() };
     let back = console.here.as_str();
     html! {
-        li.slot.gone[gone] id=(format!("d-{}", post.id)) {
+        li.slot.gone[Entry::Planned(post).is_gone()] id=(format!("d-{}", post.id)) {
             div.at { time datetime=(post.due_at) title=(there.exact(post.due_at)) { (console.clock(post.due_at)) } }
             div.what {
                 p.text dir="auto" { (post.text) }
                 div.meta {
-                    (delivery_chip(console, post.state))
+                    (delivery_mark(console, post))
                     span.row { (network_badge(console, post.network)) (post.account) }
                     @if zone != &console.timezone {
                         span { (console.fill(Text::UsingAccountZone, &[&there.clock(post.due_at)])) }
@@ -277,8 +302,8 @@ fn slot(console: &Console, post: &DeliveryView, zone: &TimeZone) -> Markup {
                     @if let Some(id) = post.campaign_id {
                         a.muted href=(format!("/schedule/campaigns/{id}")) { (console.t(Text::PartOfCampaign)) }
                     }
-                    @if post.url.as_deref().is_some_and(is_web_address) {
-                        (outside(post.url.as_deref(), html! { (console.t(Text::SeeLive)) }))
+                    @if let Some(url) = live_address(post) {
+                        (outside(Some(url), html! { (console.t(Text::SeeLive)) }))
                     }
                     a.muted href=(format!("/deliveries/{}", post.id)) { (console.t(Text::Details)) }
                 }

@@ -14,7 +14,7 @@ use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::inbox::read;
 use super::layout::{Console, Notice, Page, Place, page};
-use super::parts::{Ask, ago, delivery_chip, empty, is_web_address, moment, network_badge, outside, said};
+use super::parts::{Ask, ago, delivery_mark, empty, live_address, moment, network_badge, outside, said};
 use super::texts::Text;
 use crate::app::App;
 use crate::campaigns;
@@ -143,13 +143,13 @@ fn row(console: &Console, delivery: &DeliveryView) -> Markup {
                 strong { (delivery.account) }
                 p.text dir="auto" { (delivery.text) }
                 div.meta {
-                    (delivery_chip(console, delivery.state))
+                    (delivery_mark(console, delivery))
                     span { (moment(console, delivery.sent_at.unwrap_or(delivery.due_at))) }
                     @if let Some(wanted_at) = delivery.wanted_at {
                         span { (console.fill(Text::QuietMovedFrom, &[&console.short(wanted_at)])) }
                     }
-                    @if delivery.url.as_deref().is_some_and(is_web_address) {
-                        (outside(delivery.url.as_deref(), html! { (console.t(Text::SeeLive)) }))
+                    @if let Some(url) = live_address(delivery) {
+                        (outside(Some(url), html! { (console.t(Text::SeeLive)) }))
                     }
                     a.muted href=(format!("/deliveries/{}", delivery.id)) { (console.t(Text::Details)) }
                 }

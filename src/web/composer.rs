@@ -144,6 +144,9 @@ pub fn writer_name(console: &Console, stored: &str) -> String {
     match stored {
         "local" => console.t(Text::WriterLocal).to_owned(),
         "cli" => console.t(Text::WriterCommandLine).to_owned(),
+        // What nobody wrote: events, alerts and digests.
+        "" => "Muhatap".to_owned(),
+        "clock" => console.t(Text::WriterClock).to_owned(),
         name if name.starts_with("token:") => console.t(Text::WriterProgram).to_owned(),
         name => name.to_owned(),
     }

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::accounts::AccountError;
 use crate::compose::ComposeError;
+use crate::linked::LinkError;
 use crate::store::StoreError;
 
 /// An answer that is not a success, as RFC 9457 problem details. Console pages render the same value, which travels in
@@ -105,6 +106,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "not allowed", detail)
     }
 
+    /// Nearly the same post comes first, of the outbox or of the request.
+    pub fn near_duplicate(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "near-duplicate", "nearly the same post is planned", detail)
+            .next("to publish both, repeat the request with \"confirm_duplicate\": true")
+    }
+
     /// A fault of ours: the cause goes to the log under a number, the person gets the number.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         let incident = Ulid::generate();
@@ -157,6 +164,15 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<LinkError> for Problem {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Unfit(reason) => Self::invalid("url", reason),
+            LinkError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         let detail = error.to_string();
@@ -200,11 +216,7 @@ impl From<ComposeError> for Problem {
                     .next("to send yours too, repeat the request with \"confirm_over\" set to the id given here")
                     .subject(&other.id)
             }
-            ComposeError::NearDuplicate { earlier, .. } => {
-                Self::new(StatusCode::CONFLICT, "near-duplicate", "nearly the same post is planned", detail)
-                    .next("to publish both, repeat the request with \"confirm_duplicate\": true")
-                    .subject(earlier)
-            }
+            ComposeError::NearDuplicate { earlier, .. } => Self::near_duplicate(detail).subject(earlier),
             ComposeError::PersonalData(_) => unprocessable("personal-data", "the text carries personal data")
                 .field("text")
                 .next("take it out, or repeat the request with \"confirm_personal_data\": true"),

@@ -106,11 +106,12 @@ impl Notice {
     pub const REPLAYED: Notice = Notice("replayed", Text::Replayed, true);
     pub const BAD_SNOOZE: Notice = Notice("bad-snooze", Text::SnoozeBadTime, false);
     pub const BAD_TIME: Notice = Notice("bad-time", Text::PostBadTime, false);
+    pub const CLOCK_CHANGES: Notice = Notice("clock-changes", Text::PostClockChanges, false);
     pub const PAST_TIME: Notice = Notice("past-time", Text::PostPastTime, false);
     pub const EMPTY_NOTE: Notice = Notice("empty-note", Text::NoteEmpty, false);
     pub const OTHER_BESIDE: Notice = Notice("other-beside", Text::OtherBeside, false);
 
-    const ALL: [Notice; 36] = [
+    const ALL: [Notice; 37] = [
         Self::UNDONE,
         Self::TOO_LATE,
         Self::SCHEDULED,
@@ -144,6 +145,7 @@ impl Notice {
         Self::REPLAYED,
         Self::BAD_SNOOZE,
         Self::BAD_TIME,
+        Self::CLOCK_CHANGES,
         Self::PAST_TIME,
         Self::EMPTY_NOTE,
         Self::OTHER_BESIDE,

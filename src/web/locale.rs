@@ -320,12 +320,20 @@ impl Locale {
 
 /// A `datetime-local` field's value, in `zone`. A time that a clock change skips is moved forward by the gap.
 pub fn from_local_field(value: &str, zone: &TimeZone) -> Option<Timestamp> {
+    civil(value)?.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
+}
+
+/// Whether a `datetime-local` field's value names no single moment in `zone`: the clock skips it, or it comes twice.
+pub fn meets_clock_change(value: &str, zone: &TimeZone) -> bool {
+    civil(value).is_some_and(|local| zone.to_ambiguous_zoned(local).is_ambiguous())
+}
+
+fn civil(value: &str) -> Option<DateTime> {
     let value = value.trim();
-    let local = DateTime::strptime("%Y-%m-%dT%H:%M:%S", value)
+    DateTime::strptime("%Y-%m-%dT%H:%M:%S", value)
         .or_else(|_| DateTime::strptime("%Y-%m-%dT%H:%M", value))
         .or_else(|_| DateTime::strptime("%Y-%m-%d %H:%M", value))
-        .ok()?;
-    local.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
+        .ok()
 }
 
 fn zone_abbreviation(time: &Zoned) -> String {
@@ -452,6 +460,15 @@ mod tests {
         let at = |text, zone| from_local_field(text, zone).map(|at| at.to_string());
         assert_eq!(at("2026-11-21T09:30", &istanbul).as_deref(), Some("2026-11-21T06:30:00Z"));
         assert_eq!(at("2026-03-29T02:30", &berlin).as_deref(), Some("2026-03-29T01:30:00Z"));
+        for (text, zone, meets) in [
+            ("2026-03-29T02:30", &berlin, true),
+            ("2026-10-25T02:30", &berlin, true),
+            ("2026-03-29T03:30", &berlin, false),
+            ("2026-03-29T02:30", &istanbul, false),
+            ("yarın", &berlin, false),
+        ] {
+            assert_eq!(meets_clock_change(text, zone), meets, "{text}");
+        }
         assert_eq!(at("yarın", &istanbul), None);
         assert_eq!(at("9999-99-99T00:00", &istanbul), None);
     }

@@ -57,7 +57,7 @@ use locale::Locale;
 
 /// Whether anything can be written on this network at all.
 pub fn can_publish(network: Network) -> bool {
-    !matches!(network, Network::Rss | Network::Webhook | Network::File)
+    !network.only_tells() && !matches!(network, Network::Rss | Network::File)
 }
 
 /// Bytes of an extractor's refusal that are shown.

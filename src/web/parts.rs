@@ -9,7 +9,8 @@ use super::layout::Console;
 use super::locale::{Language, Locale};
 use super::texts::Text;
 use crate::analyze::{Topic, Urgency};
-use crate::model::{ConversationState, DeliveryState, Health, IntentLabel, Role, SentimentLabel, UrgencyLevel};
+use crate::model::{Action, ConversationState, DeliveryState, Health, IntentLabel, Role, SentimentLabel, UrgencyLevel};
+use crate::store::deliveries::DeliveryView;
 use crate::store::inbox::ConversationHead;
 
 /// `5 dk önce`, the exact time as a tooltip; the script keeps it going.
@@ -50,6 +51,19 @@ pub fn outside(url: Option<&str>, body: Markup) -> Markup {
     }
 }
 
+/// That nearly the same post is planned for the day, the earlier one, and what it may mean.
+pub fn near_duplicate(console: &Console, earlier: Option<&DeliveryView>) -> Markup {
+    html! {
+        p { strong { (console.t(Text::NearDuplicateTitle)) } }
+        @if let Some(earlier) = earlier {
+            p { (earlier.account) " · " (console.short(earlier.due_at)) " · "
+                a href=(format!("/deliveries/{}", earlier.id)) target="_blank" { (console.t(Text::Details)) } }
+            blockquote dir="auto" { (earlier.text) }
+        }
+        p { (console.t(Text::NearDuplicateAsk)) }
+    }
+}
+
 /// Whether a link may be made of it: nothing but http and https is ever clickable.
 pub fn is_web_address(url: &str) -> bool {
     url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
@@ -78,6 +92,7 @@ pub fn network_badge(locale: &Locale, network: Network) -> Markup {
         Network::Matrix => "m",
         Network::Rss => "F",
         Network::Webhook => "W",
+        Network::Mail => "E",
         Network::File => "D",
     };
     let name = network_name(locale, network);
@@ -92,6 +107,7 @@ pub fn network_name(locale: &Locale, network: Network) -> &'static str {
         Network::Matrix => "Matrix",
         Network::Rss => locale.t(Text::NetworkFeed),
         Network::Webhook => locale.t(Text::NetworkWebhook),
+        Network::Mail => locale.t(Text::NetworkMail),
         Network::File => locale.t(Text::NetworkFile),
     }
 }
@@ -198,6 +214,20 @@ pub fn health_word(health: Health) -> Text {
     }
 }
 
+/// The kind of an alert.
+pub fn alert_word(kind: &str) -> Text {
+    match kind {
+        "delivery_failed" => Text::AlertFailed,
+        "delivery_late" => Text::AlertLate,
+        "delivery_held" => Text::AlertHeld,
+        "delivery_unknown" => Text::AlertUnknown,
+        "delivery_doubled" => Text::AlertDoubled,
+        "recurrence" => Text::PartOfRecurring,
+        "webhook" | "mail" => Text::AlertReceiver,
+        _ => Text::AlertToken,
+    }
+}
+
 pub fn delivery_word(state: DeliveryState) -> Text {
     match state {
         DeliveryState::Waiting => Text::StateWaiting,
@@ -224,6 +254,20 @@ pub fn delivery_chip(locale: &Locale, state: DeliveryState) -> Markup {
         DeliveryState::Cancelled => "",
     };
     html! { span class=(format!("chip {tone}")) { span.dot aria-hidden="true" {} (locale.t(delivery_word(state))) } }
+}
+
+/// A delivery's state in a chip; that its message was deleted again says more than that it was sent.
+pub fn delivery_mark(locale: &Locale, delivery: &DeliveryView) -> Markup {
+    match delivery.deleted_at {
+        Some(_) => html! { span.chip { span.dot aria-hidden="true" {} (locale.t(Text::DeletedAgain)) } },
+        None => delivery_chip(locale, delivery.state),
+    }
+}
+
+/// Where a delivery's message can be seen, as long as it can; a deletion has the address of what it deleted.
+pub fn live_address(delivery: &DeliveryView) -> Option<&str> {
+    let is_live = delivery.action == Action::Publish && delivery.deleted_at.is_none();
+    delivery.url.as_deref().filter(|url| is_live && is_web_address(url))
 }
 
 /// The language's own name in the reader's language; the code for those without one here.

@@ -13,13 +13,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
+use super::auth::only_looks;
 use super::calendar::zone_of;
 use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::inbox::read;
 use super::layout::{Console, Notice, Page, Place, page};
-use super::locale::{Locale, from_local_field};
-use super::parts::{avatar, empty, network_badge};
+use super::locale::{Locale, from_local_field, meets_clock_change};
+use super::parts::{avatar, empty, near_duplicate, network_badge};
 use super::repeat_fields::{RepeatDraft, repeat_fields};
 use super::texts::Text;
 use crate::app::App;
@@ -27,6 +28,7 @@ use crate::campaigns::{self, BatchError, BatchPost, BatchRequest};
 use crate::compose::{self, ComposeError, Confirmed};
 use crate::live::Wake;
 use crate::model::{AccountId, DeliveryId, RecurrenceId, new_ulid};
+use crate::policy::has_visible;
 use crate::quiet::QuietHours;
 use crate::recurring;
 use crate::store::accounts::Account;
@@ -108,6 +110,9 @@ enum Trouble {
 }
 
 async fn write(console: Console, State(app): State<Arc<App>>) -> Result<Markup, Problem> {
+    if !console.may_write() {
+        return Err(only_looks());
+    }
     let able = Able::load(&app).await?;
     let soon = console.now.saturating_add(SignedDuration::from_hours(1)).unwrap_or(console.now);
     let zone = able.accounts.first().map_or_else(|| console.timezone.clone(), |account| zone_of(&console, account));
@@ -162,12 +167,17 @@ async fn foreseen(app: &App, console: &Console, draft: &Draft, chosen: &[&Accoun
     let mut due = Vec::with_capacity(chosen.len());
     for account in chosen {
         let text = draft.text_of(account.id);
-        if text.trim().is_empty() {
+        if !has_visible(text) {
             return Err(console.t(Text::PostEmpty).to_owned());
         }
-        let Some(at) = from_local_field(&draft.at, &zone_of(console, account)) else {
+        let zone = zone_of(console, account);
+        let Some(at) = from_local_field(&draft.at, &zone) else {
             return Err(console.t(Text::PostBadTime).to_owned());
         };
+        // What repeats has a rule for such days.
+        if !draft.repeat.is_on() && meets_clock_change(&draft.at, &zone) {
+            return Err(console.t(Text::PostClockChanges).to_owned());
+        }
         if at.as_second() < console.now.as_second() - 60 {
             return Err(console.t(Text::PostPastTime).to_owned());
         }
@@ -377,13 +387,7 @@ fn told(console: &Console, trouble: &Trouble) -> Markup {
             Trouble::NearDuplicate { earlier } => div.notice.warning role="alert" {
                 (icon(Icon::Alert))
                 div.grow {
-                    p { strong { (console.t(Text::NearDuplicateTitle)) } }
-                    @if let Some(earlier) = earlier {
-                        p { (earlier.account) " · " (console.short(earlier.due_at)) " · "
-                            a href=(format!("/deliveries/{}", earlier.id)) target="_blank" { (console.t(Text::Details)) } }
-                        blockquote dir="auto" { (earlier.text) }
-                    }
-                    p { (console.t(Text::NearDuplicateAsk)) }
+                    (near_duplicate(console, earlier.as_deref()))
                     (anyway)
                 }
             },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use axum::{Form, Router};
@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::calendar::tabs;
 use super::error::Problem;
+use super::icons::{Icon, icon};
 use super::inbox::read;
 use super::layout::{Console, Notice, Page, Place, page};
 use super::parts::network_badge;
@@ -26,7 +27,15 @@ pub fn router() -> Router<Arc<App>> {
     Router::new().route("/schedule/quiet", get(list)).route("/schedule/quiet/{account}", post(set))
 }
 
-async fn list(console: Console, State(app): State<Arc<App>>) -> Result<Markup, Problem> {
+/// How many posts the change moved that led to the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Told {
+    later: u32,
+    back: u32,
+}
+
+async fn list(console: Console, State(app): State<Arc<App>>, Query(told): Query<Told>) -> Result<Markup, Problem> {
     let (accounts, hours) = tokio::try_join!(app.store.accounts(), app.store.all_quiet_hours())?;
     let hours: BTreeMap<AccountId, QuietHours> = hours.into_iter().collect();
     let able = accounts.iter().filter(|account| super::can_publish(account.network) && !account.is_removed());
@@ -34,6 +43,11 @@ async fn list(console: Console, State(app): State<Arc<App>>) -> Result<Markup, P
         div.page-head { h1 { (console.t(Text::QuietHours)) } }
         (tabs(&console, "/schedule/quiet"))
         p.hint { (console.t(Text::QuietExplained)) }
+        @for (text, count) in [(Text::QuietMovedLater, told.later), (Text::QuietMovedBack, told.back)] {
+            @if count > 0 {
+                p.notice.success role="status" { (icon(Icon::Check)) span { (console.count(text, count.into())) } }
+            }
+        }
         ul.card.list data-part="quiet" {
             @for account in able { (row(&console, account, hours.get(&account.id))) }
         }
@@ -83,6 +97,7 @@ async fn set(console: Console, Path(account): Path<String>, Form(form): Form<Qui
             Err(_) => return Ok(Redirect::to(&Notice::QUIET_BAD.on("/schedule/quiet"))),
         },
     };
-    quiet::set(&console.app, account, hours, &console.viewer.actor).await?;
-    Ok(Redirect::to(&Notice::QUIET_SAVED.on("/schedule/quiet")))
+    let moved = quiet::set(&console.app, account, hours, &console.viewer.actor).await?;
+    let told = format!("/schedule/quiet?later={}&back={}", moved.later, moved.back);
+    Ok(Redirect::to(&Notice::QUIET_SAVED.on(&told)))
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, RawForm, State};
+use axum::extract::{Path, Query, RawForm, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use super::calendar::tabs;
 use super::composer::writer_name;
@@ -17,18 +18,18 @@ use super::icons::{Icon, icon};
 use super::inbox::read;
 use super::layout::{Console, Notice, Page, Place, page};
 use super::locale::{Locale, from_local_field};
-use super::parts::{Ask, empty, network_badge, said};
+use super::parts::{Ask, delivery_mark, empty, network_badge, said};
 use super::repeat_fields::{RepeatDraft, in_words, repeat_fields};
 use super::texts::Text;
 use crate::app::App;
 use crate::compose::{ComposeError, Confirmed};
 use crate::model::{RecurrenceId, RecurrenceState};
-use crate::recurring;
-use crate::store::deliveries::{DeliveryFilter, DeliveryView};
+use crate::recurring::{self, ChangedRecurrence};
+use crate::store::deliveries::{DeliveryFilter, DeliveryOrder, DeliveryView};
 use crate::store::recurrences::{NewRecurrence, RecurrenceView};
 
-/// The latest occurrences on the page of one.
-const LATEST: usize = 50;
+/// Occurrences on the page of one: of those to come, and of those whose time has come.
+const SHOWN: usize = 50;
 
 pub fn router() -> Router<Arc<App>> {
     Router::new()
@@ -129,10 +130,22 @@ fn problems(console: &Console, recurrence: &RecurrenceView) -> Markup {
     }
 }
 
-async fn one(console: Console, State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Markup, Problem> {
+/// How many occurrences kept their time through the change that led to the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Told {
+    kept: u32,
+}
+
+async fn one(
+    console: Console,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(told): Query<Told>,
+) -> Result<Markup, Problem> {
     let recurrence = app.store.recurrence(read("recurring post", &id)?).await?;
     let draft = ChangeDraft::of(&console, &recurrence);
-    show(&console, &app, &recurrence, &draft, None).await
+    show(&console, &app, &recurrence, &draft, told, None).await
 }
 
 async fn show(
@@ -140,10 +153,18 @@ async fn show(
     app: &App,
     recurrence: &RecurrenceView,
     draft: &ChangeDraft,
+    told: Told,
     trouble: Option<&str>,
 ) -> Result<Markup, Problem> {
-    let filter = DeliveryFilter { recurrence_id: Some(recurrence.id), limit: LATEST, ..DeliveryFilter::default() };
-    let occurrences = app.store.deliveries(&filter).await?;
+    let shown = DeliveryFilter {
+        recurrence_id: Some(recurrence.id),
+        without_withdrawn: true,
+        limit: SHOWN,
+        ..DeliveryFilter::default()
+    };
+    let planned = DeliveryFilter { since: Some(console.now), order: DeliveryOrder::EarliestFirst, ..shown.clone() };
+    let past = DeliveryFilter { until: Some(console.now), ..shown };
+    let (planned, past) = tokio::try_join!(app.store.deliveries(&planned), app.store.deliveries(&past))?;
     let writer = writer_name(console, &recurrence.author);
     let goes_on = matches!(recurrence.state, RecurrenceState::Active | RecurrenceState::Paused);
     let body = html! {
@@ -151,6 +172,9 @@ async fn show(
         div.page-head {
             h1 { (in_words(console, &recurrence.rule)) }
             @if console.may_write() && recurrence.state != RecurrenceState::Ended { (controls(console, recurrence)) }
+        }
+        @if told.kept > 0 {
+            p.notice.success role="status" { (icon(Icon::Check)) span { (console.count(Text::OccurrencesKept, told.kept.into())) } }
         }
         div.two {
             div.stack {
@@ -163,11 +187,8 @@ async fn show(
                             p.text dir="auto" { (account.text) } }
                     }
                 }
-                @if !occurrences.is_empty() {
-                    ol.card.list data-part="occurrences" {
-                        @for occurrence in &occurrences { (occurrence_row(console, occurrence)) }
-                    }
-                }
+                (occurrences(console, Text::OccurrencesPast, "past", &past))
+                (occurrences(console, Text::OccurrencesPlanned, "planned", &planned))
             }
             div.stack {
                 section.card.pad.stack data-part="next" {
@@ -185,6 +206,17 @@ async fn show(
     Ok(framed(console, Text::RecurringTitle, body))
 }
 
+fn occurrences(console: &Console, title: Text, part: &str, occurrences: &[DeliveryView]) -> Markup {
+    html! {
+        @if !occurrences.is_empty() {
+            section data-part=(part) {
+                h2 { (console.t(title)) }
+                ol.card.list { @for occurrence in occurrences { (occurrence_row(console, occurrence)) } }
+            }
+        }
+    }
+}
+
 fn occurrence_row(console: &Console, occurrence: &DeliveryView) -> Markup {
     html! {
         li.slot.gone[occurrence.state.is_end() && occurrence.sent_at.is_none()] {
@@ -192,7 +224,7 @@ fn occurrence_row(console: &Console, occurrence: &DeliveryView) -> Markup {
             div.what {
                 a href=(format!("/deliveries/{}", occurrence.id)) { (console.near_day(console.zoned(occurrence.due_at).date())) }
                 div.meta {
-                    (super::parts::delivery_chip(console, occurrence.state))
+                    (delivery_mark(console, occurrence))
                     span.row { (network_badge(console, occurrence.network)) (occurrence.account) }
                     @if let Some(reason) = &occurrence.reason { span dir="auto" { (said(console, reason)) } }
                 }
@@ -249,7 +281,8 @@ impl ChangeDraft {
     fn of(console: &Console, recurrence: &RecurrenceView) -> ChangeDraft {
         let rule = &recurrence.rule;
         let there = Locale { timezone: rule.zone(), ..console.locale.clone() };
-        let first = recurrence.next.first().copied().or_else(|| rule.moment(rule.from)).unwrap_or(console.now);
+        let coming = rule.moments(console.now).next().map(|(_, at)| at);
+        let first = coming.or_else(|| rule.moment(rule.from)).unwrap_or(console.now);
         let texts = recurrence.accounts.iter().map(|account| (account.account_id.to_string(), account.text.clone()));
         ChangeDraft {
             at: there.local_field(first),
@@ -321,8 +354,8 @@ async fn change(
     let recurrence = app.store.recurrence(id).await?;
     let mut draft = ChangeDraft::read(&bytes)?;
     let said = match changed(&console, &app, &recurrence, &draft).await? {
-        Ok(()) => {
-            let back = Notice::RECURRENCE_CHANGED.on(&format!("/schedule/recurring/{id}"));
+        Ok(changed) => {
+            let back = Notice::RECURRENCE_CHANGED.on(&format!("/schedule/recurring/{id}?kept={}", changed.kept));
             return Ok(Redirect::to(&back).into_response());
         }
         Err(ComposeError::Invalid(reason)) => console.said(&reason),
@@ -335,7 +368,7 @@ async fn change(
         Err(error @ ComposeError::TooLong(_)) => console.said(&error.to_string()),
         Err(error) => return Err(error.into()),
     };
-    let page = show(&console, &app, &recurrence, &draft, Some(&said)).await?;
+    let page = show(&console, &app, &recurrence, &draft, Told::default(), Some(&said)).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
@@ -344,7 +377,7 @@ async fn changed(
     app: &App,
     recurrence: &RecurrenceView,
     draft: &ChangeDraft,
-) -> Result<Result<(), ComposeError>, Problem> {
+) -> Result<Result<ChangedRecurrence, ComposeError>, Problem> {
     let zone = recurrence.rule.zone();
     let Some(at) = from_local_field(&draft.at, &zone) else {
         return Ok(Err(ComposeError::Invalid(console.t(Text::PostBadTime).to_owned())));
@@ -362,7 +395,7 @@ async fn changed(
     }
     let new = NewRecurrence { rule, missed: draft.repeat.missed, texts };
     let confirm = Confirmed { duplicate: draft.confirm_duplicate, ..Confirmed::default() };
-    Ok(recurring::change(app, recurrence.id, new, confirm, &console.viewer.actor).await.map(|_| ()))
+    Ok(recurring::change(app, recurrence.id, new, confirm, &console.viewer.actor).await)
 }
 
 async fn pause(console: Console, Path(id): Path<String>) -> Result<Redirect, Problem> {

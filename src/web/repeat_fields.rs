@@ -154,9 +154,13 @@ pub fn repeat_fields(console: &Console, draft: &RepeatDraft) -> Markup {
     }
 }
 
-/// `Every week on Monday, Thursday at 09:30, until 31 December 2026`.
+/// `Every week on Monday, Thursday at 09:30, until 31 December 2026`; with the zone of its time where that is not the
+/// reader's own.
 pub fn in_words(locale: &Locale, rule: &Rule) -> String {
-    let time = format!("{:02}:{:02}", rule.time.hour(), rule.time.minute());
+    let mut time = format!("{:02}:{:02}", rule.time.hour(), rule.time.minute());
+    if locale.timezone.iana_name() != Some(rule.timezone.as_str()) {
+        time = format!("{time} {}", Locale::zone_name(&rule.zone(), locale.now));
+    }
     let mut words = match rule.frequency {
         Frequency::Daily => locale.fill(Text::RuleDaily, &[&time]),
         Frequency::Weekly => {

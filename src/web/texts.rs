@@ -73,6 +73,7 @@ texts! {
     StillUnderWay: "{0} çağrı hâlâ sürüyor", "{0} call is still under way|{0} calls are still under way";
     PlanSpaced: "{0} gönderi her hesapta {1} arayla çıkar; sonuncusu {2}.", "{0} goes out, {1} apart on each account; the last one {2}.|{0} go out, {1} apart on each account; the last one {2}.";
     PlanAtOnce: "{0} yanıt ya da silme, hesabın hız sınırı içinde hemen çıkar.", "{0} goes out at once, within the account’s rate limit.|{0} go out at once, within the account’s rate limit.";
+    PlanLater: "{0} gönderi kendi zamanında çıkar.", "{0} goes out at its own time.|{0} go out at their own times.";
     PlanHeld: "{0} gönderi çok geciktiği için bekletilir ve size sorulur.", "{0} is too late by now: it is held and you are asked.|{0} are too late by now: they are held and you are asked.";
     PlanNothing: "Şu anda çıkmayı bekleyen bir şey yok.", "Nothing waits to go out right now.";
     InAMoment: "birazdan", "in a moment";
@@ -102,6 +103,7 @@ texts! {
     EventDeliveryUnknown: "Bir yanıt ya da gönderinin çıkıp çıkmadığı belirsiz", "It is unclear whether a reply or post is out";
     EventDeliveryHeld: "Bir yanıt ya da gönderi beklemeye alındı", "A reply or post is held";
     EventDeliveryExpired: "Bir yanıt ya da gönderinin süresi doldu", "A reply or post expired";
+    EventAlertsRaised: "Uyarılar", "Alerts";
     EventWebhookTest: "Deneme olayı", "Test event";
     WebhookFailingHelp: "Olaylar sırada bekliyor ve yeniden deneniyor; üç gün içinde teslim edilemeyenler buradan yeniden gönderilebilir. Alıcıyı kontrol edin.", "Events wait in line and are tried again; what cannot be handed over within three days can be sent again from here. Look at the receiver.";
     WebhookGated: "Alıcı yavaşlamamızı istedi: {0} saatine kadar gönderilmiyor.", "The receiver asked for a pause: nothing is sent before {0}.";
@@ -190,6 +192,7 @@ texts! {
     NetworkFile: "Dosya", "File";
     NetworkFeed: "Haber akışı", "Feed";
     NetworkWebhook: "Webhook", "Webhook";
+    NetworkMail: "E-posta", "E-mail";
     LanguageTurkish: "Türkçe", "Turkish";
     LanguageEnglish: "İngilizce", "English";
     LanguageGerman: "Almanca", "German";
@@ -325,11 +328,12 @@ texts! {
     Refused: "Bu yanıt gönderilemez", "This reply cannot be sent";
     WriterLocal: "bu bilgisayardaki kullanıcı", "the person at this machine";
     WriterCommandLine: "komut satırı", "the command line";
+    WriterClock: "kendiliğinden", "by itself";
     WriterProgram: "bir program", "a program";
     LinkWord: "Bağlantı", "Link";
     SendAnyway: "Yine de gönder", "Send anyway";
-    PersonalDataTitle: "Bu yanıtta kişisel veri var gibi görünüyor", "This reply seems to hold personal data";
-    PersonalDataAsk: "Herkese açık bir yanıtta kimlik, IBAN, kart ya da telefon numarası paylaşmak geri alınamaz. Özel mesajla devam etmeyi düşünün.", "Sharing an ID number, IBAN, card or phone number in a public reply cannot be taken back. Consider going on in a direct message.";
+    PersonalDataTitle: "Bu metinde kişisel veri var gibi görünüyor", "This text seems to hold personal data";
+    PersonalDataAsk: "Herkese açık bir metinde kimlik, IBAN, kart ya da telefon numarası paylaşmak geri alınamaz. Bir kişiye aitse özel mesajla devam etmeyi düşünün.", "Sharing an ID number, IBAN, card or phone number where everybody reads it cannot be taken back. If it is a person's, consider going on in a direct message.";
     CannotReply: "Bu mesaja buradan yanıt verilemez", "This message cannot be answered from here";
     CannotReplyBody: "{0} yalnızca okunan bir kaynak.", "{0} is a source that is only read.";
     CannotReplyDeleted: "Mesaj yazarı tarafından silindiği için yanıt verilemez.", "The message was deleted by its author, so it cannot be answered.";
@@ -382,6 +386,7 @@ texts! {
     PostEmpty: "Gönderi metni boş. Planlamak için bir şey yazın.", "The post is empty. Write something to schedule.";
     PostWhen: "Yayın zamanı", "Publish at";
     PostZone: "Saatler hesabın saat dilimindedir: {0}", "Times are in the account’s time zone: {0}";
+    PostClockChanges: "O gün saatler değişiyor: bu saat ya hiç yok ya da iki kez geliyor. Başka bir saat seçin.", "The clock changes on that day: this time does not exist, or comes twice. Choose another one.";
     PostBadTime: "Yayın zamanı okunamadı. Tarihi ve saati birlikte girin, örneğin 2026-12-01 09:30.", "The publishing time could not be read. Give date and time, for example 2026-12-01 09:30.";
     PostPastTime: "Yayın zamanı geçmişte. Daha ileri bir zaman seçin.", "The publishing time is in the past. Choose a later one.";
     PostTooLong: "{0} için metin çok uzun: {1} / {2}. Kısaltıp yeniden deneyin.", "The text is too long for {0}: {1} of {2}. Shorten it and try again.";
@@ -391,6 +396,7 @@ texts! {
     NearDuplicateTitle: "Aynı gün için çok benzer bir gönderi var", "A very similar post is planned for the same day";
     NearDuplicateAsk: "Yinelenen gönderiler ağlarca istenmeyen sayılabilir. Yine de planlansın mı?", "Networks may take repeated posts for spam. Schedule it all the same?";
     ScheduleAnyway: "Yine de planla", "Schedule anyway";
+    MoveAnyway: "Yine de taşı", "Move anyway";
     Scheduled: "Planlandı.", "Scheduled.";
     NothingScheduledTitle: "Bu dönemde gönderi yok", "Nothing is scheduled here";
     NothingScheduledBody: "Bir metin yazın, zamanı seçin; gerisini Muhatap zamanı gelince yapar.", "Write a text, choose a time, and Muhatap publishes it when its time comes.";
@@ -432,6 +438,9 @@ texts! {
     RuleTimes: "{0} kez", "{0} time|{0} times";
     ComesNext: "Sıradakiler", "What comes next";
     NothingNext: "Sırada bir şey yok.", "Nothing comes next.";
+    OccurrencesPast: "Zamanı gelenler", "So far";
+    OccurrencesPlanned: "Planlananlar", "Planned";
+    OccurrencesKept: "Elle taşıdığınız {0} gönderi yerinde kaldı ve yeni metni aldı.", "{0} post that a person had moved keeps its time and takes the new text.|{0} posts that a person had moved keep their times and take the new text.";
     RuleActive: "Sürüyor", "Active";
     RulePaused: "Duraklatıldı", "Paused";
     RuleEnded: "Sonlandırıldı", "Ended";
@@ -443,7 +452,7 @@ texts! {
     EndRuleAsk: "Bu yinelenen gönderi sonlandırılsın mı?", "End this recurring post?";
     EndRuleMore: "Henüz çıkmamış tüm gönderileri iptal edilir; yayımlanmış olanlar kalır.", "Whatever of it is not out yet is cancelled; what is published stays.";
     ChangeRule: "Değiştir", "Change";
-    ChangeRuleMore: "Değişiklik, ağa henüz gönderilmemiş ilk gönderiden başlar. Yayımlanmış olanlar değişmez.", "The change counts from the next post that was not sent yet. What is published does not change.";
+    ChangeRuleMore: "Değişiklik, ağa henüz gönderilmemiş ilk gönderiden başlar. Yayımlanmış olanlar değişmez; elle taşınanlar yerinde kalıp yeni metni alır, iptal edilenler iptal kalır.", "The change counts from the next post that was not sent yet. What is published does not change; what was moved by hand keeps its time and takes the new text, and what was cancelled stays so.";
     RuleSkipped: "Zamanında hazırlanamayan {0} tarih atlandı", "{0} date passed before its post could be made|{0} dates passed before their posts could be made";
     RuleProblem: "{0} hesabında sıradaki gönderi hazırlanamıyor: {1}", "The next post cannot be made on {0}: {1}";
     RecurrenceStarted: "Yinelenen gönderi oluşturuldu.", "The recurring post is made.";
@@ -471,12 +480,15 @@ texts! {
     QuietNone: "Sessiz saati yok", "No quiet hours";
     QuietFrom: "Başlangıç", "From";
     QuietUntil: "Bitiş", "Until";
-    QuietExplained: "Sessiz saatlere denk gelen gönderiler bu saatlerin sonuna alınır ve aralıklı çıkar. Yanıtlar ve silmeler beklemez; elle taşıdığınız gönderi söylediğiniz saatte çıkar. Saatler hesabın saat dilimindedir.", "Posts due within quiet hours move to their end and go out spaced. Replies and deletions do not wait; what you move by hand goes when you said. Times are in the account’s zone.";
+    QuietExplained: "Sessiz saatlere denk gelen gönderiler bu saatlerin sonuna alınır ve aralıklı çıkar; saatler değişince istenen zamanlarına döner. Yanıtlar ve silmeler beklemez; elle taşıdığınız gönderi söylediğiniz saatte çıkar. Saatler hesabın saat dilimindedir.", "Posts due within quiet hours move to their end and go out spaced; when the hours change, they go back to their times. Replies and deletions do not wait; what you move by hand goes when you said. Times are in the account’s zone.";
     QuietAhead: "Sessiz saatler {0}: bu aradaki gönderi {1} saatine kayar", "Quiet hours {0}: a post due within moves to {1}";
     QuietMovedFrom: "{0} yerine, sessiz saatler bittiğinde", "instead of {0}, after quiet hours";
     ScheduledAfterQuiet: "Planlandı. Sessiz saatlere denk gelenler bu saatlerin sonuna alındı.", "Scheduled. What fell into quiet hours was moved to their end.";
     QuietSaved: "Sessiz saatler kaydedildi.", "Quiet hours are saved.";
+    QuietMovedLater: "{0} gönderi sonraya alındı.", "{0} post moved later.|{0} posts moved later.";
+    QuietMovedBack: "{0} gönderi öne alındı.", "{0} post moved earlier.|{0} posts moved earlier.";
     QuietBad: "Sessiz saatler okunamadı. Birbirinden farklı iki saat girin, örneğin 22:00 ve 08:00; kaldırmak için ikisini de boş bırakın.", "The quiet hours could not be read. Give two different times, for example 22:00 and 08:00; leave both empty for none.";
+    GoneCount: "{0} gönderi iptal edildi ya da süresi doldu", "{0} post cancelled or expired|{0} posts cancelled or expired";
     PostCount: "{0} gönderi", "{0} post|{0} posts";
     UsingAccountZone: "{0} (hesabın saat dilimi)", "{0} (the account’s zone)";
     NoAccountCanPost: "Gönderi yayımlayabilen bir hesap yok. muhatap.toml dosyasına yazma yetkisi olan bir hesap ekleyin.", "No account can publish. Add one that may write to muhatap.toml.";
@@ -530,7 +542,9 @@ texts! {
     ReleaseHeldAsk: "Bekletilen {0} gönderi bırakılsın mı?", "Release {0} held delivery?|Release {0} held deliveries?";
     Released: "Bekletilenler sıraya alındı.", "What was held is queued.";
     NextUnknown: "Çıkmış olabilir ve bu ağda bunu okumanın yolu yok. Hesaba bakıp kararı siz verin.", "It may have gone out, and this network offers no way to tell. Look at the account and decide.";
+    DeletedAgain: "Silindi", "Deleted";
     NextSent: "Ağ bunu onayladı.", "The network confirmed it.";
+    StandTakingBack: "Gönderim sürerken iptal edildi: çıktığı anlaşılınca ağdan silinecek; çıkmadıysa bir daha gönderilmeyecek.", "Cancelled while being sent: it is deleted as soon as it is known to be out; if it is not out, it is not sent again.";
     NextFailed: "Kendiliğinden yeniden denenmeyecek. Nedenini giderdikten sonra yeniden gönderebilirsiniz.", "It is not tried again by itself. Mend the reason, then send it again.";
     NextExpired: "Son gönderim zamanı geçti; gönderilmedi.", "Its last moment to go out passed; it was not sent.";
     NextCancelled: "Gönderilmeyecek.", "It will not be sent.";
@@ -539,6 +553,7 @@ texts! {
     DeliveryReply: "Yanıt", "Reply";
     DeliveryPost: "Gönderi", "Post";
     DeliveryWebhook: "Webhook olayı", "Webhook event";
+    DeliveryMail: "E-posta", "E-mail";
     DeliveryDelete: "Silme", "Deletion";
     DueAt: "Zamanı", "Due";
     SentAt: "Gönderilme", "Sent";
@@ -559,6 +574,7 @@ texts! {
     ByWorker: "süreç: {0}", "process: {0}";
     History: "Geçmiş", "History";
     DidCancel: "İptal istendi", "Cancelled";
+    DidQuiet: "Sessiz saatler yüzünden zamanı değişti", "Moved for quiet hours";
     DidMove: "Zamanı değiştirildi", "Moved";
     DidRetry: "Hemen denenmesi istendi", "Sent now";
     DidRelease: "Bırakıldı", "Released";
@@ -596,10 +612,15 @@ texts! {
     WorkerHolds: "Elindekiler", "In hand";
     WorkerDeliveries: "{0} gönderi", "{0} delivery|{0} deliveries";
     WorkerSources: "{0} kaynak", "{0} source|{0} sources";
+    LeaseAlerts: "uyarıların iletilmesi", "telling alerts";
+    LeaseReaper: "sahipsiz kalan işlerin devralınması", "taking over what was left behind";
+    LeaseSchedule: "takvimin işletilmesi", "tending the schedule";
     RoleListens: "dinleme", "listening";
     RoleDelivers: "gönderim", "delivering";
     RoleShows: "konsol", "console";
     MoveDelivery: "Başka zamana al", "Move";
+    SendNowAsk: "Planlanan zamanı beklemeden şimdi gönderilsin mi?", "Send it now, without waiting for its time?";
+    SendNowMore: "Hemen ağa gönderilir; bu geri alınamaz.", "It goes to the network at once; that cannot be taken back.";
     SendNow: "Şimdi gönder", "Send now";
     CancelDelivery: "İptal et", "Cancel it";
     DecideTitle: "Kararınız gerekiyor", "Your decision is needed";
@@ -611,7 +632,8 @@ texts! {
     LookAtAccount: "Hesabı ağda aç", "Open the account on the network";
     DecideSent: "Çıkmış", "It is out";
     DecideSentMore: "Ağdaki bağlantısını yapıştırın; böylece kaydı tamamlanır.", "Paste its link on the network, so that the record is complete.";
-    DecideLink: "Bağlantı ya da ağdaki kimliği", "Link or id on the network";
+    DecideLink: "Ağdaki bağlantısı", "Link on the network";
+    NoPublicPage: "Bunun herkese açık bir sayfası yok: ağın kendi uygulamasında bakın.", "It has no public page: look in the network’s own app.";
     DecideAgain: "Çıkmamış, yeniden gönder", "It is not out, send it again";
     DecideAgainMore: "Hesapta olmadığından eminseniz.", "If you are sure it is not on the account.";
     DecideCancel: "Vazgeç, gönderme", "Drop it";
@@ -637,6 +659,12 @@ texts! {
     AlertHeld: "Beklemede", "Held";
     AlertUnknown: "Belirsiz, karar bekliyor", "Unclear, needs a decision";
     AlertToken: "Hesap yetkisi geçersiz", "The account’s authorization is invalid";
+    DigestMentions: "{0} mesaj", "{0} mention|{0} mentions";
+    DigestUnanswered: "{0} yanıtsız şikâyet", "{0} unanswered complaint|{0} unanswered complaints";
+    DigestStopped: "{0} gönderi sizi bekliyor", "{0} delivery needs you|{0} deliveries need you";
+    DigestMore: "{0} tane daha", "{0} more|{0} more";
+    AlertDoubled: "Ağda iki kez var", "On the network twice";
+    AlertReceiver: "Alıcıya ulaşılamıyor", "The receiver cannot be reached";
     AlertTold: "{0} bildirildi", "told {0}";
     AlertNotTold: "henüz bildirilmedi", "not told yet";
     AlertTellFailed: "bildirilemedi: {0}", "could not be told: {0}";
@@ -688,6 +716,10 @@ texts! {
     RemoveAccount: "Kaldır", "Remove";
     RemoveAccountAsk: "Hesap kaldırılsın mı?", "Remove this account?";
     RemoveAccountMore: "Artık dinlenmez ve göndermez, anahtarı silinir. Geçmişi kalır; aynı adla yeniden eklenirse kaldığı yerden sürer.", "It is no longer listened on, sends nothing, and its secret is deleted. Its history stays; added again under the same name it goes on.";
+    RemoveAccountEnds: "İptal edilecek: {0}.", "This is cancelled: {0}.";
+    AnswerCount: "{0} yanıt", "{0} answer|{0} answers";
+    DeletionCount: "{0} silme isteği", "{0} deletion|{0} deletions";
+    RecurringCount: "{0} yinelenen gönderi", "{0} recurring post|{0} recurring posts";
     AccountRemoved: "Hesap kaldırıldı; geçmişi duruyor.", "The account is removed; its history is kept.";
     AccountRemovedTitle: "Kaldırıldı", "Removed";
     AccountAdded: "Hesap eklendi, dinleniyor.", "The account is added and listened on.";

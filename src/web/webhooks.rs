@@ -144,6 +144,7 @@ fn event_word(kind: EventKind) -> Text {
         EventKind::DeliveryUnknown => Text::EventDeliveryUnknown,
         EventKind::DeliveryHeld => Text::EventDeliveryHeld,
         EventKind::DeliveryExpired => Text::EventDeliveryExpired,
+        EventKind::AlertsRaised => Text::EventAlertsRaised,
         EventKind::WebhookTest => Text::EventWebhookTest,
     }
 }

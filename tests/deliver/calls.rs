@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use muhatap::compose::PostRequest;
 use muhatap::model::{DeliveryState, Health};
+use muhatap::standing::Why;
 use muhatap::store::attempts::Outcome;
 use muhatap_connectors::Certainty;
 use rstest::rstest;
@@ -235,6 +236,48 @@ async fn the_parts_of_a_thread_follow_each_other_or_are_held(
     request.after = Some(first);
     let refused = bench.try_post(request).await.expect_err("it would wait for ever").to_string();
     assert!(refused.contains("is failed and will not be sent"), "{refused}");
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_next_part_of_a_thread_is_not_late_as_long_as_it_waits_for_the_one_before(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let late = bench.app.config.delivery.post_late;
+    let mut first = PostRequest::new(bench.account, "birinci bölüm budur", "test");
+    first.due_at = Some(bench.now() + late * 10);
+    let first = bench.try_post(first).await.expect("it can be posted").id;
+    let mut parts = Vec::new();
+    for text in ["sonra gelen ikinci parça", "bir başka devam sözü"] {
+        let mut request = PostRequest::new(bench.account, text, "test");
+        request.after = Some(first);
+        parts.push(bench.try_post(request).await.expect("it can be posted").id);
+    }
+    for _ in 0..4 {
+        bench.later(late * 2);
+        bench.reap().await;
+        bench.app.store.raise_alerts(bench.now()).await.expect("answered");
+        bench.drain().await;
+    }
+    for part in &parts {
+        assert_eq!(
+            bench.view(*part).await.standing.why,
+            Why::Follows { delivery_id: first, state: DeliveryState::Queued }
+        );
+    }
+    bench.later(late * 2);
+    bench.turn().await;
+    assert_eq!(bench.state(first).await, DeliveryState::Sent);
+    // Once it could go, it is late like any other.
+    bench.reap().await;
+    bench.turn().await;
+    assert_eq!(bench.network.texts(), ["birinci bölüm budur", "sonra gelen ikinci parça"]);
+    bench.later(late + MINUTE);
+    bench.reap().await;
+    let view = bench.view(parts[1]).await;
+    assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("late")));
     bench.stop().await;
 }
 

@@ -184,3 +184,49 @@ async fn a_batch_that_one_account_could_not_publish_is_refused_whole_and_named(
     assert!(name.starts_with("Kış geldi · 20"), "{name}");
     bench.stop().await;
 }
+
+#[rstest]
+#[tokio::test]
+async fn two_posts_of_a_batch_that_are_nearly_the_same_are_asked_about_before_either_is_planned(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let accounts = accounts(&bench, &["iki"]).await;
+    let mut request = batch([
+        (accounts[0], "Bugün bütün mağazalarda yüzde yirmi indirim"),
+        (accounts[1], "Bugün bütün mağazalarda yüzde yirmi indirim"),
+        (accounts[0], "BUGÜN bütün mağazalarda yüzde yirmi indirim!"),
+    ]);
+    let asked = campaigns::post(&bench.app, request.clone()).await.expect_err("one of them would be seen twice");
+    assert!(
+        matches!(&asked, BatchError::Alike { account, earlier: 1, later: 3 } if account == "biz"),
+        "the two are named: {asked}"
+    );
+    assert_eq!(bench.app.store.delivery_counts().await.expect("answered"), [], "none is planned");
+    assert_eq!(bench.app.store.campaigns().await.expect("answered"), []);
+    request.confirm.duplicate = true;
+    let (_, deliveries) = planned(&bench, request.clone()).await;
+    assert_eq!(planned(&bench, request).await.1, deliveries, "asked for twice each is planned once");
+    assert_eq!(bench.app.store.delivery_counts().await.expect("answered"), [(DeliveryState::Queued, 3)]);
+    for account in [accounts[0], accounts[0], accounts[1]] {
+        turn(&bench, account).await;
+    }
+    assert_eq!(bench.network.texts().len(), 3, "each is out once");
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_batch_is_planned_whole_or_not_at_all(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let accounts = accounts(&bench, &["iki"]).await;
+    let known = bench.try_post(PostRequest::new(accounts[1], "Kış geldi", "ayşe")).await.expect("planned");
+    let asked = campaigns::post(&bench.app, batch(accounts.iter().map(|account| (*account, "Kış geldi")))).await;
+    let asked = asked.expect_err("one account has it already");
+    let BatchError::Post { account, error: ComposeError::NearDuplicate { earlier, .. } } = &asked else {
+        panic!("{asked}");
+    };
+    assert_eq!((account.as_str(), *earlier), ("iki", known.id));
+    assert_eq!(bench.app.store.delivery_counts().await.expect("answered"), [(DeliveryState::Queued, 1)]);
+    bench.stop().await;
+}

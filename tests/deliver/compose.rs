@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muhatap::compose::{self, ComposeError, PostRequest, ReplyRequest};
+use muhatap::compose::{self, ComposeError, Confirmed, PostRequest, ReplyRequest};
 use muhatap::model::{DeliveryState, MentionId, Visibility};
 use muhatap::store::deliveries::DeliveryFilter;
 use muhatap_connectors::{Certainty, Change, Incoming};
@@ -156,6 +156,35 @@ async fn nearly_the_same_post_on_one_day_asks_first(#[values(Backend::Sqlite, Ba
 
 #[rstest]
 #[tokio::test]
+async fn a_post_that_moves_into_a_day_with_nearly_the_same_asks_first(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let planned = |text: &str, at: &str| {
+        let mut request = PostRequest::new(bench.account, text, "test");
+        request.due_at = Some(at.parse().expect("a time"));
+        request.confirm.duplicate = true;
+        bench.try_post(request)
+    };
+    let earlier = planned("Bugün bütün mağazalarda indirim", "2027-03-01T09:00:00+03:00").await.expect("planned");
+    let id = planned("BUGÜN bütün mağazalarda indirim!", "2027-03-03T09:00:00+03:00").await.expect("planned").id;
+    let (unconfirmed, confirmed) = (Confirmed::default(), Confirmed { duplicate: true, ..Confirmed::default() });
+    let app = &bench.app;
+    let moved = |at: &str, confirm| {
+        let at = at.parse().expect("a time");
+        async move { compose::reschedule(app, id, at, confirm, "ayşe").await }
+    };
+    let asked = moved("2027-03-01T23:30:00+03:00", unconfirmed).await.expect_err("the same day has it");
+    assert!(matches!(asked, ComposeError::NearDuplicate { earlier: named, .. } if named == earlier.id), "{asked}");
+    assert_eq!(bench.view(id).await.due_at.to_string(), "2027-03-03T06:00:00Z", "it stays");
+    moved("2027-03-02T00:30:00+03:00", unconfirmed).await.expect("another day in the account's zone");
+    moved("2027-03-01T23:30:00+03:00", confirmed).await.expect("confirmed");
+    moved("2027-03-01T22:30:00+03:00", unconfirmed).await.expect("it was asked about this day already");
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn personal_data_in_a_public_answer_is_stopped_with_a_warning(
     #[values(Visibility::Public, Visibility::Direct)] visibility: Visibility,
 ) {
@@ -173,6 +202,11 @@ async fn personal_data_in_a_public_answer_is_stopped_with_a_warning(
             compose::reply(&bench.app, request).await.expect("it is confirmed");
         }
     }
+    let mut post = PostRequest::new(bench.account, "Sorularınız için 0532 111 22 33", "ayşe");
+    let asked = bench.try_post(post.clone()).await;
+    assert!(matches!(asked, Err(ComposeError::PersonalData(kinds)) if kinds == ["phone"]), "a post is for everybody");
+    post.confirm.personal_data = true;
+    bench.try_post(post).await.expect("it is the brand's own number");
     bench.stop().await;
 }
 
@@ -180,7 +214,9 @@ async fn personal_data_in_a_public_answer_is_stopped_with_a_warning(
 async fn what_cannot_be_sent_says_why() {
     let bench = Bench::new(Backend::Sqlite, Certainty::None).await;
     let post = |text: &str| PostRequest::new(bench.account, text, "test");
-    assert!(matches!(bench.try_post(post(" \r\n ")).await, Err(ComposeError::Empty)));
+    for empty in [" \r\n ", "\u{200B}\u{2800}"] {
+        assert!(matches!(bench.try_post(post(empty)).await, Err(ComposeError::Empty)), "{empty:?}");
+    }
     let long = bench.try_post(post(&"ş".repeat(201))).await.expect_err("too long");
     assert!(matches!(long, ComposeError::TooLong(length) if length.used == 201 && length.limit == 200));
     assert!(long.to_string().contains("shorten it by 1"), "{long}");

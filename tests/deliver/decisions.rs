@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muhatap::compose::PostRequest;
-use muhatap::model::{DeliveryId, DeliveryState};
+use muhatap::model::{DeliveryId, DeliveryState, Hold};
 use muhatap::standing::{Next, Why};
 use muhatap::store::StoreError;
 use muhatap::store::attempts::Turn;
@@ -83,8 +83,7 @@ async fn as_long_as_a_call_may_take_effect_only_sent_can_be_decided(
 
     // It appears, as it may until then: whoever looks again sees it.
     bench.network.apply_late();
-    let link = Some("https://network.example/post/1".to_owned());
-    assert_eq!(decide(first, Decision::Sent { url_or_id: link }).await.expect("seen").state, DeliveryState::Sent);
+    assert_eq!(decide(first, Decision::Sent { receipt: None }).await.expect("seen").state, DeliveryState::Sent);
     bench.later(SETTLE);
     decide(second, Decision::Cancel).await.expect("it can be decided now");
     assert_eq!(bench.network.calls(), 2, "no second call for either");
@@ -245,5 +244,84 @@ async fn many_are_done_one_by_one_and_what_is_refused_says_why(
     assert_eq!(acted.done, held);
     bench.drain().await;
     assert_eq!(bench.network.texts(), Vec::<String>::new());
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn many_posts_sent_now_go_out_spaced_in_the_order_they_were_due_and_each_once(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let store = &bench.app.store;
+    let mut planned = Vec::new();
+    for (hours, text) in [(2, "bir"), (3, "iki tane"), (4, "üç küçük kedi")] {
+        let mut request = PostRequest::new(bench.account, text, "test");
+        request.due_at = Some(bench.now() + MINUTE * 60 * hours);
+        planned.push(bench.try_post(request).await.expect("planned").id);
+    }
+    // A person's own time for one of them is no reason for the others to wait for it.
+    store.reschedule(planned[2], bench.now() + MINUTE * 300, "ayşe").await.expect("moved");
+    let chosen = [planned[2], planned[0], planned[1], planned[0]];
+    let plan = store.retry_plan(&chosen, MINUTE, bench.now()).await.expect("answered");
+    assert_eq!((plan.spaced, plan.accounts, plan.at_once, plan.spacing_seconds), (3, 1, 0, 60));
+    assert_eq!(bench.state(planned[0]).await, DeliveryState::Queued, "only asked");
+    let now = bench.now();
+    let acted = store.act_on(&chosen, Act::Retry, MINUTE, "ayşe", now).await.expect("answered");
+    assert_eq!((acted.done, acted.refused), (planned.clone(), Vec::new()), "each once");
+    for (index, id) in planned.iter().enumerate() {
+        let due_at = bench.view(*id).await.due_at;
+        assert_eq!(due_at.as_millisecond(), (now + MINUTE * index as u32).as_millisecond());
+    }
+    for expected in 1..=3 {
+        bench.drain().await;
+        assert_eq!(bench.network.calls(), expected);
+        bench.later(MINUTE);
+    }
+    assert_eq!(bench.network.texts(), ["bir", "iki tane", "üç küçük kedi"]);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_released_before_its_time_keeps_it(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let store = &bench.app.store;
+    let at = |text: &str, due_at| PostRequest { due_at: Some(due_at), ..PostRequest::new(bench.account, text, "test") };
+    let (past, soon) = (bench.now() - MINUTE, bench.now() + MINUTE * 600);
+    let late = bench.try_post(at("bir", past)).await.expect("planned").id;
+    let ahead = bench.try_post(at("iki tane", soon)).await.expect("planned");
+    let alone = bench.try_post(at("üç küçük kedi", soon)).await.expect("planned");
+    bench.execute("UPDATE deliveries SET state = 'held', hold = 'restored' WHERE state = 'queued'").await;
+    let plan = store.release_plan(Hold::Restored, None, MINUTE).await.expect("answered");
+    assert_eq!((plan.spaced, plan.later, plan.accounts), (1, 2, 1));
+    let queue = store.decide(alone.id, Decision::Queue, MINUTE, "ayşe", bench.now()).await.expect("decided");
+    assert_eq!((queue.state, queue.due_at), (DeliveryState::Queued, alone.due_at), "a decision keeps it too");
+    assert_eq!(store.release_held(Hold::Restored, None, MINUTE, "ayşe").await.expect("released"), 2);
+    assert_eq!(bench.view(ahead.id).await.due_at, ahead.due_at);
+    bench.drain().await;
+    assert_eq!((bench.state(late).await, bench.network.calls()), (DeliveryState::Sent, 1), "nothing goes out early");
+    let now = store.retry(ahead.id, MINUTE, "ayşe", bench.now()).await.expect("sent now");
+    assert!(now.due_at < ahead.due_at, "who says now means now");
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_follows_another_is_not_late_before_that_one_is_out(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let mut first = PostRequest::new(bench.account, "bir", "test");
+    first.due_at = Some(bench.now() + MINUTE * 600);
+    let first = bench.try_post(first).await.expect("planned").id;
+    let second = PostRequest { after: Some(first), ..PostRequest::new(bench.account, "iki tane", "test") };
+    let second = bench.try_post(second).await.expect("planned").id;
+    bench.later(MINUTE * 300);
+    bench.reap().await;
+    assert_eq!(bench.state(second).await, DeliveryState::Queued);
+    bench.later(MINUTE * 301);
+    bench.drain().await;
+    assert_eq!(bench.network.texts(), ["bir", "iki tane"]);
     bench.stop().await;
 }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use muhatap::model::{AccountId, Class, DeliveryId, DeliveryState, Network};
 use muhatap::store::Store;
 use muhatap::store::attempts::{Outcome, Turn, Work};
-use muhatap::store::enqueue::{Enqueued, NewDelivery, Origin};
+use muhatap::store::enqueue::{Enqueued, NewDelivery, NewPost, Origin};
 use muhatap_connectors::{Prepared, Receipt, Visibility};
 use rstest::rstest;
 
@@ -31,7 +31,8 @@ async fn post(store: &Store, account_id: AccountId, key: &str) -> DeliveryId {
         expires_at: None,
         after_id: None,
     };
-    match store.enqueue_post(&new, key, None, &Origin::default(), None, now).await.expect("it can be added") {
+    let new = NewPost { delivery: new, fingerprint: key.to_owned(), day: None, spacing: Duration::ZERO };
+    match store.enqueue_post(&new, &Origin::default(), now).await.expect("it can be added") {
         Enqueued::New(id) => id,
         other => panic!("{other:?}"),
     }

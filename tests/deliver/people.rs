@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muhatap::compose::PostRequest;
 use muhatap::model::{Action, DeliveryState, Hold};
-use muhatap::standing::Scope;
+use muhatap::standing::{Next, Scope, Why};
 use muhatap::store::StoreError;
 use muhatap::store::deliveries::{Decision, DeliveryFilter};
 use muhatap_connectors::Certainty;
@@ -104,6 +104,7 @@ async fn what_is_cancelled_during_its_call_is_taken_back(
         let view = bench.app.store.cancel(id, "ayşe").await.expect("it is noted");
         assert_eq!(view.state, DeliveryState::Sending);
         assert!(view.cancel_wanted_at.is_some());
+        assert_eq!((view.standing.why, view.standing.next), (Why::TakingBack, Next::Delete));
         bench.network.go_on();
         working.await.expect("it ends").expect("the database answers");
     } else {
@@ -201,6 +202,11 @@ async fn what_was_sent_is_deleted_by_a_delivery_of_its_own(
     assert_eq!(bench.network.shown(), []);
     let view = bench.view(id).await;
     assert!(view.deleted_at.is_some() && !view.can_delete());
+    let gone = bench.app.store.delete_again(id, "ayşe").await.expect_err("it is gone").to_string();
+    assert!(gone.contains("was deleted from its network already"), "{gone}");
+    let history = bench.app.store.audit_of(&id.to_string(), 10).await.expect("answered");
+    let deletions = history.iter().filter(|line| line.action == "delivery.delete");
+    assert_eq!(deletions.count(), 1, "what was not done is not written down");
     bench.stop().await;
 }
 

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use muhatap::compose::{self, PostRequest, ReplyRequest};
 use muhatap::model::DeliveryState;
-use muhatap::quiet::{self, QuietHours};
+use muhatap::quiet::{self, Moved, QuietHours};
 use muhatap::standing::Why;
 use muhatap_connectors::{Certainty, Change};
 use rstest::rstest;
@@ -17,6 +17,7 @@ use crate::support::messages::{batch, lease, message};
 use crate::support::sending::Bench;
 
 const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// From an hour ago for six hours, in the account's zone, and when they end.
 fn now_quiet(bench: &Bench) -> (QuietHours, Timestamp) {
@@ -87,7 +88,7 @@ async fn what_was_planned_before_moves_too_and_what_became_late_waits_for_the_mo
     outside.due_at = Some(end + HOUR * 2);
     let outside = bench.try_post(outside).await.expect("planned");
     let moved = quiet::set(&bench.app, bench.account, Some(hours), "ayşe").await.expect("set");
-    assert_eq!(moved, 2);
+    assert_eq!(moved, Moved { later: 2, back: 0 });
     assert_eq!(bench.view(late).await.due_at, end);
     assert_eq!(bench.view(tomorrow.id).await.due_at, end + SignedDuration::from_hours(24));
     assert_eq!(bench.view(outside.id).await.due_at, outside.due_at);
@@ -109,10 +110,15 @@ async fn what_lateness_brought_into_quiet_hours_is_not_sent_in_them(
 ) {
     let bench = Bench::new(backend, Certainty::None).await;
     let (hours, end) = now_quiet(&bench);
+    quiet::set(&bench.app, bench.account, Some(hours), "ayşe").await.expect("set");
     let (late, by_hand) = (bench.post("Birinci haber").await, bench.post("İkinci duyuru").await);
-    // Set past the round that moves what is planned: what a worker finds when it comes late.
-    bench.app.store.set_quiet_hours(bench.account, Some(hours), "ayşe").await.expect("set");
     bench.app.store.reschedule(by_hand, bench.now(), "ayşe").await.expect("moved");
+    // What a worker finds that comes late to a post from before the quiet hours.
+    bench
+        .execute(
+            "UPDATE deliveries SET due_at = wanted_at, next_at = wanted_at, wanted_at = NULL WHERE decided_by IS NULL",
+        )
+        .await;
     bench.drain().await;
     assert_eq!(bench.network.texts(), ["İkinci duyuru"], "what a person moves goes when they said");
     let view = bench.view(late).await;
@@ -122,5 +128,62 @@ async fn what_lateness_brought_into_quiet_hours_is_not_sent_in_them(
     bench.later(Duration::try_from(end.duration_since(bench.now())).expect("it is to come") + Duration::from_secs(1));
     bench.drain().await;
     assert_eq!(bench.state(late).await, DeliveryState::Sent);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_quiet_hours_took_they_give_back_and_what_a_person_moved_stays(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let zone = TimeZone::get("Europe/Istanbul").expect("a bundled zone");
+    let noon =
+        (bench.now() + HOUR * 48).to_zoned(zone).with().hour(12).minute(0).second(0).subsec_nanosecond(0).build();
+    let noon = noon.expect("a noon").timestamp();
+    let plan = async |text: &str, due_at: Timestamp| {
+        let request = PostRequest { due_at: Some(due_at), ..PostRequest::new(bench.account, text, "test") };
+        bench.try_post(request).await.expect("planned").id
+    };
+    let first = plan("Birinci haber", noon).await;
+    let second = plan("İkinci duyuru", noon + HOUR / 2).await;
+    let by_hand = plan("Üçüncü not", noon + HOUR).await;
+    let due = async |id| bench.view(id).await.due_at;
+    let set = async |hours: Option<&str>| {
+        let hours = hours.map(|hours| hours.parse().expect("hours"));
+        quiet::set(&bench.app, bench.account, hours, "ayşe").await.expect("set")
+    };
+
+    assert_eq!(set(Some("10:00-18:00")).await, Moved { later: 3, back: 0 });
+    assert_eq!((due(first).await, due(second).await), (noon + HOUR * 6, noon + HOUR * 6 + MINUTE));
+    assert_eq!(set(Some("10:00-18:00")).await, Moved::default(), "once is enough");
+    // One more that was wanted before the others goes before them.
+    let earlier = plan("Dördüncü bilgi", noon - HOUR).await;
+    assert_eq!(
+        (due(earlier).await, due(first).await, due(second).await),
+        (noon + HOUR * 6, noon + HOUR * 6 + MINUTE, noon + HOUR * 6 + MINUTE * 2)
+    );
+    assert_eq!(set(Some("10:00-18:00")).await, Moved::default(), "the order does not depend on who came first");
+    let moved = bench.app.store.reschedule(by_hand, noon + HOUR * 3, "ayşe").await.expect("moved");
+    assert_eq!(moved.wanted_at, None, "a person wants it then");
+
+    assert_eq!(set(Some("10:00-12:15")).await, Moved { later: 0, back: 3 });
+    assert_eq!((due(earlier).await, due(first).await), (noon + MINUTE * 15, noon + MINUTE * 16));
+    let free = bench.view(second).await;
+    assert_eq!((free.due_at, free.wanted_at, free.reason), (noon + HOUR / 2, None, None));
+    assert_eq!(set(None).await, Moved { later: 0, back: 2 });
+    assert_eq!((due(earlier).await, due(first).await), (noon - HOUR, noon));
+    assert_eq!(due(by_hand).await, noon + HOUR * 3);
+    assert_eq!(set(None).await, Moved::default());
+
+    // Ended after the time it was wanted at: it goes at once, and not as something late.
+    let (hours, _) = now_quiet(&bench);
+    quiet::set(&bench.app, bench.account, Some(hours), "ayşe").await.expect("set");
+    let waits = bench.post("Beşinci çağrı").await;
+    set(None).await;
+    let freed = bench.view(waits).await;
+    assert!(freed.reason.as_deref().is_some_and(|reason| reason.contains("as soon as it may")), "{:?}", freed.reason);
+    bench.drain().await;
+    assert_eq!(bench.state(waits).await, DeliveryState::Sent);
     bench.stop().await;
 }

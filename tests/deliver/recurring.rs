@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, ToSpan};
 use muhatap::app::App;
 use muhatap::compose::{ComposeError, Confirmed, PostRequest};
 use muhatap::model::{DeliveryState, Frequency, Hold, Missed, RecurrenceId, RecurrenceState};
@@ -156,13 +156,23 @@ async fn a_change_counts_from_the_next_occurrence_and_doubles_nothing(
     // The same day later on, with other words: that day is out already.
     let mut changed = NewRecurrence { texts: vec![(bench.account, "İyi günler!".into())], ..new.clone() };
     changed.rule.time = new.rule.time.saturating_add(SignedDuration::from_secs(1));
-    let view =
+    let changed =
         recurring::change(&bench.app, recurrence.id, changed, Confirmed::default(), "ali").await.expect("changed");
-    assert_eq!((view.state, view.revision), (RecurrenceState::Active, 2));
+    assert_eq!((changed.recurrence.state, changed.recurrence.revision), (RecurrenceState::Active, 2));
+    assert_eq!((changed.replaced, changed.kept), (MADE - 1, 0));
     let queued = occurrences(&bench, recurrence.id, DeliveryState::Queued).await;
     assert_eq!(queued.len(), MADE - 1, "its first day is not made again");
     assert!(queued.iter().all(|view| view.text == "İyi günler!"));
-    assert_eq!(occurrences(&bench, recurrence.id, DeliveryState::Cancelled).await.len(), MADE - 1);
+    let replaced = occurrences(&bench, recurrence.id, DeliveryState::Cancelled).await;
+    assert_eq!(replaced.len(), MADE - 1);
+    assert!(replaced.iter().all(|view| view.reason.as_deref() == Some("replaced by a change of its recurring post")));
+    let shown = DeliveryFilter {
+        recurrence_id: Some(recurrence.id),
+        without_withdrawn: true,
+        limit: 500,
+        ..DeliveryFilter::default()
+    };
+    assert_eq!(bench.app.store.deliveries(&shown).await.expect("answered").len(), MADE);
     assert_eq!(occurrences(&bench, recurrence.id, DeliveryState::Sent).await.len(), 1);
 
     // One that a person cancelled stays cancelled, whatever becomes of the rule.
@@ -174,13 +184,60 @@ async fn a_change_counts_from_the_next_occurrence_and_doubles_nothing(
 
 #[rstest]
 #[tokio::test]
+async fn what_a_person_moved_keeps_its_time_through_a_change_and_may_be_as_late_as_before(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let new = daily(&bench, Missed::Skip, "Günaydın!");
+    let recurrence = start(&bench, new.clone()).await;
+    let made = occurrences(&bench, recurrence.id, DeliveryState::Queued).await;
+    let (second, third) = (made[1].clone(), made[2].clone());
+    let evening = second.due_at + HOUR * 6;
+    let moved = bench.app.store.reschedule(second.id, evening, "ayşe").await.expect("later than it would expire");
+    assert_eq!(moved.expires_at, second.expires_at.map(|at| at + HOUR * 6));
+    bench.app.store.cancel(third.id, "ayşe").await.expect("cancelled");
+    let next = bench.app.store.recurrence(recurrence.id).await.expect("it is there").next;
+    assert_eq!(
+        next[..3],
+        [made[0].due_at, evening, made[3].due_at],
+        "where it goes out, and without what was cancelled"
+    );
+
+    let mut changed = NewRecurrence { texts: vec![(bench.account, "İyi günler!".into())], ..new.clone() };
+    changed.rule.time = new.rule.time.saturating_add(SignedDuration::from_secs(60));
+    let changed =
+        recurring::change(&bench.app, recurrence.id, changed, Confirmed::default(), "ali").await.expect("changed");
+    assert_eq!((changed.replaced, changed.kept), (MADE - 2, 1));
+    let kept = bench.view(second.id).await;
+    assert_eq!((kept.state, kept.due_at, kept.text.as_str()), (DeliveryState::Queued, evening, "İyi günler!"));
+    assert_eq!(kept.expires_at, moved.expires_at);
+    assert_eq!(bench.state(third.id).await, DeliveryState::Cancelled);
+    assert_eq!(occurrences(&bench, recurrence.id, DeliveryState::Queued).await.len(), MADE - 1, "none of it twice");
+    assert_eq!(changed.recurrence.next[1], evening);
+
+    // A person is asked from now on: it does not expire any more.
+    let asked = NewRecurrence { missed: Missed::Ask, ..new.clone() };
+    recurring::change(&bench.app, recurrence.id, asked, Confirmed::default(), "ali").await.expect("changed");
+    assert_eq!(bench.view(second.id).await.expires_at, None);
+    // Its date is no longer the rule's: it goes with the rest.
+    let mut later = new;
+    later.rule.from = later.rule.from.saturating_add(10.days());
+    let later =
+        recurring::change(&bench.app, recurrence.id, later, Confirmed::default(), "ali").await.expect("changed");
+    assert_eq!(later.kept, 0);
+    assert_eq!(bench.state(second.id).await, DeliveryState::Cancelled);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_pause_takes_back_what_is_to_come_and_an_end_is_for_good(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
     let bench = Bench::new(backend, Certainty::None).await;
     let recurrence = start(&bench, daily(&bench, Missed::Ask, "Günaydın!")).await;
     let paused = recurring::pause(&bench.app, recurrence.id, "ayşe").await.expect("paused");
-    assert_eq!(paused.state, RecurrenceState::Paused);
+    assert_eq!((paused.state, paused.next.len()), (RecurrenceState::Paused, 0));
     assert!(occurrences(&bench, recurrence.id, DeliveryState::Queued).await.is_empty());
     recurring::round(&bench.app, bench.now() + HOUR * 48).await.expect("made");
     assert!(occurrences(&bench, recurrence.id, DeliveryState::Queued).await.is_empty(), "it rests");

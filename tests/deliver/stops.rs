@@ -238,5 +238,8 @@ async fn who_works_and_who_went_away_is_known(#[values(Backend::Sqlite, Backend:
         store.goodbye(name).await.expect("it is written");
     }
     assert_eq!(store.workers().await.expect("answered"), []);
+    let other = bench.post("iki").await;
+    let why = bench.view(other).await.standing.why;
+    assert!(matches!(why, Why::NoWorker { last_seen: Some(at) } if at >= now), "one that ended is remembered: {why:?}");
     bench.stop().await;
 }

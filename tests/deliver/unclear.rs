@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use muhatap::compose::PostRequest;
+use muhatap::linked::{self, LinkError};
 use muhatap::model::DeliveryState;
 use muhatap::store::attempts::Outcome;
 use muhatap::store::deliveries::Decision;
@@ -58,6 +59,33 @@ async fn with_a_key_what_is_absent_is_sent_again_under_the_same_key(
     let attempts = bench.app.store.attempts(id).await.expect("they can be read");
     assert_eq!(attempts.len(), 2);
     assert!(attempts[0].epoch < attempts[1].epoch);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_always_ends_unclearly_is_called_less_and_less_and_then_makes_room(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(KEY, Certainty::ReadBack)] certainty: Certainty,
+) {
+    let network = FakeNetwork::with_keys(certainty, Keys::Ignored);
+    let bench = Bench::on(backend, network, |config| config.delivery.post_late = HOUR * 5).await;
+    let (id, next) = (bench.post("bir").await, bench.post("iki tane").await);
+    bench.network.script(vec![End::Unclear; 8]);
+    let mut gone_by = Duration::ZERO;
+    while bench.state(id).await != DeliveryState::Failed {
+        assert_eq!(bench.state(next).await, DeliveryState::Queued, "its turn is kept");
+        assert!(gone_by < HOUR, "it ends: {} calls", bench.network.calls());
+        bench.turn().await;
+        bench.later(Duration::from_secs(5));
+        gone_by += Duration::from_secs(5);
+    }
+    assert_eq!((bench.network.calls(), bench.network.ever_shown().len()), (8, 0));
+    assert!(gone_by > Duration::from_secs(8 * 60), "{gone_by:?}");
+    let reason = bench.view(id).await.reason.unwrap_or_default();
+    assert!(reason.starts_with("8 calls ended unclearly"), "{reason}");
+    bench.drain().await;
+    assert_eq!(bench.network.texts(), ["iki tane"]);
     bench.stop().await;
 }
 
@@ -215,9 +243,15 @@ async fn without_a_way_to_tell_it_is_unknown_at_once_and_a_person_decides(
 
     bench.later(SETTLE);
     let store = &bench.app.store;
-    let link = Some("https://network.example/post/9".to_owned());
+    bench.execute("UPDATE accounts SET profile_url = 'https://network.example/@biz'").await;
+    let elsewhere = linked::receipt(&bench.app, ids[0], "https://evil.example/post/9").await.expect_err("another site");
+    assert!(
+        matches!(&elsewhere, LinkError::Unfit(reason) if reason.contains("account biz is on network.example")),
+        "{elsewhere}"
+    );
+    let link = linked::receipt(&bench.app, ids[0], "https://network.example/post/9").await.expect("a link");
     let sent = store
-        .decide(ids[0], Decision::Sent { url_or_id: link }, Duration::ZERO, "ali", bench.now())
+        .decide(ids[0], Decision::Sent { receipt: Some(link) }, Duration::ZERO, "ali", bench.now())
         .await
         .expect("decided");
     assert_eq!((sent.state, sent.url.as_deref()), (DeliveryState::Sent, Some("https://network.example/post/9")));
@@ -324,7 +358,7 @@ async fn what_is_absent_and_refused_again_ends_as_refused(
     let refusal = End::Refuse("the answered message is gone");
     bench.network.script([End::Unclear, refusal.clone(), refusal]);
     bench.turn().await;
-    for _ in 0..2 {
+    for _ in 0..3 {
         bench.later(SETTLE);
         bench.drain().await;
     }

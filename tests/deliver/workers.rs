@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muhatap::compose::PostRequest;
 use muhatap::deliver::{Journal, Sender};
 use muhatap::model::DeliveryState;
 use muhatap::store::attempts::{Outcome, Turn};
@@ -206,6 +207,14 @@ async fn a_second_proof_of_one_delivery_is_told(#[values(Backend::Sqlite, Backen
     let view = bench.view(id).await;
     assert_eq!(view.state, DeliveryState::Sent);
     assert!(view.reason.is_some_and(|reason| reason.contains("on the network twice, also as post/2")));
+    assert_eq!(view.doubled_ref.as_deref(), Some("post/2"));
+    let store = &bench.app.store;
+    let now = store.clock();
+    for (at, raised) in [(now, vec!["delivery_doubled".to_owned()]), (now, vec![]), (now + HOUR * 25, vec![])] {
+        assert_eq!(store.raise_alerts(at).await.expect("raised"), raised, "told once");
+    }
+    let alert = store.alerts(10).await.expect("read").remove(0);
+    assert!(alert.message.contains("also as post/2") && alert.closed_at.is_some(), "{alert:?}");
     bench.stop().await;
 }
 
@@ -322,6 +331,9 @@ async fn what_a_restored_backup_may_have_sent_is_held(#[values(Backend::Sqlite, 
     let bench = Bench::new(backend, Certainty::ReadBack).await;
     let (sent, unclear) = (bench.post("bir").await, bench.post("iki tane").await);
     let queued = bench.post("üç küçük kedi").await;
+    let mut late = PostRequest::new(bench.account, "dört mevsim", "test");
+    late.due_at = Some(bench.now() - Duration::from_secs(3600));
+    let late = bench.try_post(late).await.expect("it is kept for a person").id;
     bench.turn().await;
     bench.network.script([End::AcceptThenError]);
     bench.turn().await;
@@ -334,6 +346,8 @@ async fn what_a_restored_backup_may_have_sent_is_held(#[values(Backend::Sqlite, 
         let view = restored.delivery(id).await.expect("it is there");
         assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("restored")));
     }
+    let view = restored.delivery(late).await.expect("it is there");
+    assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("late")), "nobody has decided about it");
     // Nothing goes out by itself.
     let now = bench.now() + Duration::from_secs(120);
     restored.reap(Duration::from_secs(30), now).await.expect("answered");

@@ -1,5 +1,6 @@
 //! What tests stand on: fresh databases, and waiting for a condition.
 
+pub mod mail;
 pub mod messages;
 pub mod network;
 pub mod postgres;

@@ -45,8 +45,20 @@ fn refusal(host: &str) -> BoxError {
     format!("{host} is not a public address; strangers' links may not reach this machine's own network").into()
 }
 
+/// Whether what is sent to a host stays on this machine or in its own network, as far as the name tells.
+pub fn is_own_network(host: &str) -> bool {
+    if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+        return !is_public(address);
+    }
+    // A name without a dot is given by the network itself (compose, hosts file); the others are reserved for such use
+    // (RFC 6761, RFC 6762, RFC 8375; ICANN resolution 2024.07.29.06).
+    let name = host.trim_end_matches('.');
+    let reserved = [".localhost", ".local", ".home.arpa", ".internal", ".test"];
+    !name.is_empty() && (!name.contains('.') || reserved.iter().any(|own| name.ends_with(own)))
+}
+
 /// Whether an address belongs to the public internet.
-pub fn is_public(address: IpAddr) -> bool {
+fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

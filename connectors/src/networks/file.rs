@@ -288,6 +288,10 @@ fn read_header<R: Read>(lines: &mut Lines<R>, columns: &Columns) -> Result<(u8, 
     if line.bytes.starts_with(&[0xFF, 0xFE]) || line.bytes.starts_with(&[0xFE, 0xFF]) {
         return Err(FileError::Unfit("the file is UTF-16; save it as UTF-8 (CSV UTF-8)".to_owned()));
     }
+    if std::str::from_utf8(&line.bytes).is_err() {
+        let reason = "the names of the columns are not UTF-8; save the file as UTF-8 (in Excel: CSV UTF-8)";
+        return Err(FileError::Unfit(reason.to_owned()));
+    }
     let delimiter = rows::delimiter_of(&line.bytes);
     let names: Vec<String> = rows::fields(&line.bytes, delimiter)
         .iter()

@@ -22,6 +22,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
+use url::Url;
 
 use super::AccountSettings;
 use crate::http::{Call, Client, Pace, Response, StatusCode};
@@ -433,6 +434,11 @@ impl Publisher for Mastodon {
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(()),
             _ => response.accepted().map(|_| ()),
         }
+    }
+
+    fn linked(&self, link: &Url, _own: Option<&str>) -> Option<Receipt> {
+        // Another server shows the status under an id of its own.
+        (link.host_str() == Some(self.host())).then(|| status::linked(link)).flatten()
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod bluesky;
 pub mod feed;
 pub mod file;
+pub mod mail;
 pub mod mastodon;
 pub mod matrix;
 pub mod telegram;
@@ -28,13 +29,20 @@ pub enum Network {
     Rss,
     /// Events that go out to other programs.
     Webhook,
+    /// Mail to our own people.
+    Mail,
     /// Mentions read from a file by `muhatap import`.
     File,
 }
 
 impl Network {
-    pub const ALL: [Network; 7] =
-        [Self::Mastodon, Self::Bluesky, Self::Matrix, Self::Telegram, Self::Rss, Self::Webhook, Self::File];
+    pub const ALL: [Network; 8] =
+        [Self::Mastodon, Self::Bluesky, Self::Matrix, Self::Telegram, Self::Rss, Self::Webhook, Self::Mail, Self::File];
+
+    /// Only tells programs and our own people what happened: no account that anybody writes or listens with.
+    pub fn only_tells(self) -> bool {
+        matches!(self, Self::Webhook | Self::Mail)
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,9 +52,29 @@ impl Network {
             Self::Telegram => "telegram",
             Self::Rss => "rss",
             Self::Webhook => "webhook",
+            Self::Mail => "mail",
             Self::File => "file",
         }
     }
+
+    /// What of an account's messages is seen on its own page ([`crate::Profile::url`]). Answers of a Telegram bot are in
+    /// the chats they answer, and a Matrix user has no messages outside of rooms.
+    pub fn on_page(self) -> OnPage {
+        match self {
+            Self::Mastodon | Self::Bluesky => OnPage::Everything,
+            Self::Telegram => OnPage::Posts,
+            Self::Matrix | Self::Rss | Self::Webhook | Self::Mail | Self::File => OnPage::Nothing,
+        }
+    }
+}
+
+/// What is seen on an account's own page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnPage {
+    Everything,
+    /// But no answers.
+    Posts,
+    Nothing,
 }
 
 impl FromStr for Network {
@@ -91,6 +119,7 @@ pub fn connect_as(account: &AccountSettings, named_by: NamedBy) -> Result<Box<dy
         Network::Mastodon => Box::new(mastodon::Mastodon::new(account)?),
         Network::Telegram => Box::new(telegram::Telegram::new(account)?),
         Network::Rss => Box::new(feed::Feed::new(account)?),
+        Network::Mail => Box::new(mail::MailServer::new(account)?),
         Network::Webhook => Box::new(webhook::Webhook::new(account, named_by)?),
         Network::File => {
             return Err(ConnectorError::Settings(format!(

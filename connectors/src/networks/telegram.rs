@@ -148,6 +148,15 @@ impl Telegram {
         self.me.get().map(|me| me.id).or(in_token).unwrap_or_default()
     }
 
+    /// Where a person sees what the account publishes: its channel's page. A channel that has only a number has none; a bot
+    /// without a channel has its own.
+    fn page(&self, me: &User) -> Option<String> {
+        match &self.channel {
+            Some(channel) => message::public_address(channel.strip_prefix('@')?),
+            None => me.url(),
+        }
+    }
+
     fn chat_for(&self, message: &Outgoing) -> Result<(Value, Option<Answered>), ConnectorError> {
         let Some(reply_to) = &message.reply_to else {
             let channel = self.channel.as_deref().ok_or_else(|| {
@@ -192,7 +201,7 @@ impl Connector for Telegram {
         // Asked anew each time: the answer proves that the token still works.
         let me = self.ask_who_i_am().await?;
         let profile =
-            Profile { remote_id: me.id.to_string(), handle: me.handle(), display_name: me.name(), url: me.url() };
+            Profile { remote_id: me.id.to_string(), handle: me.handle(), display_name: me.name(), url: self.page(&me) };
         let _ = self.me.set(me);
         Ok(profile)
     }
@@ -355,7 +364,8 @@ impl Publisher for Telegram {
         let place = published.local_id.as_deref().unwrap_or(&published.remote_id);
         let parsed = place.rsplit_once('/').and_then(|(chat, message)| {
             let chat = chat.rsplit_once(':').map_or(chat, |(_, chat)| chat);
-            Some((chat.parse::<i64>().ok()?, message.parse::<i64>().ok()?))
+            let chat = chat.parse::<i64>().map(Value::from).ok().or(chat.starts_with('@').then(|| json!(chat)))?;
+            Some((chat, message.parse::<i64>().ok()?))
         });
         let Some((chat, message)) = parsed else {
             return Err(ConnectorError::Rejected("the message's chat is not known; delete it in Telegram".to_owned()));
@@ -369,5 +379,9 @@ impl Publisher for Telegram {
             )),
             Err(error) => Err(error),
         }
+    }
+
+    fn linked(&self, link: &Url, _own: Option<&str>) -> Option<Receipt> {
+        message::linked(link)
     }
 }

@@ -17,7 +17,7 @@ use url::Url;
 pub use signature::Secrets;
 
 use super::AccountSettings;
-use crate::http::{Call, Client, Method, Pace, Response, check_address};
+use crate::http::{Call, Client, Method, Pace, Response, check_address, is_own_network};
 use crate::incoming::{Batch, Cursor, Stream};
 use crate::outgoing::{Certainty, Length, Outgoing, Prepared, Receipt};
 use crate::{Connector, ConnectorError, Profile, Publisher};
@@ -63,13 +63,13 @@ impl Webhook {
         let client = match named_by {
             NamedBy::Operator => Client::new(url, account.call_timeout, PACE)?,
             NamedBy::User => {
-                check_address(&url).map_err(|_| {
-                    ConnectorError::Settings(format!(
+                if check_address(&url).is_err() || is_own_network(host(&url)) {
+                    return Err(ConnectorError::Settings(format!(
                         "webhook {name:?}: {} is not a public address; one on your own network must be named by the \
                          configuration file",
                         host(&url)
-                    ))
-                })?;
+                    )));
+                }
                 Client::to_public(url, account.call_timeout, PACE)?
             }
         };

@@ -161,6 +161,8 @@ async fn replies_quotes_and_words_are_found_and_a_deleted_post_is_noticed() {
         ["cid"]
         .clone();
     let ours = json!({ "uri": receipt.remote_id, "cid": cid });
+    // The network tells nobody of an answer that it indexes before the post it answers; people answer what they see.
+    Follower::new(&*connector, StreamKind::Own, "").until_seen(&word).await;
     bob.post(json!({ "text": format!("yanıt {word}"), "reply": { "root": ours, "parent": ours } })).await;
     bob.post(json!({ "text": format!("alıntı {word}"),
         "embed": { "$type": "app.bsky.embed.record", "record": ours } }))

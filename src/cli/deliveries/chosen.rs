@@ -1,12 +1,13 @@
 //! `muhatap deliveries retry` and `cancel`: one delivery, several, or all of an account in some states.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{WHO, usage};
+use super::{WHO, refused, usage};
 use crate::app::App;
 use crate::cli::UsageError;
 use crate::cli::post::{account, print};
@@ -37,14 +38,18 @@ pub struct Args {
 pub(super) async fn act(app: &Arc<App>, args: Args, act: Act) -> Result<ExitCode, anyhow::Error> {
     let store = &app.store;
     let spacing = app.config.delivery.release_spacing;
-    if let ([id], false) = (args.deliveries.as_slice(), args.dry_run) {
+    let named: BTreeSet<DeliveryId> = args.deliveries.iter().copied().collect();
+    if let (Some(id), 1, false) = (named.first(), named.len(), args.dry_run) {
         let done = match act {
             Act::Retry => store.retry(*id, spacing, WHO, store.clock()).await,
             Act::Cancel => store.cancel(*id, WHO).await,
         };
-        return print(&done.map_err(usage)?);
+        return print(&done.map_err(|error| refused(app, error))?);
     }
-    let ids = chosen(app, &args).await?;
+    let ids = match args.state.is_empty() {
+        true => named.into_iter().collect(),
+        false => in_states(app, &args).await?,
+    };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if args.dry_run {
         for id in &ids {
@@ -56,6 +61,10 @@ pub(super) async fn act(app: &Arc<App>, args: Args, act: Act) -> Result<ExitCode
             )?;
         }
         out.flush()?;
+        if act == Act::Retry {
+            let plan = store.retry_plan(&ids, spacing, store.clock()).await?;
+            eprintln!("would go out: {}", json!(plan));
+        }
         eprintln!("{} chosen; nothing was done", ids.len());
         return Ok(ExitCode::SUCCESS);
     }
@@ -76,10 +85,7 @@ pub(super) async fn act(app: &Arc<App>, args: Args, act: Act) -> Result<ExitCode
     Ok(if acted.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn chosen(app: &Arc<App>, args: &Args) -> Result<Vec<DeliveryId>, anyhow::Error> {
-    if args.state.is_empty() {
-        return Ok(args.deliveries.clone());
-    }
+async fn in_states(app: &Arc<App>, args: &Args) -> Result<Vec<DeliveryId>, anyhow::Error> {
     if let Some(state) = args.state.iter().find(|state| state.is_end() && **state != DeliveryState::Failed) {
         return Err(UsageError(format!("--state {state}: nothing can be done to what is {state}")).into());
     }

@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::post::print;
+use super::post::{explain, print};
 use super::{UsageError, moment};
 use crate::app::App;
+use crate::compose::{self, Confirmed};
 use crate::config::Config;
+use crate::linked::{self, LinkError};
 use crate::model::{DeliveryId, DeliveryState};
 use crate::store::StoreError;
 use crate::store::deliveries::Decision;
@@ -40,7 +42,7 @@ pub struct Args {
     /// cancelled; may be given several times
     #[arg(long, value_name = "STATE")]
     state: Vec<DeliveryState>,
-    /// Only replies, or only posts
+    /// Only replies, only posts, or only mails
     #[arg(long, value_enum)]
     kind: Option<Kind>,
     /// Due at or after: RFC 3339, or local in the account's zone
@@ -64,6 +66,8 @@ pub struct Args {
 enum Kind {
     Reply,
     Post,
+    /// Alerts and digests
+    Mail,
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,7 +95,13 @@ enum Action {
     ///
     /// Example: muhatap deliveries move 01JD3ZQ8M4W5Y6X7V8T9S0R1Q2 "2026-11-22 09:30"
     #[command(verbatim_doc_comment)]
-    Move { delivery: DeliveryId, time: String },
+    Move {
+        delivery: DeliveryId,
+        time: String,
+        /// Go on after a warning: nearly the same text is planned for that day
+        #[arg(long)]
+        confirm_duplicate: bool,
+    },
     /// Say what becomes of one that is held, unknown or failed
     ///
     /// Example: muhatap deliveries decide 01JD3ZQ8M4W5Y6X7V8T9S0R1Q2 sent --link https://mastodon.example/@destek/1
@@ -100,7 +110,7 @@ enum Action {
         delivery: DeliveryId,
         #[arg(value_enum)]
         decision: Word,
-        /// With `sent`: the address or id of the message on its network
+        /// With `sent`: the address of the message on its network
         #[arg(long)]
         link: Option<String>,
     },
@@ -158,17 +168,24 @@ async fn act(app: &Arc<App>, action: Action) -> Result<ExitCode, anyhow::Error> 
         }
         Action::Cancel(args) => return chosen::act(app, args, Act::Cancel).await,
         Action::Retry(args) => return chosen::act(app, args, Act::Retry).await,
-        Action::Move { delivery, time } => {
+        Action::Move { delivery, time, confirm_duplicate } => {
             let view = store.delivery(delivery).await.map_err(usage)?;
             let zone = store.account(view.account_id).await?.timezone;
-            store.reschedule(delivery, moment::parse(&time, &zone)?, WHO).await
+            let confirm = Confirmed { duplicate: confirm_duplicate, ..Confirmed::default() };
+            let moved = compose::reschedule(app, delivery, moment::parse(&time, &zone)?, confirm, WHO).await;
+            return print(&moved.map_err(|error| explain(error, "--confirm-duplicate", &zone))?);
         }
         Action::Decide { delivery, decision, link } => {
             if link.is_some() && decision != Word::Sent {
                 return Err(UsageError("--link says where it is: it goes with `sent` only".into()).into());
             }
             let decision = match decision {
-                Word::Sent => Decision::Sent { url_or_id: link },
+                Word::Sent => Decision::Sent {
+                    receipt: match link {
+                        Some(link) => Some(linked::receipt(app, delivery, &link).await.map_err(unfit)?),
+                        None => None,
+                    },
+                },
                 Word::Queue => Decision::Queue,
                 Word::Cancel => Decision::Cancel,
             };
@@ -179,7 +196,22 @@ async fn act(app: &Arc<App>, action: Action) -> Result<ExitCode, anyhow::Error> 
         Action::Stop(args) => return sending::stop(app, args).await,
         Action::Resume(args) => return sending::resume(app, args).await,
     };
-    print(&done.map_err(usage)?)
+    print(&done.map_err(|error| refused(app, error))?)
+}
+
+/// Why nothing was done, with its times in the console's zone.
+fn refused(app: &App, error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::Conflict(why) => anyhow::anyhow!(moment::in_zone(&why, &app.config.console.timezone)),
+        error => usage(error),
+    }
+}
+
+fn unfit(error: LinkError) -> anyhow::Error {
+    match error {
+        LinkError::Unfit(reason) => UsageError(format!("--link: {reason}")).into(),
+        LinkError::Store(error) => usage(error),
+    }
 }
 
 /// An id that names nothing is wrong usage.

@@ -80,9 +80,12 @@ const GONE: &str = "
     UPDATE outgoing SET deleted_at = COALESCE(outgoing.deleted_at, CAST(g.value ->> 2 AS BIGINT)) FROM {rows}
     WHERE outgoing.network = g.value ->> 0 AND outgoing.remote_id = g.value ->> 1";
 
-/// What follows a sent delivery is looked at again.
+/// What follows a sent delivery is looked at again; it was not due before that one was out.
 const FREE_FOLLOWERS: &str = "
-    UPDATE deliveries SET changed_at = CAST(g.value ->> 1 AS BIGINT) FROM {rows}
+    UPDATE deliveries SET changed_at = CAST(g.value ->> 1 AS BIGINT),
+        due_at = CASE WHEN deliveries.due_at < CAST(g.value ->> 1 AS BIGINT)
+            THEN CAST(g.value ->> 1 AS BIGINT) ELSE deliveries.due_at END
+    FROM {rows}
     WHERE deliveries.after_id = g.value ->> 0 AND deliveries.state || '' IN ('queued', 'retry')";
 
 const HOLD_FOLLOWERS: &str = "

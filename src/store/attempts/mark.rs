@@ -24,7 +24,7 @@ const MARK: &str = "
         AND (deliveries.first_called_at IS NOT NULL
             OR deliveries.due_at >= CAST(g.value ->> 5 AS BIGINT) - deliveries.late_limit)
         AND NOT EXISTS (SELECT 1 FROM stops s JOIN accounts a ON a.id = deliveries.account_id
-            WHERE (s.scope = 'all' AND deliveries.action <> 'webhook')
+            WHERE (s.scope = 'all' AND deliveries.payload_id IS NULL)
                 OR s.scope IN ('account:' || a.id, 'app:' || a.network || ' ' || COALESCE(a.base_url, ''))
                 OR (s.scope = 'posts' AND deliveries.post_id IS NOT NULL AND deliveries.action = 'publish'))
         AND (SELECT COUNT(*) FROM accounts a WHERE a.id = deliveries.account_id AND a.paused_at IS NULL

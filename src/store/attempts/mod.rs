@@ -74,10 +74,10 @@ pub struct Work {
 }
 
 impl Work {
-    /// When the quiet hours end that it would be sent in at `now`.
-    pub fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let (hours, zone) = self.quiet.as_ref()?;
-        hours.end_after(now, &TimeZone::get(zone).unwrap_or(TimeZone::UTC))
+    /// Whether it would be sent in quiet hours at `now`.
+    pub fn is_quiet(&self, now: Timestamp) -> bool {
+        let Some((hours, zone)) = &self.quiet else { return false };
+        hours.end_after(now, &TimeZone::get(zone).unwrap_or(TimeZone::UTC)).is_some()
     }
 
     /// The message as the network gets it; the same after a restart.
@@ -85,7 +85,7 @@ impl Work {
         Outgoing {
             key: match self.action {
                 // A person finds the delivery by what the receiver has in its log.
-                Action::Webhook => self.id.to_string(),
+                Action::Webhook | Action::Mail => self.id.to_string(),
                 Action::Publish | Action::Delete => network_key(self.id),
             },
             created_at: self.created_at,

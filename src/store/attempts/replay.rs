@@ -72,11 +72,11 @@ impl Store {
     }
 
     /// Two messages were proved for one delivery: a worker was frozen between its deadline and its request, on a network
-    /// that cannot drop the second. Nothing can prevent it, so people are told.
+    /// that cannot drop the second. Nothing can prevent it, so people are told: on the delivery, and by an alert.
     async fn note_second_proof(&self, id: DeliveryId, receipt: &Receipt, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let noted = sqlx::query(
-            "UPDATE deliveries SET reason = $3, changed_at = $4
+            "UPDATE deliveries SET reason = $3, changed_at = $4, doubled_ref = $2
              WHERE id = $1 AND state = 'sent' AND network_ref <> $2 AND decided_by IS NULL",
         )
         .bind(id.to_string())

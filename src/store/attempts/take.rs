@@ -22,7 +22,7 @@ const PUT_ASIDE: usize = 64;
 const LANES: &str = "
     SELECT l.lane, l.delivery_id, l.gated_until, l.paused_at AS lane_paused_at, a.paused_at, a.health,
         a.gated_until AS account_gated_until, a.probe_at,
-        (SELECT COUNT(*) FROM stops s WHERE (s.scope = 'all' AND a.network <> 'webhook')
+        (SELECT COUNT(*) FROM stops s WHERE (s.scope = 'all' AND a.network NOT IN ('webhook', 'mail'))
             OR s.scope IN ('account:' || a.id, 'app:' || a.network || ' ' || COALESCE(a.base_url, ''))) AS stopped
     FROM {rows}
     JOIN lanes l ON l.lane = g.value ->> 0

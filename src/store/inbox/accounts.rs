@@ -96,8 +96,10 @@ impl Store {
         let accounts = match only {
             Some(id) => match self.account(id).await? {
                 // Its address may hold a secret of its receiver, and is shown only as its own page does.
-                account if account.network == Network::Webhook => {
-                    return Err(StoreError::NotFound(format!("there is no account {id}; it is a webhook")));
+                account if account.network.only_tells() => {
+                    return Err(StoreError::NotFound(format!(
+                        "there is no account {id}; it only tells of what happened"
+                    )));
                 }
                 account => vec![account],
             },

@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
-use super::raise::{News, deliver};
+use super::raise::{News, Place, deliver};
 use super::{KEPT, REMEMBERED};
 use crate::model::{AccountId, DeliveryId, DeliveryState, EventKind, Health, new_ulid};
 use crate::store::accounts::REMOVED;
@@ -186,7 +186,7 @@ impl Store {
             .bind(micros(now))
             .execute(&mut *tx)
             .await?;
-        let made = deliver(&mut tx, id, &[&payload], now).await?;
+        let made = deliver(&mut tx, &Place::events(id), &[&payload], now).await?;
         let delivery = made.first().copied().ok_or_else(|| {
             StoreError::Conflict(format!(
                 "{} events wait for webhook {:?} already; nothing more is added until it takes some",
@@ -206,6 +206,9 @@ impl Store {
             Replay::One(delivery) => (Timestamp::UNIX_EPOCH, Some(delivery.to_string())),
             Replay::Since(since) => (since, None),
         };
+        if let Replay::One(delivery) = replay {
+            self.must_be_dead_letter(id, delivery).await?;
+        }
         let mut replayed = 0;
         loop {
             let mut tx = self.begin().await?;
@@ -243,14 +246,30 @@ impl Store {
         }
     }
 
-    /// Forgets events that were taken long ago, and dead letters that nobody wanted for twice as long.
+    async fn must_be_dead_letter(&self, endpoint: AccountId, delivery: DeliveryId) -> Result<(), StoreError> {
+        let row =
+            sqlx::query("SELECT state FROM deliveries WHERE id = $1 AND account_id = $2 AND payload_id IS NOT NULL")
+                .bind(delivery.to_string())
+                .bind(endpoint.to_string())
+                .fetch_optional(self.pool())
+                .await?;
+        let row = row.ok_or_else(|| StoreError::NotFound(format!("this webhook was sent no event {delivery}")))?;
+        match row.word::<DeliveryState>("state")? {
+            DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Held => Ok(()),
+            state => {
+                Err(StoreError::Conflict(format!("event {delivery} is {state}: only dead letters are sent again")))
+            }
+        }
+    }
+
+    /// Forgets events and mails that were taken long ago, and dead letters that nobody wanted for twice as long.
     pub async fn forget_webhooks(&self, now: Timestamp) -> Result<(), StoreError> {
         loop {
             let mut tx = self.begin().await?;
             let ids: Vec<String> = sqlx::query_scalar(
                 "SELECT d.id FROM payloads y JOIN deliveries d ON d.payload_id = y.id
                  WHERE y.created_at < $1 AND (d.state IN ('sent', 'cancelled') OR (y.created_at < $2
-                    AND d.state IN ('failed', 'expired', 'held'))) ORDER BY y.created_at LIMIT $3",
+                    AND d.state IN ('failed', 'expired', 'held', 'unknown'))) ORDER BY y.created_at LIMIT $3",
             )
             .bind(micros(now - REMEMBERED))
             .bind(micros(now - REMEMBERED * 2))
@@ -258,6 +277,7 @@ impl Store {
             .fetch_all(&mut *tx)
             .await?;
             for id in &ids {
+                sqlx::query("DELETE FROM alert_tellings WHERE delivery_id = $1").bind(id).execute(&mut *tx).await?;
                 sqlx::query("DELETE FROM attempts WHERE delivery_id = $1").bind(id).execute(&mut *tx).await?;
                 sqlx::query("DELETE FROM deliveries WHERE id = $1").bind(id).execute(&mut *tx).await?;
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{KEPT, LANE, MOST_WAITING};
+use super::{EVENTS, KEPT, MOST_WAITING};
 use crate::model::{AccountId, Action, Class, ConversationState, DeliveryId, DeliveryState, EventKind, new_ulid};
 use crate::store::accounts::{NOT_IN_FILE, REMOVED};
 use crate::store::rows::Cells;
@@ -93,22 +93,37 @@ pub(in crate::store) async fn raise_to(
             .filter(|(_, news)| subscriber.kinds.contains(&news.kind))
             .map(|(id, _)| id.as_str())
             .collect();
-        deliver(tx, subscriber.id, &asked, now).await?;
+        deliver(tx, &Place::events(subscriber.id), &asked, now).await?;
     }
     Ok(())
 }
 
-/// A delivery to the endpoint for each payload, as far as there is room.
-pub(super) async fn deliver(
+/// Where payloads go.
+pub(in crate::store) struct Place<'a> {
+    pub account: AccountId,
+    pub action: Action,
+    /// Without the account's id.
+    pub lane: &'a str,
+}
+
+impl Place<'static> {
+    /// The events of an endpoint.
+    pub fn events(endpoint: AccountId) -> Self {
+        Self { account: endpoint, action: Action::Webhook, lane: EVENTS }
+    }
+}
+
+/// A delivery for each payload, as far as there is room.
+pub(in crate::store) async fn deliver(
     tx: &mut Tx,
-    endpoint: AccountId,
+    place: &Place<'_>,
     payloads: &[&str],
     now: Timestamp,
 ) -> Result<Vec<DeliveryId>, StoreError> {
     if payloads.is_empty() {
         return Ok(Vec::new());
     }
-    let lane = format!("{endpoint}/{LANE}");
+    let lane = format!("{}/{}", place.account, place.lane);
     let waiting: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM (SELECT 1 AS one FROM deliveries
          WHERE lane = $1 AND state IN ('queued', 'retry') LIMIT $2) AS waiting",
@@ -121,34 +136,34 @@ pub(super) async fn deliver(
     let (kept, unkept) = payloads.split_at(room);
     if !unkept.is_empty() {
         sqlx::query("UPDATE accounts SET unkept = unkept + $2 WHERE id = $1")
-            .bind(endpoint.to_string())
+            .bind(place.account.to_string())
             .bind(unkept.len() as i64)
             .execute(&mut **tx)
             .await?;
     }
     sqlx::query("INSERT INTO lanes (lane, account_id) VALUES ($1, $2) ON CONFLICT (lane) DO NOTHING")
         .bind(lane.as_str())
-        .bind(endpoint.to_string())
+        .bind(place.account.to_string())
         .execute(&mut **tx)
         .await?;
     let rows: Vec<(DeliveryId, i64, &str)> =
-        (0..).zip(kept).map(|(place, payload)| (DeliveryId::new(now), place, *payload)).collect();
-    let account = endpoint.to_string();
+        (0..).zip(kept).map(|(turn, payload)| (DeliveryId::new(now), turn, *payload)).collect();
+    let account = place.account.to_string();
     tx.insert(
         "INSERT INTO deliveries (id, account_id, lane, class, seq, action, payload_id, body_hash, idem_key, due_at,
             late_limit, expires_at, state, next_at, created_at, changed_at)",
         "(?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, 'queued', ?, ?, ?)",
         "",
         &rows,
-        |query, (id, place, payload)| {
+        |query, (id, turn, payload)| {
             query
                 .bind(id.to_string())
                 .bind(account.as_str())
                 .bind(lane.as_str())
                 .bind(Class::REPLY.0)
                 // The order of making by the clock: a counter in the lane's row would hold up whoever sends on it.
-                .bind(micros(now) + place)
-                .bind(Action::Webhook.as_str())
+                .bind(micros(now) + turn)
+                .bind(place.action.as_str())
                 .bind(*payload)
                 .bind(*payload)
                 .bind(micros(now))

@@ -22,6 +22,7 @@ use crate::compose;
 use crate::live::Wake;
 use crate::model::{AccountId, Scope};
 use crate::store::inbox::AccountView;
+use crate::store::removal::Waiting;
 use crate::web::error::Problem;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
@@ -206,17 +207,26 @@ async fn change(
 }
 
 /// Takes an account that was added here or in the console out of use: it is paused, its secrets are forgotten, and what
-/// it heard and sent stays. Added again under its name it goes on.
+/// it heard and sent stays. What waits on it is cancelled, and recurring posts end for it: `cancelled` counts both.
+/// Added again under its name it listens and sends again.
 #[utoipa::path(delete, path = "/accounts/{id}", tag = "accounts", params(("id" = AccountId, Path)),
-    responses((status = 200, body = AccountView)))]
+    responses((status = 200, body = RemovedAccount)))]
 async fn remove(
     State(app): State<Arc<App>>,
     caller: Caller,
     Id(id): Id<AccountId>,
-) -> Result<Json<AccountView>, Problem> {
+) -> Result<Json<RemovedAccount>, Problem> {
     caller.must(Scope::Admin)?;
-    own::remove(&app, id, &caller.actor).await?;
-    Ok(Json(app.store.account_view(id).await?))
+    let cancelled = own::remove(&app, id, &caller.actor).await?;
+    Ok(Json(RemovedAccount { account: app.store.account_view(id).await?, cancelled }))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct RemovedAccount {
+    #[serde(flatten)]
+    account: AccountView,
+    /// What waited on it.
+    cancelled: Waiting,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

@@ -72,7 +72,8 @@ impl From<BatchError> for Problem {
                 problem.detail = format!("account {account}: {}", problem.detail);
                 problem
             }
-            BatchError::Invalid(detail) => Problem::invalid("posts", detail),
+            BatchError::Alike { .. } => Problem::near_duplicate(error.to_string()).field("posts"),
+            BatchError::Invalid { field, reason } => Problem::invalid(field, reason),
             BatchError::Store(error) => error.into(),
         }
     }
@@ -131,8 +132,8 @@ struct Batch {
 
 /// Plans posts together, each with its own account, text and time.
 ///
-/// What can be seen beforehand is seen for all of them before the first is planned; a refusal names the account. With
-/// `Idempotency-Key`, the same request twice is planned once.
+/// All of them are planned, or none: a refusal names the account, or the two of the list that are nearly the same post of
+/// one account and day. With `Idempotency-Key`, the same request twice is planned once.
 #[utoipa::path(post, path = "/posts/batch", tag = "schedule", params(("Idempotency-Key" = Option<String>, Header)),
     request_body = NewBatch, responses((status = 201, body = Batch)))]
 async fn batch(

@@ -22,6 +22,7 @@ use super::read::{Body, Id, Params};
 use crate::app::App;
 use crate::campaigns;
 use crate::compose::{self, Confirmed, PostRequest};
+use crate::linked;
 use crate::live::Wake;
 use crate::model::{AccountId, CampaignId, ConversationId, DeliveryId, DeliveryState, Hold, MentionId, RecurrenceId};
 use crate::store::audit::AuditRow;
@@ -134,6 +135,7 @@ impl Row for DeliveryView {
             DeliveryKind::Reply => "reply",
             DeliveryKind::Post => "post",
             DeliveryKind::Webhook => "webhook",
+            DeliveryKind::Mail => "mail",
         };
         vec![
             Cell::of(self.id),
@@ -300,32 +302,57 @@ const MOST_AT_ONCE: usize = 500;
 #[serde(deny_unknown_fields)]
 struct NewAct {
     action: Act,
-    /// At most 500.
+    /// At most 500; one that comes twice counts once.
     #[schema(max_items = 500)]
     ids: Vec<DeliveryId>,
+    /// Only say what would go out, and over how long.
+    #[serde(default)]
+    dry_run: bool,
 }
 
-/// Retries or cancels many deliveries, each on its own.
+/// What became of each; of a retry also how they go out.
+#[derive(Debug, Serialize, ToSchema)]
+struct ActedOn {
+    #[serde(flatten)]
+    acted: Acted,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Release>,
+}
+
+/// Retries or cancels many deliveries, each on its own, the earliest due first.
+///
+/// Retried, posts and whatever is held or failed go out spaced on each account, as after a release.
 #[utoipa::path(post, path = "/deliveries/many", tag = "deliveries", request_body = NewAct,
-    responses((status = 200, body = Acted)))]
-async fn many(State(app): State<Arc<App>>, caller: Caller, Body(new): Body<NewAct>) -> Result<Json<Acted>, Problem> {
+    responses((status = 200, body = ActedOn)))]
+async fn many(State(app): State<Arc<App>>, caller: Caller, Body(new): Body<NewAct>) -> Result<Json<ActedOn>, Problem> {
     if new.ids.len() > MOST_AT_ONCE {
         return Err(Problem::invalid("ids", format!("at most {MOST_AT_ONCE} deliveries in one call")));
     }
     let spacing = app.config.delivery.release_spacing;
-    let acted = app.store.act_on(&new.ids, new.action, spacing, &caller.actor, app.store.clock()).await?;
+    let now = app.store.clock();
+    let plan = match new.action {
+        Act::Retry => Some(app.store.retry_plan(&new.ids, spacing, now).await?),
+        Act::Cancel => None,
+    };
+    if new.dry_run {
+        return Ok(Json(ActedOn { acted: Acted::default(), plan }));
+    }
+    let acted = app.store.act_on(&new.ids, new.action, spacing, &caller.actor, now).await?;
     app.live.wake(Wake::Outbox);
     app.live.wake(Wake::Events);
-    Ok(Json(acted))
+    Ok(Json(ActedOn { acted, plan }))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewTime {
     due_at: Timestamp,
+    /// Move it although nearly the same post is planned for that day.
+    #[serde(default)]
+    confirm_duplicate: bool,
 }
 
-/// Moves a delivery to another time.
+/// Moves a delivery to another time; refused where nearly the same post is planned for the day it would move into.
 #[utoipa::path(post, path = "/deliveries/{id}/reschedule", tag = "deliveries", params(("id" = DeliveryId, Path)),
     request_body = NewTime, responses((status = 200, body = DeliveryView)))]
 async fn reschedule(
@@ -334,7 +361,8 @@ async fn reschedule(
     Id(id): Id<DeliveryId>,
     Body(new): Body<NewTime>,
 ) -> Result<Json<DeliveryView>, Problem> {
-    done(&app, app.store.reschedule(id, new.due_at, &caller.actor).await?)
+    let confirm = Confirmed { duplicate: new.confirm_duplicate, ..Confirmed::default() };
+    Ok(Json(compose::reschedule(&app, id, new.due_at, confirm, &caller.actor).await?))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -351,8 +379,8 @@ enum Word {
 #[serde(deny_unknown_fields)]
 struct NewDecision {
     decision: Word,
-    /// With `sent`: the address or the id of the message on the network.
-    url_or_id: Option<String>,
+    /// With `sent`: the address of the message on the network.
+    url: Option<String>,
 }
 
 /// Decides about a delivery that stopped: `unknown`, `held` or `failed`.
@@ -366,11 +394,12 @@ async fn decide(
     Id(id): Id<DeliveryId>,
     Body(new): Body<NewDecision>,
 ) -> Result<Json<DeliveryView>, Problem> {
-    let decision = match (new.decision, new.url_or_id) {
-        (Word::Sent, url_or_id) => Decision::Sent { url_or_id },
+    let decision = match (new.decision, new.url) {
+        (Word::Sent, Some(url)) => Decision::Sent { receipt: Some(linked::receipt(&app, id, &url).await?) },
+        (Word::Sent, None) => Decision::Sent { receipt: None },
         (Word::Queue, None) => Decision::Queue,
         (Word::Cancel, None) => Decision::Cancel,
-        (_, Some(_)) => return Err(Problem::invalid("url_or_id", "only what was sent has an address")),
+        (_, Some(_)) => return Err(Problem::invalid("url", "only what was sent has an address")),
     };
     let spacing = app.config.delivery.release_spacing;
     done(&app, app.store.decide(id, decision, spacing, &caller.actor, app.store.clock()).await?)

@@ -137,7 +137,7 @@ async fn mentions(
     let (pieces, file) = file_of_pieces();
     let mut bad = BadLines::default();
     let learnt = match &account {
-        Some(account) => app.deltas.of(account.brand_id).await,
+        Some(account) => app.deltas.of(account).await,
         None => None,
     };
     let understanding = (app.analyzer.clone(), learnt);

@@ -25,8 +25,10 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 struct Quiet {
     /// Missing where it has none.
     hours: Option<QuietHours>,
-    /// Posts that were moved by this very change.
-    moved: usize,
+    /// Posts that this very change moved to a later time.
+    moved_later: usize,
+    /// Posts that this very change moved to an earlier time: when they were wanted, or the first moment allowed since.
+    moved_back: usize,
 }
 
 /// When the account publishes no posts, in its own zone.
@@ -34,18 +36,21 @@ struct Quiet {
     responses((status = 200, body = Quiet)))]
 async fn quiet_hours(State(app): State<Arc<App>>, Id(id): Id<AccountId>) -> Result<Json<Quiet>, Problem> {
     app.store.account(id).await?;
-    Ok(Json(Quiet { hours: app.store.quiet_hours(id).await?, moved: 0 }))
+    Ok(Json(Quiet { hours: app.store.quiet_hours(id).await?, moved_later: 0, moved_back: 0 }))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewQuiet {
-    /// Nothing ends them.
+    /// `null` ends them; it must be said.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required)]
     hours: Option<QuietHours>,
 }
 
-/// Sets or ends an account's quiet hours. Posts planned inside of them move to their end, one after the other; replies and
-/// takedowns go on.
+/// Sets or ends an account's quiet hours. Posts wanted inside of them move to their end, one after the other, in the order
+/// they were wanted; what earlier quiet hours moved and these do not goes back to its time, or goes as soon as it may where
+/// that has passed. What a person moved stays; replies and takedowns go on.
 #[utoipa::path(put, path = "/accounts/{id}/quiet-hours", tag = "schedule", params(("id" = AccountId, Path)),
     request_body = NewQuiet, responses((status = 200, body = Quiet)))]
 async fn set(
@@ -62,5 +67,5 @@ async fn set(
         None => None,
     };
     let moved = quiet::set(&app, id, hours, &caller.actor).await?;
-    Ok(Json(Quiet { hours, moved }))
+    Ok(Json(Quiet { hours, moved_later: moved.later, moved_back: moved.back }))
 }

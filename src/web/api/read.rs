@@ -8,6 +8,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use crate::web::error::Problem;
@@ -25,7 +26,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid",
                 "a value is not valid",
-                after_colon(&error.body_text()),
+                in_plain_words(after_colon(&error.body_text())),
             )
             .next("see /api/v1/openapi.json for what the body may hold")),
             Err(JsonRejection::JsonSyntaxError(error)) => {
@@ -86,6 +87,17 @@ where
             .parse()
             .map(Self)
             .map_err(|error: T::Err| Problem::not_found(error.to_string()).next("take an id from a list of this API"))
+    }
+}
+
+/// What was said of a time that is out of range, with the range in words instead of seconds; anything else as it is.
+fn in_plain_words(said: String) -> String {
+    let range = format!("{}..={}", Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+    match (said.contains(&range), said.split_once(": ")) {
+        (true, Some((field, _))) => {
+            format!("{field}: the time is out of range: it lies between {} and {}", Timestamp::MIN, Timestamp::MAX)
+        }
+        _ => said,
     }
 }
 

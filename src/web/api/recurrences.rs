@@ -18,7 +18,7 @@ use super::read::{Body, Id, Params};
 use crate::app::App;
 use crate::compose::Confirmed;
 use crate::model::{AccountId, Missed, RecurrenceId};
-use crate::recurring::{self, Rule};
+use crate::recurring::{self, ChangedRecurrence, Rule};
 use crate::store::recurrences::{NewRecurrence, RecurrenceView};
 use crate::web::error::Problem;
 
@@ -127,15 +127,16 @@ async fn start(
     Ok((StatusCode::CREATED, Json(recurrence)))
 }
 
-/// Changes a recurring post from the next occurrence that was not called yet on.
+/// Changes a recurring post from the next occurrence that was not called yet on. One that a person moved keeps its time, and
+/// takes the new text; one that a person cancelled stays cancelled.
 #[utoipa::path(put, path = "/recurrences/{id}", tag = "schedule", params(("id" = RecurrenceId, Path)),
-    request_body = NewRecurring, responses((status = 200, body = RecurrenceView)))]
+    request_body = NewRecurring, responses((status = 200, body = ChangedRecurrence)))]
 async fn change(
     State(app): State<Arc<App>>,
     caller: Caller,
     Id(id): Id<RecurrenceId>,
     Body(new): Body<NewRecurring>,
-) -> Result<Json<RecurrenceView>, Problem> {
+) -> Result<Json<ChangedRecurrence>, Problem> {
     let (new, confirm) = new.read();
     Ok(Json(recurring::change(&app, id, new, confirm, &caller.actor).await?))
 }

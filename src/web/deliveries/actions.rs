@@ -2,19 +2,26 @@
 
 use axum::Form;
 use axum::extract::Path;
-use axum::response::Redirect;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
 use jiff::tz::TimeZone;
+use maud::{Markup, html};
 use serde::Deserialize;
 
+use crate::compose::{self, ComposeError, Confirmed};
+use crate::linked;
 use crate::live::Wake;
 use crate::model::{DeliveryId, DeliveryState};
 use crate::standing::Next;
-use crate::store::deliveries::Decision;
+use crate::store::deliveries::{Decision, DeliveryView};
 use crate::web::conversation::own_path;
 use crate::web::error::Problem;
+use crate::web::icons::{Icon, icon};
 use crate::web::inbox::read;
-use crate::web::layout::{Console, Notice};
-use crate::web::locale::from_local_field;
+use crate::web::layout::{Console, Notice, Page, Place, page};
+use crate::web::locale::{from_local_field, meets_clock_change};
+use crate::web::parts::near_duplicate;
+use crate::web::texts::Text;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -41,6 +48,9 @@ pub async fn cancel(console: Console, Path(id): Path<String>, Form(back): Form<R
 pub struct MoveForm {
     /// A local time in the account's zone.
     at: String,
+    /// `yes`: the person has read that nearly the same post is planned for that day.
+    #[serde(default)]
+    confirm_duplicate: String,
     #[serde(default)]
     back: String,
 }
@@ -49,20 +59,54 @@ pub async fn move_it(
     console: Console,
     Path(id): Path<String>,
     Form(form): Form<MoveForm>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     let id: DeliveryId = read("delivery", &id)?;
     let store = &console.app.store;
     let account = store.account(store.delivery(id).await?.account_id).await?;
     let zone = TimeZone::get(&account.timezone).unwrap_or_else(|_| console.timezone.clone());
     let back = Return { back: form.back };
-    let Some(at) = from_local_field(&form.at, &zone) else { return Ok(back.with(Notice::BAD_TIME, id)) };
+    let Some(at) = from_local_field(&form.at, &zone) else {
+        return Ok(back.with(Notice::BAD_TIME, id).into_response());
+    };
+    if meets_clock_change(&form.at, &zone) {
+        return Ok(back.with(Notice::CLOCK_CHANGES, id).into_response());
+    }
     // The field knows minutes only: this very minute means now.
     if at.as_second() < console.now.as_second() - 60 {
-        return Ok(back.with(Notice::PAST_TIME, id));
+        return Ok(back.with(Notice::PAST_TIME, id).into_response());
     }
-    store.reschedule(id, at, &console.viewer.actor).await?;
-    console.app.live.wake(Wake::Outbox);
-    Ok(back.with(Notice::MOVED, id))
+    let confirm = Confirmed { duplicate: form.confirm_duplicate == "yes", ..Confirmed::default() };
+    match compose::reschedule(&console.app, id, at, confirm, &console.viewer.actor).await {
+        Ok(_) => Ok(back.with(Notice::MOVED, id).into_response()),
+        Err(ComposeError::NearDuplicate { earlier, .. }) => {
+            let earlier = store.delivery(earlier).await?;
+            Ok((StatusCode::CONFLICT, ask_to_move(&console, id, &earlier, &form.at, &back.back)).into_response())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The question before a post moves into a day that has nearly the same one.
+fn ask_to_move(console: &Console, id: DeliveryId, earlier: &DeliveryView, at: &str, back: &str) -> Markup {
+    let body = html! {
+        form.card.pad.stack method="post" action=(format!("/deliveries/{id}/move")) {
+            (console.viewer.csrf)
+            input type="hidden" name="at" value=(at);
+            input type="hidden" name="back" value=(back);
+            input type="hidden" name="confirm_duplicate" value="yes";
+            h1 { (console.t(Text::MoveDelivery)) }
+            div.notice.warning role="alert" {
+                (icon(Icon::Alert))
+                div.grow { (near_duplicate(console, Some(earlier))) }
+            }
+            div.row.end {
+                a.button href=(format!("/deliveries/{id}")) { (console.t(Text::Cancel)) }
+                button.button.primary { (console.t(Text::MoveAnyway)) }
+            }
+        }
+    };
+    let title = console.t(Text::MoveDelivery).to_owned();
+    page(console, Page { place: Place::Deliveries, title, live: "", narrow: true }, body)
 }
 
 pub async fn send_now(console: Console, Path(id): Path<String>, Form(back): Form<Return>) -> Result<Redirect, Problem> {
@@ -91,7 +135,12 @@ pub async fn decide(
 ) -> Result<Redirect, Problem> {
     let id: DeliveryId = read("delivery", &id)?;
     let decision = match form.what.as_str() {
-        "sent" => Decision::Sent { url_or_id: Some(form.link.trim().to_owned()).filter(|link| !link.is_empty()) },
+        "sent" => Decision::Sent {
+            receipt: match form.link.trim() {
+                "" => None,
+                link => Some(linked::receipt(&console.app, id, link).await?),
+            },
+        },
         "queue" => Decision::Queue,
         "cancel" => Decision::Cancel,
         other => return Err(Problem::invalid("what", format!("what: {other:?} is not one of sent, queue, cancel"))),

@@ -2,10 +2,11 @@
 
 use maud::{Markup, html};
 
+use crate::alerts;
 use crate::store::alerts::AlertView;
 use crate::web::icons::{Icon, icon};
 use crate::web::layout::Console;
-use crate::web::parts::{ago, said};
+use crate::web::parts::{ago, alert_word, said};
 use crate::web::texts::Text;
 
 pub fn alert_card(console: &Console, alerts: &[&AlertView]) -> Markup {
@@ -18,7 +19,7 @@ pub fn alert_card(console: &Console, alerts: &[&AlertView]) -> Markup {
                         @for alert in alerts {
                             li {
                                 span.chip.negative { (console.t(alert_word(&alert.kind))) }
-                                a.grow href=(alert_link(alert)) dir="auto" { (said(console, &alert.message)) }
+                                a.grow href=(alerts::page(&alert.kind, &alert.subject_id)) dir="auto" { (said(console, &alert.message)) }
                                 span.small.muted {
                                     (ago(console, alert.raised_at)) " · "
                                     @match (&alert.told_at, &alert.failure_reason) {
@@ -33,25 +34,5 @@ pub fn alert_card(console: &Console, alerts: &[&AlertView]) -> Markup {
                 }
             }
         }
-    }
-}
-
-fn alert_word(kind: &str) -> Text {
-    match kind {
-        "delivery_failed" => Text::AlertFailed,
-        "delivery_late" => Text::AlertLate,
-        "delivery_held" => Text::AlertHeld,
-        "delivery_unknown" => Text::AlertUnknown,
-        "recurrence" => Text::PartOfRecurring,
-        _ => Text::AlertToken,
-    }
-}
-
-fn alert_link(alert: &AlertView) -> String {
-    match alert.kind.as_str() {
-        kind if kind.starts_with("delivery") => format!("/deliveries/{}", alert.subject_id),
-        "recurrence" => format!("/schedule/recurring/{}", alert.subject_id),
-        "webhook" => format!("/webhooks/{}", alert.subject_id),
-        _ => format!("/accounts#a-{}", alert.subject_id),
     }
 }

@@ -28,6 +28,11 @@ pub fn history(console: &Console, delivery: &DeliveryView, attempts: &[AttemptVi
     };
     let mut steps: Vec<Step> = std::iter::once(made)
         .chain(attempts.iter().enumerate().map(|(index, attempt)| called(console, index, attempt)))
+        .chain(delivery.deleted_at.map(|at| Step {
+            at,
+            class: "",
+            body: html! { strong { (console.t(Text::DeletedOurs)) } },
+        }))
         // How it came to be is told already.
         .chain(audit.iter().filter(|line| line.action != ENQUEUED).map(|line| done(console, line)))
         .collect();
@@ -66,6 +71,7 @@ fn done(console: &Console, line: &AuditRow) -> Step {
     let text = match (line.action.as_str(), line.detail["decision"].as_str()) {
         ("delivery.cancel", _) => Some(Text::DidCancel),
         ("delivery.move", _) => Some(Text::DidMove),
+        ("delivery.quiet", _) => Some(Text::DidQuiet),
         ("delivery.retry", _) => Some(Text::DidRetry),
         ("delivery.release", _) => Some(Text::DidRelease),
         ("delivery.delete", _) => Some(Text::DidDelete),

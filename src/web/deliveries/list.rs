@@ -19,7 +19,7 @@ use crate::web::icons::{Icon, icon};
 use crate::web::inbox::{address, csv, maybe, read};
 use crate::web::layout::{Console, Page, Place, page};
 use crate::web::parts::{
-    delivery_chip, delivery_word, empty, is_web_address, moment, network_badge, options, outside, said,
+    delivery_mark, delivery_word, empty, live_address, moment, network_badge, options, outside, said,
 };
 use crate::web::texts::Text;
 
@@ -143,7 +143,7 @@ pub async fn list(
                 }
             }
         }
-        (filter_form(&console, &query, &accounts))
+        (filter_form(&console, &query, &accounts, deliveries.first()))
         div data-part="list" {
             @if deliveries.is_empty() {
                 div.card {
@@ -182,10 +182,14 @@ pub async fn list(
     ))
 }
 
-fn filter_form(console: &Console, query: &DeliveryQuery, accounts: &[Account]) -> Markup {
-    let accounts: Vec<_> = std::iter::once((String::new(), console.t(Text::AllAccounts).to_owned()))
+fn filter_form(console: &Console, query: &DeliveryQuery, accounts: &[Account], first: Option<&DeliveryView>) -> Markup {
+    let mut accounts: Vec<_> = std::iter::once((String::new(), console.t(Text::AllAccounts).to_owned()))
         .chain(accounts.iter().map(|account| (account.id.to_string(), account.name.clone())))
         .collect();
+    // What only tells is not in the list of accounts, and an alert leads to its deliveries.
+    if let Some(first) = first.filter(|_| accounts.iter().all(|(id, _)| *id != query.account)) {
+        accounts.push((query.account.clone(), first.account.clone()));
+    }
     let known = DeliveryState::ALL.iter().any(|state| state.as_str() == query.state);
     let mut states: Vec<_> =
         vec![(if known { String::new() } else { query.state.clone() }, console.t(Text::EveryState).to_owned())];
@@ -210,7 +214,7 @@ fn row(console: &Console, delivery: &DeliveryView) -> Markup {
                 @if console.may_write() && (delivery.can_retry() || delivery.can_cancel()) {
                     input type="checkbox" name="id" value=(delivery.id) aria-label=(console.t(Text::Choose));
                 }
-                (delivery_chip(console, delivery.state))
+                (delivery_mark(console, delivery))
             }
             div.what {
                 a.open href=(format!("/deliveries/{}", delivery.id)) { p.text dir="auto" { (delivery.text) } }
@@ -220,8 +224,8 @@ fn row(console: &Console, delivery: &DeliveryView) -> Markup {
                     span.row { (network_badge(console, delivery.network)) (delivery.account) }
                     span { (console.t(kind_word(delivery))) }
                     @if delivery.attempts > 1 { span { (console.count(Text::AttemptCount, delivery.attempts)) } }
-                    @if delivery.url.as_deref().is_some_and(is_web_address) {
-                        span { (outside(delivery.url.as_deref(), html! { (console.t(Text::SeeLive)) })) }
+                    @if let Some(url) = live_address(delivery) {
+                        span { (outside(Some(url), html! { (console.t(Text::SeeLive)) })) }
                     }
                 }
             }

@@ -1,17 +1,16 @@
 //! One thing done to many deliveries: chosen in the list, asked about with counts, told with what was refused and why.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
 use axum::extract::RawForm;
 use maud::{Markup, html};
 
 use super::sending::plan;
 use crate::live::Wake;
-use crate::model::{AccountId, DeliveryId, DeliveryState};
+use crate::model::{DeliveryId, DeliveryState};
 use crate::store::StoreError;
 use crate::store::deliveries::DeliveryView;
 use crate::store::many::{Act, Acted};
-use crate::store::stops::Release;
 use crate::web::error::Problem;
 use crate::web::icons::{Icon, icon};
 use crate::web::inbox::read;
@@ -94,7 +93,7 @@ pub async fn many(console: Console, RawForm(form): RawForm) -> Result<Markup, Pr
 
 async fn ask(console: &Console, chosen: &Chosen) -> Result<Markup, Problem> {
     let mut deliveries = Vec::new();
-    for id in &chosen.ids {
+    for id in chosen.ids.iter().collect::<BTreeSet<_>>() {
         match console.app.store.delivery(*id).await {
             Ok(delivery) => deliveries.push(delivery),
             Err(StoreError::NotFound(_)) => {}
@@ -109,6 +108,8 @@ async fn ask(console: &Console, chosen: &Chosen) -> Result<Markup, Problem> {
         }
     }
     let count = deliveries.len() as i64;
+    let spacing = console.app.config.delivery.release_spacing;
+    let release = console.app.store.retry_plan(&chosen.ids, spacing, console.now).await?;
     let (question, yes, yes_class) = match chosen.act {
         Act::Retry => (Text::SendChosenAsk, Text::SendChosen, "button primary"),
         Act::Cancel => (Text::CancelChosenAsk, Text::CancelChosen, "button solid-danger"),
@@ -119,7 +120,7 @@ async fn ask(console: &Console, chosen: &Chosen) -> Result<Markup, Problem> {
             (console.viewer.csrf)
             h1 { (console.count(question, count)) }
             p.row { @for (state, count) in &counts { (delivery_chip(console, *state)) " " (console.integer(*count)) " " } }
-            @if chosen.act == Act::Retry { p.small.muted { (plan(console, &spread(console, &deliveries))) } }
+            @if chosen.act == Act::Retry { p.small.muted { (plan(console, &release)) } }
             @for delivery in &deliveries { input type="hidden" name="id" value=(delivery.id); }
             input type="hidden" name="sure" value="yes";
             div.row.end {
@@ -130,25 +131,6 @@ async fn ask(console: &Console, chosen: &Chosen) -> Result<Markup, Problem> {
             }
         }
     })
-}
-
-/// How the chosen go out: what is held or failed one after the other on each account, the rest at once.
-fn spread(console: &Console, deliveries: &[DeliveryView]) -> Release {
-    let spacing = console.app.config.delivery.release_spacing;
-    let mut release = Release { spacing_seconds: spacing.as_secs(), ..Release::default() };
-    let mut accounts: HashMap<AccountId, u32> = HashMap::new();
-    for delivery in deliveries.iter().filter(|delivery| delivery.can_retry()) {
-        match delivery.state {
-            DeliveryState::Held | DeliveryState::Failed => {
-                *accounts.entry(delivery.account_id).or_default() += 1;
-                release.spaced += 1;
-            }
-            _ => release.at_once += 1,
-        }
-    }
-    release.accounts = accounts.len() as i64;
-    release.last_at = accounts.values().max().map(|count| console.now + spacing * (count - 1));
-    release
 }
 
 fn told(console: &Console, act: Act, acted: &Acted) -> Markup {

@@ -49,6 +49,7 @@ pub fn kind_word(delivery: &DeliveryView) -> Text {
     match (delivery.action, delivery.kind) {
         (Action::Delete, _) => Text::DeliveryDelete,
         (Action::Webhook, _) | (_, DeliveryKind::Webhook) => Text::DeliveryWebhook,
+        (Action::Mail, _) | (_, DeliveryKind::Mail) => Text::DeliveryMail,
         (Action::Publish, DeliveryKind::Reply) => Text::DeliveryReply,
         (Action::Publish, DeliveryKind::Post) => Text::DeliveryPost,
     }
@@ -57,6 +58,7 @@ pub fn kind_word(delivery: &DeliveryView) -> Text {
 /// A reason worth reading: not for what simply went well, nor what the sentence beside it says already.
 fn shown_reason(delivery: &DeliveryView) -> Option<&str> {
     let worth = match &delivery.standing.why {
+        _ if delivery.doubled_ref.is_some() => true,
         Why::PutBack { .. } => true,
         Why::Held { hold } => *hold == Hold::Account,
         _ => !matches!(delivery.state, DeliveryState::Sent | DeliveryState::Queued | DeliveryState::Preparing),

@@ -1,6 +1,7 @@
 //! One delivery: where it stands, what a person can do, and what happened so far.
 
 use axum::extract::Path;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
@@ -8,6 +9,7 @@ use super::history::history;
 use super::standing::sentence;
 use super::{kind_word, shown_reason, time_field};
 use crate::model::{DeliveryId, DeliveryState};
+use crate::standing::Why;
 use crate::store::deliveries::DeliveryView;
 use crate::web::composer::writer_name;
 use crate::web::error::Problem;
@@ -15,7 +17,7 @@ use crate::web::icons::{Icon, icon};
 use crate::web::inbox::read;
 use crate::web::layout::{Console, Page, Place, page};
 use crate::web::locale::Locale;
-use crate::web::parts::{Ask, delivery_chip, is_web_address, moment, network_badge, outside, said};
+use crate::web::parts::{Ask, delivery_mark, is_web_address, live_address, moment, network_badge, outside, said};
 use crate::web::texts::Text;
 
 /// Lines of the audit log that are shown.
@@ -34,22 +36,22 @@ pub async fn one(console: Console, Path(id): Path<String>) -> Result<Markup, Pro
         div data-part="delivery" {
             div.page-head {
                 h1 { (console.t(kind_word(&delivery))) }
-                (delivery_chip(&console, delivery.state))
+                (delivery_mark(&console, &delivery))
                 @if console.may_write() { (controls(&console, &delivery, &zone)) }
             }
             p.soft { (sentence(&console, &delivery)) }
             @if let Some(reason) = shown_reason(&delivery) {
                 div.notice.warning { (icon(Icon::Info)) div.grow { strong { (console.t(Text::Reason)) } p dir="auto" { (said(&console, reason)) } } }
             }
-            @if delivery.cancel_wanted_at.is_some() && !delivery.state.is_end() {
+            @if delivery.cancel_wanted_at.is_some() && !delivery.state.is_end() && delivery.standing.why != Why::TakingBack {
                 p.notice { (icon(Icon::Info)) span { (console.t(Text::CancelWanted)) } }
             }
             @if delivery.needs_decision() && console.may_write() { (decision(&console, &delivery, &zone)) }
             div.two {
                 section.card.pad {
                     p.body.pre dir="auto" { (delivery.text) }
-                    @if delivery.url.as_deref().is_some_and(is_web_address) {
-                        p.under { (outside(delivery.url.as_deref(), html! { (icon(Icon::External)) " " (console.t(Text::SeeLive)) })) }
+                    @if let Some(url) = live_address(&delivery) {
+                        p.under { (outside(Some(url), html! { (icon(Icon::External)) " " (console.t(Text::SeeLive)) })) }
                     }
                 }
                 (facts(&console, &delivery, &zone))
@@ -100,11 +102,23 @@ fn controls(console: &Console, delivery: &DeliveryView, zone: &TimeZone) -> Mark
                     yes_class: "button primary",
                 }.render(console))
             }
-            @if let Some(text) = sooner(console, delivery) {
-                form method="post" action=(to("now")) {
+            @match sooner(console, delivery) {
+                // Nothing takes it back, and it stands beside the way to another time.
+                Some(Text::SendNow) => (Ask {
+                    button: html! { (icon(Icon::Plane)) (console.t(Text::SendNow)) },
+                    class: "button",
+                    action: to("now"),
+                    question: console.t(Text::SendNowAsk),
+                    more: console.t(Text::SendNowMore),
+                    fields: html! {},
+                    yes: console.t(Text::SendNow),
+                    yes_class: "button primary",
+                }.render(console)),
+                Some(text) => form method="post" action=(to("now")) {
                     (console.viewer.csrf)
                     button.button { (icon(Icon::Plane)) (console.t(text)) }
-                }
+                },
+                None => {},
             }
             @if delivery.can_cancel() && !delivery.needs_decision() {
                 (Ask {
@@ -153,6 +167,8 @@ fn decision(console: &Console, delivery: &DeliveryView, zone: &TimeZone) -> Mark
                         }
                         @if delivery.account_url.as_deref().is_some_and(is_web_address) {
                             (outside(delivery.account_url.as_deref(), html! { (console.t(Text::LookAtAccount)) }))
+                        } @else if delivery.answers_url.is_none() {
+                            (console.t(Text::NoPublicPage))
                         } }
                 }
                 @if let Some(at) = settles_at {
@@ -185,7 +201,7 @@ fn decision(console: &Console, delivery: &DeliveryView, zone: &TimeZone) -> Mark
                         button.button name="what" value="queue" { (icon(Icon::Plane))
                             (console.t(if unclear { Text::DecideAgain } else { Text::SendNow })) }
                     } }
-                    @if may_decide && delivery.state != DeliveryState::Failed { form method="post" action=(to) {
+                    @if may_decide { form method="post" action=(to) {
                         (console.viewer.csrf)
                         strong { (console.t(Text::DecideCancel)) }
                         p.small.muted { (console.t(if unclear { Text::DecideGiveUpMore } else { Text::DecideCancelMore })) }
@@ -206,15 +222,26 @@ fn decide_body(delivery: &DeliveryView) -> Text {
     }
 }
 
-fn facts(console: &Console, delivery: &DeliveryView, zone: &TimeZone) -> Markup {
+/// A time by the clock of the rest of the page, and by the account's where that is another.
+fn in_both(console: &Console, at: Timestamp, zone: &TimeZone) -> Markup {
     let there = Locale { timezone: zone.clone(), ..console.locale.clone() };
+    html! {
+        (console.exact(at))
+        @if there.zoned(at).datetime() != console.zoned(at).datetime() {
+            " · " (console.fill(Text::UsingAccountZone, &[&there.exact(at)]))
+        }
+    }
+}
+
+fn facts(console: &Console, delivery: &DeliveryView, zone: &TimeZone) -> Markup {
     html! {
         section.card.pad {
             dl.facts {
                 dt { (console.t(Text::Account)) }
                 dd { (network_badge(console, delivery.network)) " " (delivery.account) }
-                dt { (console.t(Text::DueAt)) } dd { (there.exact(delivery.due_at)) }
-                @if let Some(sent) = delivery.sent_at { dt { (console.t(Text::SentAt)) } dd { (there.exact(sent)) } }
+                dt { (console.t(Text::DueAt)) } dd { (in_both(console, delivery.due_at, zone)) }
+                @if let Some(sent) = delivery.sent_at { dt { (console.t(Text::SentAt)) } dd { (in_both(console, sent, zone)) } }
+                @if let Some(gone) = delivery.deleted_at { dt { (console.t(Text::DeletedAgain)) } dd { (in_both(console, gone, zone)) } }
                 dt { (console.t(Text::CreatedAt)) } dd { (moment(console, delivery.created_at)) }
                 dt { (console.t(Text::CreatedBy)) } dd { (writer_name(console, &delivery.author)) }
                 @if let Some(mention) = delivery.mention_id {

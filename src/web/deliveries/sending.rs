@@ -146,6 +146,9 @@ pub fn plan(console: &Console, release: &Release) -> String {
     if release.held > 0 {
         told.push(console.count(Text::PlanHeld, release.held));
     }
+    if release.later > 0 {
+        told.push(console.count(Text::PlanLater, release.later));
+    }
     if told.is_empty() {
         return console.t(Text::PlanNothing).to_owned();
     }

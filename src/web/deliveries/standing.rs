@@ -12,6 +12,9 @@ use crate::web::texts::Text;
 
 /// The sentence; what the network or a person gave as a reason stands beside it.
 pub fn sentence(console: &Console, delivery: &DeliveryView) -> String {
+    if delivery.deleted_at.is_some() {
+        return console.t(Text::DeletedOurs).to_owned();
+    }
     let standing = &delivery.standing;
     let t = |text: Text| console.t(text).to_owned();
     let when = soon(console, standing.next_at);
@@ -47,6 +50,7 @@ pub fn sentence(console: &Console, delivery: &DeliveryView) -> String {
         Why::Sending { .. } => t(Text::NextSending),
         Why::WorkerAway { .. } if standing.next == Next::Send => t(Text::StandPreparerAway),
         Why::WorkerAway { .. } => t(Text::StandSenderAway),
+        Why::TakingBack => t(Text::StandTakingBack),
         Why::ReadBack { seen_absent: false } => fill(Text::StandReadBack),
         Why::ReadBack { seen_absent: true } => fill(Text::StandReadAgain),
         Why::Unreadable { failures, .. } => console.count_and(Text::StandUnreadable, *failures, &[&when]),
@@ -64,10 +68,13 @@ pub fn sentence(console: &Console, delivery: &DeliveryView) -> String {
     }
 }
 
-/// `5 dk sonra`; what should have come by now comes in a moment.
+/// Seconds ahead that are not counted: the page is read later than it was written.
+const A_MOMENT: i64 = 10;
+
+/// `5 dk sonra`; what should have come by now, or is about to, comes in a moment.
 pub fn soon(console: &Console, at: Option<Timestamp>) -> String {
     match at {
-        Some(at) if at.as_second() > console.now.as_second() => console.relative(at),
+        Some(at) if at.as_second() - console.now.as_second() > A_MOMENT => console.relative(at),
         _ => console.t(Text::InAMoment).to_owned(),
     }
 }

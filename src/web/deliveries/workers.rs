@@ -48,7 +48,7 @@ fn card(console: &Console, worker: &WorkerView) -> Markup {
                 dd {
                     (console.count(Text::WorkerDeliveries, worker.deliveries.len() as i64)) ", "
                     (console.count(Text::WorkerSources, worker.streams))
-                    @if !worker.leases.is_empty() { ", " (worker.leases.join(", ")) }
+                    @for lease in &worker.leases { ", " (lease_word(console, lease)) }
                 }
             }
             @if !worker.deliveries.is_empty() {
@@ -62,6 +62,16 @@ fn card(console: &Console, worker: &WorkerView) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// A job that one process alone does, in the reader's words.
+fn lease_word<'l>(console: &Console, lease: &'l str) -> &'l str {
+    match lease {
+        "alerts" => console.t(Text::LeaseAlerts),
+        "reaper" => console.t(Text::LeaseReaper),
+        "schedule" => console.t(Text::LeaseSchedule),
+        other => other,
     }
 }
 

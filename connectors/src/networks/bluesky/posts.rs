@@ -8,7 +8,7 @@ use url::Url;
 use super::backwards::Item;
 use super::facets::{self, Facet};
 use crate::incoming::{MAX_NAME, MAX_TEXT, Media, believable, clean};
-use crate::{Author, Incoming, Kind, Visibility};
+use crate::{Author, Incoming, Kind, Receipt, Visibility};
 
 /// Who is looking: what a post means depends on it.
 pub(super) struct Viewer {
@@ -160,6 +160,15 @@ pub(super) fn parts(uri: &str) -> Option<(&str, &str)> {
     let (did, collection, rkey) = (parts.next()?, parts.next()?, parts.next()?);
     let whole = parts.next().is_none() && did.starts_with("did:") && !rkey.is_empty() && uri.len() <= MAX_NAME;
     (whole && collection == super::POSTS).then_some((did, rkey))
+}
+
+/// The post of `own` that `https://bsky.app/profile/NAME/post/RKEY` leads to; a name that is an id must be its own.
+pub(super) fn linked(link: &Url, own: &str) -> Option<Receipt> {
+    let segments: Vec<&str> = link.path_segments()?.collect();
+    let [.., "profile", name, "post", rkey] = segments.as_slice() else { return None };
+    let uri = format!("at://{own}/{}/{rkey}", super::POSTS);
+    let is_own = !name.starts_with("did:") || *name == own;
+    (is_own && parts(&uri).is_some()).then(|| Receipt { remote_id: uri, local_id: None, url: Some(link.to_string()) })
 }
 
 /// Pictures, films and link cards of a record.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use url::Url;
 
 use super::{Bluesky, POSTS, facets, is_not_found, posts, record, session, tid};
 use crate::http::{Call, Response};
@@ -248,5 +249,9 @@ impl Publisher for Bluesky {
         // The network answers the same for a record that is already gone.
         self.read(Call::post("xrpc/com.atproto.repo.deleteRecord").json(&body).bucket("write")).await?;
         Ok(())
+    }
+
+    fn linked(&self, link: &Url, own: Option<&str>) -> Option<Receipt> {
+        posts::linked(link, own?)
     }
 }

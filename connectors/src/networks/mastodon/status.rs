@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::Me;
 use crate::html;
@@ -178,4 +179,15 @@ pub(super) fn visibility_name(visibility: Visibility) -> &'static str {
 fn web_address(text: &str) -> Option<String> {
     let url = url::Url::parse(text.trim()).ok()?;
     (matches!(url.scheme(), "http" | "https") && text.len() <= 2000).then(|| text.trim().replace('\0', ""))
+}
+/// The status that its page on its own server leads to: `/@name/ID`, `/users/name/statuses/ID` or, on servers of the same
+/// kind, `/notice/ID`.
+pub(super) fn linked(link: &Url) -> Option<Receipt> {
+    let segments: Vec<&str> = link.path_segments()?.collect();
+    let id = match segments.as_slice() {
+        [.., name, id] if name.starts_with('@') || matches!(*name, "statuses" | "notice") => *id,
+        _ => return None,
+    };
+    let is_id = !id.is_empty() && id.len() <= MAX_NAME && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_id.then(|| Receipt { remote_id: link.to_string(), local_id: Some(id.to_owned()), url: Some(link.to_string()) })
 }

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::{Url, form_urlencoded};
 
 use crate::incoming::{MAX_NAME, MAX_TEXT, Media, clean, plausible};
-use crate::{Author, Incoming, Kind, Visibility};
+use crate::{Author, Incoming, Kind, Receipt, Visibility};
 
 /// Who is looking: what an event means depends on it.
 pub(super) struct Viewer {
@@ -187,6 +188,16 @@ pub(super) fn parts(remote_id: &str) -> Option<(&str, &str)> {
     let at = remote_id.find("/$")?;
     let (room, event) = (&remote_id[..at], &remote_id[at + 1..]);
     room.starts_with('!').then_some((room, event))
+}
+
+/// The message that `https://matrix.to/#/!room/$event` leads to; apps write it percent-encoded.
+pub(super) fn linked(link: &Url) -> Option<Receipt> {
+    // Read as the value of a form, in which a plus sign would be a blank.
+    let place = link.fragment()?.trim_start_matches('/').split('?').next()?.replace('+', "%2B");
+    let (place, _) = form_urlencoded::parse(place.as_bytes()).next()?;
+    let (room, event) = parts(&place)?;
+    let remote_id = format!("{room}/{event}");
+    (remote_id.len() <= MAX_NAME).then(|| Receipt { remote_id, local_id: None, url: Some(link.to_string()) })
 }
 
 /// A body without the quotation that apps put before an answer for those that do not know answers.

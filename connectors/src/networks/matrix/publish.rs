@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use url::Url;
 
-use super::events::{Event, parts};
+use super::events::{Event, linked, parts};
 use super::{API, Matrix, session};
 use crate::http::Call;
 use crate::{Certainty, ConnectorError, Length, Outgoing, Prepared, Publisher, Receipt};
@@ -219,5 +220,9 @@ impl Publisher for Matrix {
             true => Ok(()),
             false => response.accepted().map(|_| ()),
         }
+    }
+
+    fn linked(&self, link: &Url, _own: Option<&str>) -> Option<Receipt> {
+        linked(link)
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::Answered;
 use crate::incoming::{Author, Change, Incoming, Kind, MAX_NAME, MAX_TEXT, Media, clean, plausible};
@@ -144,7 +145,8 @@ impl Chat {
     }
 }
 
-fn public_address(name: &str) -> Option<String> {
+/// The page of a person, a channel or a group that has a name.
+pub(super) fn public_address(name: &str) -> Option<String> {
     let plain =
         !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     plain.then(|| format!("https://t.me/{name}"))
@@ -153,6 +155,19 @@ fn public_address(name: &str) -> Option<String> {
 /// A message's name on the whole network.
 pub(super) fn remote_id(chat: &str, message: i64) -> String {
     format!("{chat}/{message}")
+}
+
+/// The message that `https://t.me/NAME/5`, or `https://t.me/c/1234/5` for members, leads to; what comes between is its
+/// topic.
+pub(super) fn linked(link: &Url) -> Option<Receipt> {
+    let mut segments = link.path_segments().filter(|_| link.host_str() == Some("t.me"))?;
+    let chat = match segments.next()? {
+        "c" => format!("-100{}", segments.next()?.parse::<u64>().ok()?),
+        name => format!("@{}", public_address(name)?.rsplit('/').next()?),
+    };
+    let message: i64 = segments.next_back()?.parse().ok()?;
+    let place = remote_id(&chat, message);
+    Some(Receipt { remote_id: place.clone(), local_id: Some(place), url: Some(link.to_string()) })
 }
 
 impl Update {

@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 const PREFIX: &str = "whsec_";
 /// Bytes of a secret, as the specification bounds them.
@@ -32,6 +32,22 @@ impl Secrets {
             true => Err("there is none".to_owned()),
             false => Ok(Self(secrets)),
         }
+    }
+
+    /// A secret of any text as one secret: any HMAC library that is given the text's bytes as its key signs the same, since
+    /// HMAC hashes what is longer than its block and fills what is shorter with zeros (RFC 2104, section 2).
+    pub fn from_text(text: SecretString) -> SecretString {
+        let bytes = text.expose_secret().as_bytes();
+        if text.expose_secret().starts_with(PREFIX) {
+            return text;
+        }
+        let mut key = Zeroizing::new(match bytes.len() {
+            length if length > *LENGTHS.end() => Sha256::digest(bytes).to_vec(),
+            _ => bytes.to_vec(),
+        });
+        let filled = key.len().max(*LENGTHS.start());
+        key.resize(filled, 0);
+        format!("{PREFIX}{}", STANDARD.encode(&*key)).into()
     }
 
     /// `text` with `new` before what signs in it now, which goes on until `until`. A former secret of an earlier change
@@ -110,6 +126,20 @@ mod tests {
         assert_eq!(secrets.sign(ID, at(SIGNED_AT + 60), BODY).split(' ').count(), 1, "the former one has ended");
         let again = Secrets::change(&changed, &SECRET.to_owned().into(), at(SIGNED_AT + 90));
         assert_eq!(Secrets::read(&again).unwrap().0.len(), 2, "never more than two");
+    }
+
+    #[test]
+    fn any_text_signs_as_the_key_that_it_is() {
+        for length in [1, 6, 24, 64, 65, 200] {
+            let text = "ş".repeat(length);
+            let secret = Secrets::from_text(text.clone().into());
+            let mut hmac = Hmac::<Sha256>::new_from_slice(text.as_bytes()).unwrap();
+            hmac.update(format!("{ID}.{SIGNED_AT}.").as_bytes());
+            hmac.update(BODY);
+            let expected = format!("v1,{}", STANDARD.encode(hmac.finalize().into_bytes()));
+            assert_eq!(Secrets::read(&secret).unwrap().sign(ID, at(SIGNED_AT), BODY), expected, "{length}");
+        }
+        assert_eq!(Secrets::from_text(SECRET.to_owned().into()).expose_secret(), SECRET);
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! Recurring posts: their rules, how far their occurrences are made, and what becomes of these when a rule changes.
+//! Recurring posts: their rules, and how far their occurrences are made.
+
+mod change;
+mod next;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -7,15 +10,12 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
-use super::attempts::{followers, work};
-use super::decisions::{Times, set};
+pub use change::{Changed, Rewritten};
+
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, audit, events, micros};
-use crate::model::{AccountId, DeliveryId, DeliveryState, Missed, Network, RecurrenceId, RecurrenceState};
+use crate::model::{AccountId, Missed, Network, RecurrenceId, RecurrenceState};
 use crate::recurring::Rule;
-
-/// Coming occurrences that a view names.
-const NAMED: usize = 5;
 
 /// A recurring post as it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,8 @@ pub struct RecurrenceView {
     pub missed: Missed,
     pub state: RecurrenceState,
     pub accounts: Vec<RecurrenceAccount>,
-    /// When its next occurrences are due, by the rule; one that a person moved or cancelled is still named.
+    /// When its next occurrences go out: those that are planned when they are due, wherever they were moved to, and those
+    /// further ahead by the rule. None while it is paused.
     pub next: Vec<Timestamp>,
     pub author: String,
     pub created_at: Timestamp,
@@ -71,15 +72,6 @@ pub struct Progress {
     /// How many more dates were passed over.
     pub skipped: i64,
     pub problem: Option<String>,
-}
-
-/// Which occurrences are taken back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Withdrawn {
-    /// Those still to come; the rule makes them anew, so their keys become free.
-    ToComeAnew,
-    /// Every one that was not called yet, for good.
-    All,
 }
 
 const VIEW: &str =
@@ -179,21 +171,22 @@ impl Store {
         .await?;
         let (paused_at, ended_at) = (row.maybe_time("paused_at")?, row.maybe_time("ended_at")?);
         let effective_at = row.time("effective_at")?;
-        let next: Vec<Timestamp> = match ended_at {
-            Some(_) => Vec::new(),
-            None => rule.moments(self.clock().max(effective_at)).map(|(_, at)| at).take(NAMED).collect(),
-        };
-        let state = match (ended_at, paused_at) {
-            (Some(_), _) => RecurrenceState::Ended,
-            (None, _) if next.is_empty() => RecurrenceState::Finished,
-            (None, Some(_)) => RecurrenceState::Paused,
-            (None, None) => RecurrenceState::Active,
+        let accounts = accounts.iter().map(account).collect::<Result<Vec<_>, _>>()?;
+        let now = self.clock();
+        let (state, next) = match (ended_at, paused_at) {
+            (Some(_), _) => (RecurrenceState::Ended, Vec::new()),
+            (None, Some(_)) if rule.moments(now).next().is_none() => (RecurrenceState::Finished, Vec::new()),
+            (None, Some(_)) => (RecurrenceState::Paused, Vec::new()),
+            (None, None) => match self.next_occurrences(id, &rule, &accounts, effective_at, now).await? {
+                none if none.is_empty() => (RecurrenceState::Finished, none),
+                next => (RecurrenceState::Active, next),
+            },
         };
         Ok(RecurrenceView {
             id,
             missed: row.word("missed")?,
             state,
-            accounts: accounts.iter().map(account).collect::<Result<_, _>>()?,
+            accounts,
             next,
             author: row.text("author")?,
             created_at: row.time("created_at")?,
@@ -204,86 +197,6 @@ impl Store {
             revision: row.number("revision")?,
             rule,
         })
-    }
-
-    /// Gives a recurring post another rule or other texts, from the next occurrence that was not called yet on: those
-    /// still to come are taken back and made anew.
-    pub async fn change_recurrence(&self, id: RecurrenceId, new: &NewRecurrence, who: &str) -> Result<(), StoreError> {
-        let now = self.clock();
-        let mut tx = self.begin().await?;
-        must_go_on(&mut tx, id).await?;
-        let withdrawn = withdraw(&mut tx, id, Withdrawn::ToComeAnew, who, now).await?;
-        sqlx::query(
-            "UPDATE recurrences SET rule = $2, missed = $3, revision = revision + 1, effective_at = $4, next_at = $4,
-                changed_at = $4 WHERE id = $1",
-        )
-        .bind(id.to_string())
-        .bind(json!(new.rule).to_string())
-        .bind(new.missed.as_str())
-        .bind(micros(now))
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query("DELETE FROM recurrence_accounts WHERE recurrence_id = $1")
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
-        put_accounts(&mut tx, id, new).await?;
-        finish(tx, id, "recurrence.change", withdrawn, who, now).await
-    }
-
-    /// Takes back what is still to come and makes nothing more, until it is resumed.
-    pub async fn pause_recurrence(&self, id: RecurrenceId, who: &str) -> Result<(), StoreError> {
-        let now = self.clock();
-        let mut tx = self.begin().await?;
-        if must_go_on(&mut tx, id).await?.is_some() {
-            return Ok(());
-        }
-        let withdrawn = withdraw(&mut tx, id, Withdrawn::ToComeAnew, who, now).await?;
-        sqlx::query("UPDATE recurrences SET paused_at = $2, revision = revision + 1, changed_at = $2 WHERE id = $1")
-            .bind(id.to_string())
-            .bind(micros(now))
-            .execute(&mut *tx)
-            .await?;
-        finish(tx, id, "recurrence.pause", withdrawn, who, now).await
-    }
-
-    /// Goes on after a pause; what would have been due meanwhile is not made.
-    pub async fn resume_recurrence(&self, id: RecurrenceId, who: &str) -> Result<(), StoreError> {
-        let now = self.clock();
-        let mut tx = self.begin().await?;
-        if must_go_on(&mut tx, id).await?.is_none() {
-            return Ok(());
-        }
-        sqlx::query(
-            "UPDATE recurrences SET paused_at = NULL, revision = revision + 1, effective_at = $2, next_at = $2,
-                changed_at = $2 WHERE id = $1",
-        )
-        .bind(id.to_string())
-        .bind(micros(now))
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query("UPDATE recurrence_accounts SET made_through = NULL WHERE recurrence_id = $1")
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
-        finish(tx, id, "recurrence.resume", 0, who, now).await
-    }
-
-    /// Ends a recurring post for good: whatever of it was not called yet is cancelled.
-    pub async fn end_recurrence(&self, id: RecurrenceId, who: &str) -> Result<(), StoreError> {
-        let now = self.clock();
-        let mut tx = self.begin().await?;
-        let row = locked(&mut tx, id).await?;
-        if row.maybe_time("ended_at")?.is_some() {
-            return Ok(());
-        }
-        let withdrawn = withdraw(&mut tx, id, Withdrawn::All, who, now).await?;
-        sqlx::query("UPDATE recurrences SET ended_at = $2, revision = revision + 1, changed_at = $2 WHERE id = $1")
-            .bind(id.to_string())
-            .bind(micros(now))
-            .execute(&mut *tx)
-            .await?;
-        finish(tx, id, "recurrence.end", withdrawn, who, now).await
     }
 
     /// Recurring posts that somebody should look at by now.
@@ -347,15 +260,6 @@ async fn locked(tx: &mut Tx, id: RecurrenceId) -> Result<AnyRow, StoreError> {
         .ok_or_else(|| StoreError::NotFound(format!("recurring post {id} does not exist")))
 }
 
-/// Refuses an ended one; answers since when it is paused.
-async fn must_go_on(tx: &mut Tx, id: RecurrenceId) -> Result<Option<Timestamp>, StoreError> {
-    let row = locked(tx, id).await?;
-    match row.maybe_time("ended_at")? {
-        Some(at) => Err(StoreError::Conflict(format!("recurring post {id} was ended at {at}; make a new one"))),
-        None => row.maybe_time("paused_at"),
-    }
-}
-
 /// Whether an occurrence made under `revision` is still wanted; locks the recurring post until the transaction ends.
 pub(in crate::store) async fn still_wants(tx: &mut Tx, id: RecurrenceId, revision: i64) -> Result<(), StoreError> {
     let row = locked(tx, id).await?;
@@ -378,62 +282,6 @@ async fn put_accounts(tx: &mut Tx, id: RecurrenceId, new: &NewRecurrence) -> Res
             .await?;
     }
     Ok(())
-}
-
-/// Cancels occurrences that were not called yet; answers how many. One that came from a backup may have been called
-/// since: it stays for a person to decide, and its key with it.
-async fn withdraw(
-    tx: &mut Tx,
-    id: RecurrenceId,
-    what: Withdrawn,
-    who: &str,
-    now: Timestamp,
-) -> Result<usize, StoreError> {
-    let after = match what {
-        Withdrawn::ToComeAnew => micros(now),
-        Withdrawn::All => i64::MIN,
-    };
-    let rows = sqlx::query(
-        "SELECT d.id FROM deliveries d JOIN posts p ON p.id = d.post_id
-         WHERE p.recurrence_id = $1 AND d.action = 'publish' AND d.first_called_at IS NULL AND d.due_at > $2
-            AND d.state IN ('waiting', 'queued', 'preparing', 'retry', 'held') AND COALESCE(d.hold, '') <> 'restored'
-         ORDER BY d.id",
-    )
-    .bind(id.to_string())
-    .bind(after)
-    .fetch_all(&mut **tx)
-    .await?;
-    let mut withdrawn = 0;
-    for row in &rows {
-        let delivery: DeliveryId = row.word("id")?;
-        let Some(work) = work(tx, delivery).await? else { continue };
-        // Its call began in this moment: it goes out as it is, and its key keeps its date from coming again.
-        if !set(tx, &work, DeliveryState::Cancelled, Times::at(work.due_at), who, now).await? {
-            continue;
-        }
-        followers(tx, delivery, DeliveryState::Cancelled, now).await?;
-        if what == Withdrawn::ToComeAnew {
-            sqlx::query("UPDATE deliveries SET idem_key = idem_key || ':' || id WHERE id = $1")
-                .bind(delivery.to_string())
-                .execute(&mut **tx)
-                .await?;
-        }
-        withdrawn += 1;
-    }
-    Ok(withdrawn)
-}
-
-async fn finish(
-    mut tx: Tx,
-    id: RecurrenceId,
-    action: &str,
-    withdrawn: usize,
-    who: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    audit::write(&mut tx, now, who, action, &id.to_string(), json!({ "withdrawn": withdrawn })).await?;
-    events::write(&mut tx, now, "recurrence", &id.to_string()).await?;
-    tx.commit().await
 }
 
 fn account(row: &AnyRow) -> Result<RecurrenceAccount, StoreError> {

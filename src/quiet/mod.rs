@@ -1,5 +1,7 @@
-//! Quiet hours: when an account publishes no posts. What is due inside moves to their end, one after the other; replies
-//! and takedowns go on, and what a person moved or released by hand goes when they said.
+//! Quiet hours: when an account publishes no posts. What is wanted inside moves to their end, one after the other, and
+//! back when they change; replies and takedowns go on, and what a person moved or released by hand goes when they said.
+
+mod arrange;
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +12,8 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 use utoipa::ToSchema;
+
+pub use arrange::{Change, Keeping, Planned};
 
 use crate::app::App;
 use crate::live::Wake;
@@ -31,14 +35,16 @@ pub struct QuietHours {
 }
 
 impl QuietHours {
-    /// Refuses what would be a whole day; seconds are cut off.
+    /// Refuses what would be a whole day, and what is finer than a minute.
     pub fn new(from: Time, until: Time) -> Result<QuietHours, String> {
-        let minute = |time: Time| Time::constant(time.hour(), time.minute(), 0, 0);
-        match minute(from) == minute(until) {
+        if let Some(time) = [from, until].into_iter().find(|time| (time.second(), time.subsec_nanosecond()) != (0, 0)) {
+            return Err(format!("quiet hours begin and end on a full minute, not at {time}; leave the seconds out"));
+        }
+        match from == until {
             true => {
                 Err("quiet hours from a time to the same time would be the whole day; pause the account instead".into())
             }
-            false => Ok(QuietHours { from: minute(from), until: minute(until) }),
+            false => Ok(QuietHours { from, until }),
         }
     }
 
@@ -77,49 +83,37 @@ impl FromStr for QuietHours {
     }
 }
 
-/// Sets or ends an account's quiet hours and moves what is planned inside of them; answers how many were moved. What was
-/// moved before stays where it is.
-pub async fn set(app: &App, account: AccountId, hours: Option<QuietHours>, who: &str) -> Result<usize, StoreError> {
-    app.store.set_quiet_hours(account, hours, who).await?;
-    let moved = match hours {
-        Some(hours) => keep(app, account, hours, Timestamp::MAX, app.store.clock()).await?,
-        None => 0,
-    };
+/// How many planned posts a change of quiet hours moved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moved {
+    pub later: usize,
+    /// To the time they were wanted at, or to an earlier one than before.
+    pub back: usize,
+}
+
+/// Sets or ends an account's quiet hours and puts every planned post where it belongs under them: later, or back. What a
+/// person moved by hand stays.
+pub async fn set(app: &App, account: AccountId, hours: Option<QuietHours>, who: &str) -> Result<Moved, StoreError> {
+    let moved = app.store.set_quiet_hours(account, hours, app.config.delivery.release_spacing, who).await?;
+    app.live.wake(Wake::Outbox);
     app.live.wake(Wake::Events);
     Ok(moved)
 }
 
 /// Moves what would fall into the quiet hours of any account soon.
 pub async fn round(app: &App, now: Timestamp) -> Result<(), StoreError> {
+    let until = now.saturating_add(LOOK_AHEAD).unwrap_or(now);
     for (account, hours) in app.store.all_quiet_hours().await? {
-        let until = now.saturating_add(LOOK_AHEAD).unwrap_or(now);
-        let moved = keep(app, account, hours, until, now).await?;
-        if moved > 0 {
-            info!(account.id = %account, posts = moved, "posts moved to the end of quiet hours");
+        let zone = TimeZone::get(&app.store.account(account).await?.timezone).unwrap_or(TimeZone::UTC);
+        let soon = app.store.planned_before(account, until).await?;
+        if !soon.into_iter().any(|at| hours.end_after(at.max(now), &zone).is_some()) {
+            continue;
         }
-    }
-    Ok(())
-}
-
-/// Moves the account's posts that are due before `until` and fall into its quiet hours.
-async fn keep(
-    app: &App,
-    account: AccountId,
-    hours: QuietHours,
-    until: Timestamp,
-    now: Timestamp,
-) -> Result<usize, StoreError> {
-    let zone = TimeZone::get(&app.store.account(account).await?.timezone).unwrap_or(TimeZone::UTC);
-    let spacing = app.config.delivery.release_spacing;
-    let mut moved = 0;
-    for planned in app.store.planned_posts(account, until).await? {
-        let Some(end) = hours.end_after(planned.next_at.max(now), &zone) else { continue };
-        moved += usize::from(app.store.move_past_quiet(&planned, end, spacing, now).await?);
-    }
-    if moved > 0 {
+        let moved = app.store.keep_quiet(account, app.config.delivery.release_spacing, now).await?;
+        info!(account.id = %account, posts = moved.later, "posts moved to the end of quiet hours");
         app.live.wake(Wake::Outbox);
     }
-    Ok(moved)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -160,7 +154,7 @@ mod tests {
     fn hours_are_read_and_written_alike() {
         let hours: QuietHours = "22:00 - 08:30".parse().expect("hours");
         assert_eq!(hours.to_string(), "22:00-08:30");
-        for wrong in ["", "22:00", "22-8", "25:00-08:00", "08:00-08:00"] {
+        for wrong in ["", "22:00", "22-8", "25:00-08:00", "08:00-08:00", "21:00:30-08:00", "22:00-08:00:00.5"] {
             assert!(wrong.parse::<QuietHours>().is_err(), "{wrong}");
         }
     }
