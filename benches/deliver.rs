@@ -3,8 +3,9 @@
 //! sustained part, `--only NAME` (as in the table) leaves the others out. At the end the worker is killed in the middle of
 //! its calls, and another one goes on.
 //!
-//! BullMQ is measured beside it where node finds the packages bullmq and pg (`$NODE_PATH`): its handler makes the same
-//! HTTP call and writes the outcome into one row of the same PostgreSQL.
+//! BullMQ is measured beside it where node finds the packages bullmq, ioredis and pg (`$NODE_PATH`): its handler makes the
+//! same HTTP call and writes the outcome into one row of the same PostgreSQL; and once more with the writes that sending
+//! nothing twice takes, a mark and an attempt before the call.
 
 #[path = "rig/network.rs"]
 mod network;
@@ -34,7 +35,7 @@ use postgres::Postgres;
 use processes::{cpu_time, peak_mb};
 use redis_server::Redis;
 use rig::{ACCOUNTS, Worker, account, argument, configure};
-use rivals::BullMq;
+use rivals::{BullMq, Writes};
 
 /// Due evenly within one second.
 const BURST: u64 = 10_000;
@@ -89,14 +90,14 @@ async fn main() {
         all.push(measure(name, &config, &database_url, pids, &network, jobs).await);
         network.stop().await;
     }
-    if only.is_none_or(|only| only == "BullMQ") {
-        match BullMq::find() {
-            Err(why) => println!("BullMQ is not measured: {why}"),
-            Ok(bullmq) => {
-                redis.flush();
-                let database = postgres.database("bullmq").await;
-                all.push(bullmq.measure(postgres_pid, &redis, &database, jobs).await);
-            }
+    let bullmq = BullMq::find().inspect_err(|why| println!("BullMQ is not measured: {why}")).ok();
+    for writes in Writes::ALL {
+        if let Some(bullmq) = &bullmq
+            && only.as_ref().is_none_or(|only| only == writes.name())
+        {
+            redis.flush();
+            let database = postgres.database(&format!("bullmq_{writes:?}").to_lowercase()).await;
+            all.push(bullmq.measure(writes, postgres_pid, &redis, &database, jobs).await);
         }
     }
     table(&all, jobs);

@@ -59,7 +59,7 @@ impl App {
     /// Opens the database and builds everything; starts no loop and asks no network.
     pub async fn open(config: Config) -> Result<Arc<App>, AppError> {
         let store = Store::open(&config.database.url).await?;
-        let secrets = Arc::new(Secrets::open(&config.data_dir())?);
+        let secrets = Arc::new(Self::secrets(&store, &config).await?);
         let app = App {
             analyzer: Arc::new(Analyzer::new(&DictionaryPaths::under(&config.dictionaries_dir()))),
             deltas: Deltas::new(store.clone()),
@@ -78,6 +78,21 @@ impl App {
             secrets,
         };
         Ok(Arc::new(app))
+    }
+
+    /// The key of every process on this database; one is made where there never was any.
+    async fn secrets(store: &Store, config: &Config) -> Result<Secrets, AppError> {
+        let dir = config.data_dir();
+        let (secrets, noted) = match store.key_mark().await? {
+            Some(noted) => (Secrets::given(&dir)?.ok_or(SecretsError::MissingKey)?, noted),
+            None => {
+                let secrets = Secrets::open(&dir)?;
+                let noted = store.note_key(&secrets.key_mark()).await?;
+                (secrets, noted)
+            }
+        };
+        secrets.must_be(&noted)?;
+        Ok(secrets)
     }
 
     /// Brings the accounts of the configuration file into the database; those no longer in it are paused.

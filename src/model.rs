@@ -125,7 +125,7 @@ words! {
     }
     /// Why a delivery is held: its time has passed by more than its limit (`late`); the database came from a backup, so it
     /// may have been sent since (`restored`); the network refuses the account's credentials, and it goes on by itself once
-    /// that is mended (`account`); what it follows was not sent (`predecessor`).
+    /// that is mended (`account`); what it follows is not on the network (`predecessor`).
     Hold { Late = "late", Restored = "restored", Account = "account", Predecessor = "predecessor" }
     Action { Publish = "publish", Delete = "delete", Webhook = "webhook", Mail = "mail" }
     /// What a webhook tells of.

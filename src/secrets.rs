@@ -28,7 +28,14 @@ pub enum SecretsError {
         "a stored secret cannot be decrypted: the key is not the one it was encrypted with; set the former key, or connect the account again"
     )]
     WrongKey,
+    #[error("this process's key is not the one that the secrets of this database are encrypted with; {}", THE_WAY_ON)]
+    OtherKey,
+    #[error("the secrets of this database are encrypted with a key that is not here; {}", THE_WAY_ON)]
+    MissingKey,
 }
+
+const THE_WAY_ON: &str = "give every process the same key (the first one's muhatap.key, or MUHATAP_KEY); if it is lost, \
+                          \"muhatap new-key\" forgets the tokens, and their accounts are connected again";
 
 impl Secrets {
     /// The key that there is; where there is none, one is made.
@@ -71,6 +78,16 @@ impl Secrets {
         let bytes = BASE64.decode(text.trim()).map_err(|_| SecretsError::BadKey(place.to_owned()))?;
         let key: [u8; 32] = bytes.try_into().map_err(|_| SecretsError::BadKey(place.to_owned()))?;
         Ok(Self(SecretBox::new(Box::new(key))))
+    }
+
+    /// Tells this key from others, and says nothing of it.
+    pub fn key_mark(&self) -> String {
+        self.mark("key", "")
+    }
+
+    /// Refuses a database whose secrets another key encrypted.
+    pub fn must_be(&self, mark: &str) -> Result<(), SecretsError> {
+        if self.key_mark() == mark { Ok(()) } else { Err(SecretsError::OtherKey) }
     }
 
     /// Encrypts `secret`, bound to `purpose` (`account:ID:token`), so that a row cannot be swapped for another.

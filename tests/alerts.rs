@@ -185,6 +185,11 @@ async fn tell(app: &Arc<App>, sender: &Sender, now: Timestamp) {
 
 /// An app that tells by mail and webhook; secrets are in files.
 async fn app(database: &Database, smtp_port: u16, webhook: &str) -> Arc<App> {
+    app_for(database, smtp_port, webhook, "ekip@example.com").await
+}
+
+/// The same, with another reader.
+async fn app_for(database: &Database, smtp_port: u16, webhook: &str, reader: &str) -> Arc<App> {
     let path = |name: &str| database.dir().join(name);
     std::fs::write(path("smtp"), format!("smtp://127.0.0.1:{smtp_port}")).unwrap();
     std::fs::write(path("secret"), SECRET).unwrap();
@@ -199,7 +204,7 @@ async fn app(database: &Database, smtp_port: u16, webhook: &str) -> Arc<App> {
         [alerts.email]
         smtp_url = {{ file = "{smtp}" }}
         from = "Muhatap <muhatap@example.com>"
-        to = ["ekip@example.com"]
+        to = ["{reader}"]
         [alerts.webhook]
         url = "{webhook}"
         secret = {{ file = "{secret}" }}
@@ -402,6 +407,25 @@ async fn a_mail_that_was_certainly_not_taken_is_sent_again_and_one_that_is_refus
     tell(&app, &sender, later + SignedDuration::from_mins(1)).await;
     assert_eq!(the_mail(&app).await.state, DeliveryState::Sent);
     assert_eq!(mails.kept().len(), 1);
+}
+
+#[tokio::test]
+async fn an_address_that_the_server_cannot_take_fails_with_that_reason() {
+    let mails = MailServer::start().await;
+    let database = Database::fresh(Backend::Sqlite).await;
+    // The server does not know SMTPUTF8.
+    let reader = "ışık@example.com";
+    let app = app_for(&database, mails.port, "https://hook.example", reader).await;
+    let account = messages::account(&app.store, "destek", Network::Mastodon).await;
+    delivery(&database, account, "held", Some("restored"), app.store.clock()).await;
+    let sender = Sender::open(app.clone()).expect("the journal's folder can be made");
+    let now = app.store.clock();
+    alerts::round(&app, now).await.expect("alerts can be raised");
+    let way = app.store.account_by_name(telling::EMAIL).await.expect("the file names it").id;
+    sender.turn(&format!("{way}/{reader}"), now).await.expect("the database answers");
+    let mail = the_mail(&app).await;
+    assert_eq!(mail.state, DeliveryState::Failed, "{mail:?}");
+    assert!(mail.reason.as_deref().is_some_and(|reason| reason.contains("the server cannot take it")), "{mail:?}");
 }
 
 #[tokio::test]

@@ -306,6 +306,38 @@ fn what_waits_says_why_and_many_are_sent_stopped_and_cancelled_from_the_command_
 }
 
 #[test]
+fn every_process_on_a_database_has_the_same_key() {
+    let place = Place::with(ACCOUNT);
+    let first = place.run(&["deliveries", "--json"]);
+    assert_eq!(first.code, Some(0), "{}", first.err);
+    // Another machine's data folder: no key is made beside the database's.
+    let elsewhere = |arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        command.env("MUHATAP_DATA_DIR", place.path().join("elsewhere"));
+        command.env("MUHATAP_DATABASE__URL", format!("sqlite:{}", place.path().join("muhatap.db").display()));
+        command
+    };
+    let ran = |mut command: Command| Ran::from(command.output().expect("the program starts"));
+    let missing = ran(elsewhere(&["deliveries"]));
+    assert_ne!(missing.code, Some(0));
+    assert!(missing.err.contains("a key that is not here") && missing.err.contains("new-key"), "{}", missing.err);
+    assert!(!place.path().join("elsewhere/muhatap.key").exists());
+    let mut other = elsewhere(&["run"]);
+    other.env("MUHATAP_KEY", "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=");
+    let other = ran(other);
+    assert!(
+        other.err.contains("not the one") && other.err.contains("give every process the same key"),
+        "{}",
+        other.err
+    );
+
+    let taken = ran(elsewhere(&["new-key"]));
+    assert_eq!(taken.code, Some(0), "{}", taken.err);
+    assert_eq!(ran(elsewhere(&["deliveries"])).code, Some(0));
+    assert!(place.run(&["deliveries"]).err.contains("not the one"), "the former key is no longer the database's");
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let place = Place::with(ACCOUNT);
     assert_eq!(

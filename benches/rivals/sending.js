@@ -1,5 +1,7 @@
-// BullMQ as it would do what Muhatap does: a handler that posts to the network and writes the outcome into a row.
-// node sending.js fill N | delayed N T0_MS | work CONCURRENCY, with $RPORT, $DATABASE_URL, $NETWORK and $ACCOUNTS.
+// BullMQ as it would do what Muhatap does: a handler that posts to the network and writes the outcome into a row; with
+// `marked`, as whoever wants no double post must write it: a mark and an attempt before the call, both ended after it.
+// node sending.js fill N | delayed N T0_MS | work CONCURRENCY outcome|marked, with $RPORT, $DATABASE_URL, $NETWORK and
+// $ACCOUNTS.
 const { Queue, Worker } = require('bullmq');
 const { Pool } = require('pg');
 const http = require('http');
@@ -33,16 +35,43 @@ function post(agent, number) {
   });
 }
 
-async function work(concurrency) {
+const OUTCOME = "UPDATE jobs SET state = 'sent', network_ref = $2, receipt = $3, sent_at = now() WHERE id = $1";
+
+// Statements of one transaction, each with a name, so that it is planned once.
+async function together(pool, statements) {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    for (const [name, text, values] of statements) {
+      const done = await client.query({ name, text, values });
+      if (done.rowCount !== 1) throw new Error(`${name}: somebody else has it`);
+    }
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  } finally {
+    client.release();
+  }
+}
+
+async function work(concurrency, writes) {
   const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: 16 });
   const agent = new http.Agent({ keepAlive: true, maxSockets: concurrency });
+  const outcome = (id, posted) => ['sent', OUTCOME, [id, posted.uri, JSON.stringify({ id: posted.id, url: posted.url })]];
   const handle = async job => {
-    const posted = await post(agent, job.data.number);
-    await pool.query({
-      name: 'sent',
-      text: "UPDATE jobs SET state = 'sent', network_ref = $2, receipt = $3, sent_at = now() WHERE id = $1",
-      values: [job.data.number, posted.uri, JSON.stringify({ id: posted.id, url: posted.url })],
-    });
+    const id = job.data.number;
+    if (writes === 'marked') {
+      await together(pool, [
+        ['mark', "UPDATE jobs SET state = 'sending', called_at = now() WHERE id = $1 AND state = 'queued'", [id]],
+        ['begin', 'INSERT INTO attempts (job, called_at) VALUES ($1, now())', [id]],
+      ]);
+      const posted = await post(agent, id);
+      const end = ['end', "UPDATE attempts SET outcome = 'sent', network_ref = $2, ended_at = now() WHERE job = $1", [id, posted.uri]];
+      return together(pool, [outcome(id, posted), end]);
+    }
+    const [name, text, values] = outcome(id, await post(agent, id));
+    await pool.query({ name, text, values });
   };
   const worker = new Worker('sending', handle, { connection, concurrency });
   for (const event of ['error', 'failed', 'stalled']) worker.on(event, (...said) => console.error(event, said.map(String).join(' ')));
@@ -60,7 +89,7 @@ async function add(count, from, delayOf) {
   await queue.close();
 }
 
-if (command === 'work') work(Number(first));
+if (command === 'work') work(Number(first), second);
 // The numbers of the burst follow those of the sustained part.
 if (command === 'fill') add(Number(first), 0, () => ({}));
 if (command === 'delayed') {

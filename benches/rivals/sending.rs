@@ -1,4 +1,5 @@
-//! BullMQ with a handler that makes the same call and writes the outcome into a row: `sending.js`, run by node.
+//! BullMQ with a handler that makes the same call: `sending.js`, run by node. It writes the outcome into a row; or also, as
+//! Muhatap does, a mark and an attempt before the call.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -25,22 +26,31 @@ impl BullMq {
     /// Whether node and its packages are there; or what is missing.
     pub fn find() -> Result<BullMq, String> {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches/rivals/sending.js");
-        let wanted = "require('bullmq'); require('pg')";
+        let wanted = "require('bullmq'); require('ioredis'); require('pg')";
         match Command::new("node").args(["-e", wanted]).stderr(Stdio::null()).status() {
             Ok(status) if status.success() => Ok(BullMq { script }),
-            Ok(_) => Err("node does not find its packages: npm install bullmq pg, and set NODE_PATH to their \
+            Ok(_) => Err("node does not find its packages: npm install bullmq ioredis pg, and set NODE_PATH to their \
                           node_modules"
                 .into()),
             Err(error) => Err(format!("node cannot be started: {error}")),
         }
     }
 
-    pub(super) async fn measure(&self, postgres_pid: u32, redis: &Redis, database: &str, jobs: u64) -> Results {
+    pub(super) async fn measure(
+        &self,
+        writes: Writes,
+        postgres_pid: u32,
+        redis: &Redis,
+        database: &str,
+        jobs: u64,
+    ) -> Results {
         let network = network().await;
         let mut connection = AnyConnection::connect(database).await.expect("the database answers");
         sqlx::raw_sql(AssertSqlSafe(format!(
             "CREATE TABLE jobs (id BIGINT PRIMARY KEY, account BIGINT NOT NULL, state TEXT NOT NULL,
-                network_ref TEXT, receipt TEXT, sent_at TIMESTAMPTZ);
+                called_at TIMESTAMPTZ, network_ref TEXT, receipt TEXT, sent_at TIMESTAMPTZ);
+             CREATE TABLE attempts (job BIGINT PRIMARY KEY REFERENCES jobs (id), called_at TIMESTAMPTZ NOT NULL,
+                outcome TEXT, network_ref TEXT, ended_at TIMESTAMPTZ);
              INSERT INTO jobs (id, account, state) SELECT n, n % {ACCOUNTS}, 'queued'
                 FROM generate_series(0, {} - 1) AS n;
              ANALYZE jobs",
@@ -66,7 +76,8 @@ impl BullMq {
         };
 
         run(&["fill", &jobs.to_string()]).await;
-        let worker = Worker(command(&["work", CONCURRENCY]).spawn().expect("node can be started"));
+        let work = ["work", CONCURRENCY, writes.as_str()];
+        let worker = Worker(command(&work).spawn().expect("node can be started"));
         posted(&network, 1).await;
         let pids = [worker.0.id(), postgres_pid, redis.pid(), std::process::id()];
         let before = pids.map(cpu_time);
@@ -81,10 +92,36 @@ impl BullMq {
         posted(&network, jobs + BURST).await;
         let burst = lateness(from, out(&network, jobs).into_iter().map(|(number, at)| (due(number - jobs), at)));
         let peak_mb = peak_mb(worker.0.id());
-        let results = Results { name: "BullMQ".into(), a_second, cpu, burst, peak_mb, takeover: None };
+        let results = Results { name: writes.name().into(), a_second, cpu, burst, peak_mb, takeover: None };
         drop(worker);
         network.stop().await;
         results
+    }
+}
+
+/// What the handler writes into PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    Outcome,
+    /// Before the call, so that a second worker knows of it; and the outcome.
+    Marked,
+}
+
+impl Writes {
+    pub const ALL: [Writes; 2] = [Writes::Outcome, Writes::Marked];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Outcome => "outcome",
+            Self::Marked => "marked",
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Outcome => "BullMQ",
+            Self::Marked => "BullMQ, marked",
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod import;
 pub mod mentions;
 pub mod migrate;
 pub mod moment;
+mod new_key;
 pub mod post;
 pub mod progress;
 pub mod quiet;
@@ -76,6 +77,7 @@ pub enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Migrate(migrate::Args),
+    NewKey(new_key::Args),
     Dictionaries(dictionaries::Args),
     User(user::Args),
     Token(token::Args),
@@ -120,6 +122,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, anyhow::Error> {
         Command::Restore(args) => backup::restore(args, config).await,
         Command::Dictionaries(args) => dictionaries::run(args, config).await,
         Command::Migrate(args) => migrate::run(args, config).await,
+        Command::NewKey(args) => new_key::run(args, config).await,
         Command::User(args) => user::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
         Command::Webhooks(args) => webhooks::run(args, config).await,

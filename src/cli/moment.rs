@@ -7,13 +7,20 @@ use jiff::tz::TimeZone;
 
 use super::UsageError;
 
-/// Reads `2026-11-21T14:30:00+03:00`, `2026-11-21 14:30` or `2026-11-21` (its beginning), the last two in `zone`.
+/// Reads `2026-11-21T14:30:00+03:00`, `2026-11-21T14:30[Europe/Istanbul]`, `2026-11-21 14:30` or `2026-11-21` (its
+/// beginning), the last two in `zone`.
 pub fn parse(text: &str, zone: &str) -> Result<Timestamp, UsageError> {
     let text = text.trim();
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
-    let known = TimeZone::get(zone).map_err(|_| UsageError(format!("{zone:?} is not a time zone")))?;
+    let pieces = Pieces::parse(text).ok();
+    let known = match pieces.as_ref().map_or(Ok(None), Pieces::to_time_zone) {
+        Ok(Some(named)) => named,
+        Ok(None) => TimeZone::get(zone).map_err(|_| UsageError(format!("{zone:?} is not a time zone")))?,
+        Err(_) => return Err(UsageError(format!("{text} names no time zone that is known; write [Europe/Istanbul]"))),
+    };
+    let zone = known.iana_name().unwrap_or(zone).to_owned();
     let out_of_range = || {
         UsageError(format!(
             "{text} is out of range: times lie between {} and {} in {zone}",
@@ -21,12 +28,15 @@ pub fn parse(text: &str, zone: &str) -> Result<Timestamp, UsageError> {
             written(Timestamp::MAX, &known)
         ))
     };
-    if Pieces::parse(text).is_ok_and(|pieces| pieces.offset().is_some()) {
+    if pieces.is_some_and(|pieces| pieces.offset().is_some()) {
         return Err(out_of_range());
     }
     let local: Option<DateTime> =
         text.parse::<DateTime>().ok().or_else(|| text.parse::<Date>().ok().map(|date| date.at(0, 0, 0, 0)));
     let Some(local) = local else {
+        if let Some(day) = no_such_day(text) {
+            return Err(UsageError(format!("there is no {day}: look at the calendar, and write a day that exists")));
+        }
         return Err(UsageError(format!(
             "{text:?} is not a time; write 2026-11-21T14:30:00+03:00, or 2026-11-21 14:30 for the time in {zone}"
         )));
@@ -39,6 +49,16 @@ pub fn parse(text: &str, zone: &str) -> Result<Timestamp, UsageError> {
         )));
     }
     there.unambiguous().map(|moment| moment.timestamp()).map_err(|_| out_of_range())
+}
+
+/// The date that `text` begins with, where it is written like one and no calendar has it.
+fn no_such_day(text: &str) -> Option<&str> {
+    let day = text.get(..10)?;
+    let is_written = day.bytes().enumerate().all(|(at, byte)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    });
+    (is_written && day.parse::<Date>().is_err()).then_some(day)
 }
 
 /// What the program says, with its times in the zone of the person who reads it.
@@ -91,6 +111,7 @@ mod tests {
             ("2026-11-21T11:30:00.250Z", "Europe/Istanbul", "2026-11-21T11:30:00.25Z"),
             ("2026-11-21 14:30", "Europe/Istanbul", "2026-11-21T11:30:00Z"),
             ("2026-11-21T14:30:05", "Europe/Istanbul", "2026-11-21T11:30:05Z"),
+            ("2026-11-21T14:30[Asia/Tokyo]", "Europe/Istanbul", "2026-11-21T05:30:00Z"),
             ("2026-11-21", "Europe/Istanbul", "2026-11-20T21:00:00Z"),
             ("9999-12-01T00:00:00Z", "Europe/Istanbul", "9999-12-01T00:00:00Z"),
         ] {
@@ -103,6 +124,11 @@ mod tests {
         for text in ["2026-03-29 02:30", "2026-10-25 02:30"] {
             assert!(parse(text, "Europe/Berlin").expect_err(text).to_string().contains("clock changes"));
         }
+        let named = parse("2026-03-29T02:30[Europe/Berlin]", "Europe/Istanbul").expect_err("it is skipped");
+        assert!(named.to_string().contains("in Europe/Berlin"), "{named}");
         assert!(parse("yarın", "Europe/Istanbul").is_err());
+        let none = parse("2027-02-29 02:30", "Europe/Istanbul").expect_err("no such day").to_string();
+        assert!(none.contains("there is no 2027-02-29"), "{none}");
+        assert!(parse("2026-11-21T14:30[Mars/Olympus]", "Europe/Istanbul").is_err(), "a zone that nobody knows");
     }
 }

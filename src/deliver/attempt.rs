@@ -37,11 +37,18 @@ const CLOSED_BY_HAND: Duration = Duration::from_secs(60);
 /// A setting that cannot work is tried again after this, in case it was mended.
 const SETTINGS_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
+/// When the process ends, calls have this long to be answered: short of what [`super::run`] waits for them to be written.
+const LAST_ANSWERS: Duration = Duration::from_secs(6);
+/// Why what was marked was not called.
+const NOT_CALLED: &str = "its turn came too late for the call";
+
 /// How the one call ended.
 pub(super) enum Call {
     Answered(Result<Receipt, ConnectorError>),
     TimedOut,
     Panicked,
+    /// The process ends, and cannot wait for it.
+    LeftBehind,
 }
 
 impl Call {
@@ -52,7 +59,7 @@ impl Call {
             Self::Answered(Err(error)) => {
                 matches!(error, ConnectorError::Unconfirmed(_) | ConnectorError::Malformed(_))
             }
-            Self::TimedOut | Self::Panicked => true,
+            Self::TimedOut | Self::Panicked | Self::LeftBehind => true,
         }
     }
 }
@@ -128,15 +135,24 @@ impl Sender {
         let marked = Instant::now();
         let mut work = before.clone();
         let worker = &self.app.worker;
-        if !self.app.store.begin_sending(&mut work, &prepared, worker, timeout + margin, moment.now()).await? {
-            let outcome = match before.state {
-                DeliveryState::Verifying => {
-                    let reason = "it waits until its account may send, to be sent again under the same key".to_owned();
-                    Outcome::Verifying { at: self.opens(before.account_id, moment.now()).await?, reason }
-                }
-                _ => Outcome::PutBack { reason: None },
-            };
-            return self.record(&before, outcome, moment).await;
+        match self.app.store.begin_sending(&mut work, &prepared, worker, timeout + margin, moment.now()).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let outcome = match before.state {
+                    DeliveryState::Verifying => {
+                        let reason = "it waits until its account may send, to be sent again under the same key";
+                        let at = self.opens(before.account_id, moment.now()).await?;
+                        Outcome::Verifying { at, reason: reason.to_owned() }
+                    }
+                    _ => Outcome::PutBack { reason: None },
+                };
+                return self.record(&before, outcome, moment).await;
+            }
+            Err(error) => {
+                let mut unsure = before;
+                (unsure.state, unsure.epoch) = (DeliveryState::Sending, unsure.epoch + 1);
+                return Ok(self.keep_not_called(&unsure, &error, moment));
+            }
         }
         // A worker that was frozen or waited for its commit must not call when its lease is nearly over: somebody else
         // would look for a message that appears only afterwards. It cannot be asked once more between the connection and
@@ -145,19 +161,20 @@ impl Sender {
         // after its request, which nobody else can ever get.
         if marked.elapsed() > margin.saturating_sub(DEADLINE_RESERVE.min(margin / 2)) {
             warn!("the deadline for the call has passed, it was not started");
-            let reason = "its turn came too late for the call";
-            let taken_back = self.app.store.not_called(&work, &before, reason, moment.now()).await;
-            if let Err(error) = taken_back {
-                // Nobody else knows it.
-                self.keep(&work, &Outcome::PutBack { reason: Some(reason.to_owned()) }, &error.to_string());
-                return Ok(Ended { rest: Some(moment.now() + super::DATABASE_AWAY), ..Ended::default() });
-            }
-            return Ok(Ended { rest: Some(moment.now()), ..Ended::default() });
+            let taken_back = self.app.store.not_called(&work, &before, NOT_CALLED, moment.now()).await;
+            return Ok(match taken_back {
+                Ok(_) => Ended { rest: Some(moment.now()), ..Ended::default() },
+                Err(error) => self.keep_not_called(&work, &error, moment),
+            });
         }
         let late = moment.now().duration_since(work.due_at).as_secs_f64().max(0.0);
         metrics::histogram!(crate::telemetry::DELIVERY_LATENESS, "network" => work.network.as_str()).record(late);
         let called = Instant::now();
-        let call = the_call(&work, publisher, &prepared, timeout).await;
+        let call = tokio::select! {
+            biased;
+            call = the_call(&work, publisher, &prepared, timeout) => call,
+            () = self.last_moment() => Call::LeftBehind,
+        };
         let unclear = call.is_unclear();
         let outcome = self.outcome(&work, call, publisher.certainty(), moment).await;
         let outcome = match before.state {
@@ -173,11 +190,24 @@ impl Sender {
             self.note_health(&work, &outcome).await;
         }
         let ended = self.record(&work, outcome, moment).await?;
-        if unclear {
+        if unclear && !self.app.shutdown.is_cancelled() {
             // Most often the network is well, and the account open again at once.
             self.probe(work.account_id, 0, moment.now()).await?;
         }
         Ok(ended)
+    }
+
+    /// Comes a while after the process was asked to end: what is still out then is told to be so, and others go on with it
+    /// once its call has settled.
+    async fn last_moment(&self) {
+        self.app.shutdown.cancelled().await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    }
+
+    /// Marked or perhaps marked, certainly not called, and the database does not answer: nobody else knows it.
+    fn keep_not_called(&self, work: &Work, error: &StoreError, moment: Moment) -> Ended {
+        self.keep(work, &Outcome::PutBack { reason: Some(NOT_CALLED.to_owned()) }, &error.to_string());
+        Ended { rest: Some(moment.now() + super::DATABASE_AWAY), ..Ended::default() }
     }
 
     /// When to look again at what waits for its account with an unclear end: each look reads from the network, which is
@@ -243,6 +273,9 @@ impl Sender {
             }
             Call::Answered(Ok(_)) => return self.unclear(work, "the answer named no message", certainty, now).await,
             Call::TimedOut => return self.unclear(work, "the network did not answer in time", certainty, now).await,
+            Call::LeftBehind => {
+                return self.unclear(work, "its worker was stopped during the call", certainty, now).await;
+            }
             Call::Panicked => {
                 return self.unclear(work, "a mistake of ours during the call (see the log)", certainty, now).await;
             }

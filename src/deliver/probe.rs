@@ -39,12 +39,8 @@ impl Sender {
         };
         match answer.await {
             Ok(()) => {
-                self.app.store.open_account(account).await?;
+                self.reopen(account).await?;
                 info!(account.id = %account, "the network answers, the account sends again");
-                if let Err(error) = self.app.dispatcher.gate(&Gate::Account(account), None).await {
-                    warn!(%error, "the account could not be opened in the queue; it opens there by itself");
-                }
-                self.app.live.wake(Wake::Outbox);
                 Ok(true)
             }
             Err(reason) => {
@@ -54,6 +50,16 @@ impl Sender {
                 Ok(false)
             }
         }
+    }
+
+    /// The network answered: what waited for that goes on at once.
+    pub(super) async fn reopen(&self, account: AccountId) -> Result<(), StoreError> {
+        self.app.store.open_account(account).await?;
+        if let Err(error) = self.app.dispatcher.gate(&Gate::Account(account), None).await {
+            warn!(%error, "the account could not be opened in the queue; it opens there by itself");
+        }
+        self.app.live.wake(Wake::Outbox);
+        Ok(())
     }
 }
 

@@ -69,8 +69,7 @@ impl Sender {
                 return self.record(&work, Outcome::Verifying { at: moment.now(), reason }, moment).await;
             }
         };
-        // The network answers: what waited for that may go on.
-        self.app.store.open_account(work.account_id).await?;
+        self.reopen(work.account_id).await?;
         let now = moment.now();
         match (seen, certainty) {
             (Seen::Here(receipt), _) => {

@@ -132,7 +132,8 @@ pub struct QueueError(pub String);
 /// Orders deliveries over lanes, classes, accounts and workers.
 #[async_trait]
 pub trait Dispatcher: Send + Sync {
-    /// Adds hints. One already there takes the new class and due time.
+    /// Adds hints. One already there takes the new class and due time; a lane that rests until the time it had, as for the
+    /// next try of what failed, rests no longer when that becomes earlier.
     async fn add(&self, hints: &[Hint]) -> Result<(), QueueError>;
 
     /// Takes back what is done, wakes what is due, reaps leases that ran out, and hands out lanes: the more urgent class

@@ -176,8 +176,12 @@ impl Shard {
             let name = (hint.account, hint.lane.clone());
             let lane = self.lanes.entry(name.clone()).or_default();
             let (class, due) = (hint.class.clamp(Class::TAKEDOWN, Class::CAMPAIGN), Tick::from(hint.due));
-            if lane.keys.get(&hint.id) == Some(&(class, due)) {
+            let before = lane.keys.get(&hint.id).copied();
+            if before == Some((class, due)) {
                 continue;
+            }
+            if before.is_some_and(|(_, before)| due < before && lane.rests_until == Some(before)) {
+                lane.rests_until = None;
             }
             if lane.put(hint.id, class, due) {
                 self.hints += 1;

@@ -96,7 +96,10 @@ impl fmt::Display for Standing {
                 write!(formatter, "a person looks at the network and decides: it may be out since before the restore")
             }
             Why::Held { hold: Hold::Predecessor } => {
-                write!(formatter, "a person decides: what it follows was not sent; send it alone, or cancel it")
+                write!(
+                    formatter,
+                    "a person decides: what it follows is not on the network; send it alone, or cancel it"
+                )
             }
             Why::Held { hold: Hold::Late } => write!(formatter, "a person decides: send, move or cancel"),
             Why::Unclear if self.next_at.is_some() => write!(

@@ -64,7 +64,8 @@ impl Store {
     pub async fn audit_log(&self, before: Option<&str>, limit: i64) -> Result<Vec<AuditRow>, StoreError> {
         // Ids of the log sort by time, and each begins with a digit: Z sorts after every one in every collation.
         let rows = sqlx::query(
-            "SELECT id, at, actor, action, subject, detail FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2",
+            "SELECT id, at, COALESCE((SELECT name FROM users WHERE users.id = actor), actor) AS actor, action, subject, detail
+             FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2",
         )
         .bind(before.unwrap_or("Z"))
         .bind(limit)
@@ -76,7 +77,8 @@ impl Store {
     /// What was done to one thing, oldest first; the latest `limit` lines.
     pub async fn audit_of(&self, subject: &str, limit: i64) -> Result<Vec<AuditRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, at, actor, action, subject, detail FROM audit WHERE subject = $1 ORDER BY id DESC LIMIT $2",
+            "SELECT id, at, COALESCE((SELECT name FROM users WHERE users.id = actor), actor) AS actor, action, subject, detail
+             FROM audit WHERE subject = $1 ORDER BY id DESC LIMIT $2",
         )
         .bind(subject)
         .bind(limit)

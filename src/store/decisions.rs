@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::attempts::{Outcome, Work, apply, event, followers, free_lane, work};
-use super::deliveries::{Decision, DeliveryView};
+use super::deliveries::{Decision, DeliveryView, UNNAMED};
 use super::rows::Cells;
 use super::slots::Slots;
 use super::{Store, StoreError, Tx, audit, enqueue, micros};
@@ -99,8 +99,13 @@ impl Store {
                 DeliveryState::Queued
             }
             state => {
+                let next = match (state, work.action) {
+                    (DeliveryState::Sent, Action::Publish) => "delete it from the network instead, and write a new one",
+                    (state, _) if state.is_end() => "write a new one",
+                    _ => "look again when its call has ended",
+                };
                 return Err(StoreError::Conflict(format!(
-                    "delivery {id} is {state}: only what is not being sent yet can be moved"
+                    "delivery {id} is {state}: only what is not being sent yet can be moved; {next}"
                 )));
             }
         };
@@ -147,6 +152,10 @@ impl Store {
         let no = |why: &str| Err(StoreError::Conflict(format!("delivery {id} {why}")));
         let moved = match work.state {
             _ if may_be_out(&work) => return Err(look_first(id)),
+            // It would go by itself once its account is reconnected, and before what waits behind it.
+            DeliveryState::Held if work.hold == Some(Hold::Account) && matches!(pace, Pace::Now(_)) => {
+                set(&mut tx, &work, DeliveryState::Queued, place(&work, now), who, now).await?
+            }
             DeliveryState::Held | DeliveryState::Failed => {
                 drop(tx);
                 return self.decide_at(id, Decision::Queue, pace, who, now).await;
@@ -154,13 +163,9 @@ impl Store {
             // It is on its way already.
             DeliveryState::Preparing => return self.delivery(id).await,
             DeliveryState::Queued | DeliveryState::Retry => {
-                // Its place in the lane stays, unless its time has not come or is over.
-                let keeps = work.due_at <= now && now - work.late_limit <= work.due_at;
                 let times = match pace {
                     Pace::At(at) => Times::at(at),
-                    Pace::Now(_) | Pace::Due(_) => {
-                        Times { due_at: if keeps { work.due_at } else { now }, next_at: now }
-                    }
+                    Pace::Now(_) | Pace::Due(_) => place(&work, now),
                 };
                 set(&mut tx, &work, DeliveryState::Queued, times, who, now).await?
             }
@@ -170,10 +175,10 @@ impl Store {
                 look_again(&mut tx, &work, times, who, now).await?
             }
             DeliveryState::Verifying => return no("may be out: the network is asked before anything is sent again"),
-            DeliveryState::Sending => return no("is being called at this moment"),
+            DeliveryState::Sending => return no("is being called at this moment: look again when its call has ended"),
             DeliveryState::Waiting => return no("waits for approval: approve it first"),
             DeliveryState::Unknown => return Err(look_first(id)),
-            DeliveryState::Sent => return no("is out already"),
+            DeliveryState::Sent => return no("is out already: to have it there twice, write a new one"),
             DeliveryState::Expired | DeliveryState::Cancelled => {
                 return no(&format!("is {}: write a new one", work.state));
             }
@@ -274,10 +279,19 @@ impl Store {
         let seen = self.delivery(id).await?;
         let mut tx = self.begin().await?;
         let work = existing(&mut tx, id).await?;
+        if work.state == DeliveryState::Unknown {
+            return Err(look_first(id));
+        }
         if work.state != DeliveryState::Sent || work.action != Action::Publish {
+            let next = if work.state.is_end() { "there is nothing to delete" } else { "cancel it instead" };
             return Err(StoreError::Conflict(format!(
-                "delivery {id} is {}: only what was published can be deleted; cancel it instead",
+                "delivery {id} is {}: only what was published can be deleted; {next}",
                 work.state
+            )));
+        }
+        if seen.is_unnamed() {
+            return Err(StoreError::Conflict(format!(
+                "where delivery {id} is on the network was never said: delete it there yourself"
             )));
         }
         let takedown = enqueue::takedown_of(&mut tx, id).await?;
@@ -416,6 +430,12 @@ fn may_be_out(work: &Work) -> bool {
     work.state == DeliveryState::Unknown || (work.state == DeliveryState::Held && work.hold == Some(Hold::Restored))
 }
 
+/// Now, and where it stood in its lane, unless its time has not come or is over.
+fn place(work: &Work, now: Timestamp) -> Times {
+    let keeps = work.due_at <= now && now - work.late_limit <= work.due_at;
+    Times { due_at: if keeps { work.due_at } else { now }, next_at: now }
+}
+
 fn look_first(id: DeliveryId) -> StoreError {
     StoreError::Conflict(format!(
         "delivery {id} may be out already: look at the network, then decide that it is sent, to send it again, or to give \
@@ -525,5 +545,5 @@ pub(in crate::store) async fn set(
 
 /// The receipt of a message that a person saw and gave no link to: it stands for itself.
 fn unnamed(id: DeliveryId) -> Receipt {
-    Receipt { remote_id: format!("decided:{id}"), local_id: None, url: None }
+    Receipt { remote_id: format!("{UNNAMED}{id}"), local_id: None, url: None }
 }

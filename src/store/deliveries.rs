@@ -180,7 +180,15 @@ impl DeliveryView {
 
     /// Whether [`super::Store::delete_again`] can take it back.
     pub fn can_delete(&self) -> bool {
-        self.state == DeliveryState::Sent && self.action == Action::Publish && self.deleted_at.is_none()
+        self.state == DeliveryState::Sent
+            && self.action == Action::Publish
+            && self.deleted_at.is_none()
+            && !self.is_unnamed()
+    }
+
+    /// Whether a person said that it is out, but not where.
+    pub(in crate::store) fn is_unnamed(&self) -> bool {
+        self.network_ref.as_ref().is_some_and(|network_ref| network_ref.starts_with(UNNAMED))
     }
 }
 
@@ -211,12 +219,17 @@ pub enum Decision {
     Cancel,
 }
 
+/// Begins the receipt of what a person said is out, without its link.
+pub(in crate::store) const UNNAMED: &str = "decided:";
+
 const VIEW: &str = "
     SELECT d.id, d.account_id, a.name AS account, a.network, d.action, d.state, d.hold, d.reason, d.next_at, d.class,
         d.due_at, d.wanted_at, d.expires_at, d.idem_key, d.reply_id, d.post_id, d.target_id, d.after_id, d.attempts,
-        d.first_called_at, d.cancel_wanted, d.decided_by, d.network_ref, d.doubled_ref, d.receipt, d.created_at, d.changed_at,
+        d.first_called_at, d.cancel_wanted,
+        COALESCE((SELECT u.name FROM users u WHERE u.id = d.decided_by), d.decided_by) AS decided_by, d.network_ref, d.doubled_ref, d.receipt, d.created_at, d.changed_at,
         d.sent_at, d.read_failures, d.absent_since, d.worker, d.lease_until, COALESCE(r.text, p.text, y.body, '') AS body,
-        COALESCE(r.visibility, p.visibility, 'public') AS visibility, COALESCE(r.author, p.author, '') AS author,
+        COALESCE(r.visibility, p.visibility, 'public') AS visibility, 
+        COALESCE((SELECT u.name FROM users u WHERE u.id = COALESCE(r.author, p.author)), r.author, p.author, '') AS author,
         r.mention_id, r.conversation_id, p.campaign_id, p.recurrence_id, m.url AS answers_url, a.profile_url, a.base_url, a.paused_at, a.pause_reason, a.health,
         a.health_reason, a.probe_at, a.probes, a.gated_until AS account_gated_until, a.gate_reason,
         l.gated_until AS lane_gated_until, l.gate_reason AS lane_gate_reason, l.delivery_id AS lane_holder,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muhatap_connectors::{ReplyTo, Visibility};
 
-use super::attempts::{event, late_reason, visibility};
+use super::attempts::{event, followers, late_reason, visibility};
 use super::quiet::moved_reason;
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, audit, maybe_micros, micros};
@@ -305,7 +305,10 @@ pub(in crate::store) async fn take_back(
         target: Some(target),
         ..Body::default()
     };
-    insert(tx, &new, Action::Delete, body, now).await
+    let takedown = insert(tx, &new, Action::Delete, body, now).await?;
+    // The rest of a thread must not go out alone.
+    followers(tx, target, DeliveryState::Cancelled, now).await?;
+    Ok(takedown)
 }
 
 async fn same_key(tx: &mut Tx, new: &NewDelivery) -> Result<Option<Enqueued>, StoreError> {

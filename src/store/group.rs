@@ -1,7 +1,7 @@
 //! One writer for all deliveries of a process: what workers ask for while a commit is on its way goes into the next one.
 //!
-//! A commit that survives power loss costs the disk's time, whatever is in it. Each caller gets its answer after the
-//! commit. Where the group as a whole fails over one of its members, each is written alone, so that a guard that one
+//! A commit that survives power loss costs the disk's time, whatever is in it; where the database can, another one is
+//! made meanwhile. Each caller gets its answer after the commit. Where the group as a whole fails over one of its members, each is written alone, so that a guard that one
 //! violates keeps back nobody else.
 
 use std::collections::HashSet;
@@ -10,6 +10,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 use sqlx::AnyPool;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinSet};
 use tracing::{error, warn};
 
 use super::attempts::{Finish, Mark, Take, Turn, apply_all, mark_all, take_all};
@@ -67,7 +68,7 @@ impl Group {
     /// Starts the writer on `pool`.
     pub(super) fn start(pool: AnyPool, engine: Engine) -> Group {
         let (jobs, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(Writer { pool: pool.clone(), engine, waiting, next: None }.run());
+        tokio::spawn(Writer { pool: pool.clone(), engine, waiting, next: None, busy: HashSet::new() }.run());
         Group { jobs, pool }
     }
 
@@ -103,34 +104,64 @@ struct Writer {
     waiting: mpsc::Receiver<Job>,
     /// Belongs into the group after the present one.
     next: Option<Job>,
+    /// Lanes of the groups on their way: what comes for one of them meanwhile is written after it.
+    busy: HashSet<String>,
 }
 
 impl Writer {
     async fn run(mut self) {
-        while let Some(members) = self.gather().await {
+        let connections = self.pool.options().get_max_connections() as usize;
+        let mut on_their_way = JoinSet::new();
+        loop {
+            let is_next_busy = self.next.as_ref().is_some_and(|job| self.busy.contains(job.lane()));
+            if on_their_way.len() >= connections || is_next_busy {
+                // Whoever comes while all are busy waits, for the next group.
+                self.end(on_their_way.join_next().await);
+                continue;
+            }
+            let Some(members) = self.gather().await else { break };
+            while let Some(ended) = on_their_way.try_join_next() {
+                self.end(Some(ended));
+            }
             if members.is_empty() {
                 continue;
             }
-            if AssertUnwindSafe(self.write(members)).catch_unwind().await.is_err() {
-                error!(
-                    "writing deliveries panicked: please report it; what was to be written is tried again or verified"
-                );
-            }
+            let lanes: Vec<String> = members.iter().map(|job| job.lane().to_owned()).collect();
+            self.busy.extend(lanes.iter().cloned());
+            let group = Writing { pool: self.pool.clone(), engine: self.engine };
+            on_their_way.spawn(async move {
+                if AssertUnwindSafe(group.write(members)).catch_unwind().await.is_err() {
+                    error!(
+                        "writing deliveries panicked: please report it; what was to be written is tried again or verified"
+                    );
+                }
+                lanes
+            });
+        }
+        on_their_way.join_all().await;
+    }
+
+    /// The lanes of a group that is written are free again.
+    fn end(&mut self, ended: Option<Result<Vec<String>, JoinError>>) {
+        // None is aborted, and each answers for its panics.
+        for lane in ended.and_then(Result::ok).unwrap_or_default() {
+            self.busy.remove(&lane);
         }
     }
 
-    /// Everybody who waits, each lane once: the order within a lane is the order of coming. `None`: nobody is left.
+    /// Everybody who waits, each lane once: the order within a lane is the order of coming. Nobody, where a lane that is
+    /// on its way comes first. `None`: nobody is left.
     async fn gather(&mut self) -> Option<Vec<Job>> {
-        let first = match self.next.take() {
-            Some(job) => job,
-            None => self.waiting.recv().await?,
+        let mut first = match self.next.take() {
+            Some(job) => Some(job),
+            None => Some(self.waiting.recv().await?),
         };
-        let mut lanes = HashSet::from([first.lane().to_owned()]);
-        let mut members = vec![first];
+        let mut lanes = HashSet::new();
+        let mut members = Vec::new();
         while members.len() < MEMBERS
-            && let Ok(job) = self.waiting.try_recv()
+            && let Some(job) = first.take().or_else(|| self.waiting.try_recv().ok())
         {
-            if !lanes.insert(job.lane().to_owned()) {
+            if self.busy.contains(job.lane()) || !lanes.insert(job.lane().to_owned()) {
                 self.next = Some(job);
                 break;
             }
@@ -141,7 +172,15 @@ impl Writer {
         members.sort_by(|one, other| one.lane().cmp(other.lane()));
         Some(members)
     }
+}
 
+/// The writing of one group.
+struct Writing {
+    pool: AnyPool,
+    engine: Engine,
+}
+
+impl Writing {
     async fn write(&self, members: Vec<Job>) {
         let members = Members::of(members);
         let mut written = self.commit(&members).await;

@@ -8,7 +8,7 @@ use super::{StoreError, Tx, micros};
 /// What stands between a late delivery and its network, the widest cause first.
 pub(in crate::store) async fn why(tx: &mut Tx, delivery: &str, now: Timestamp) -> Result<String, StoreError> {
     let row = sqlx::query(
-        "SELECT d.state, d.due_at, d.created_at, d.after_id, b.state AS after_state, a.name, a.paused_at, a.health,
+        "SELECT d.state, d.due_at, d.created_at, d.late_limit, d.after_id, b.state AS after_state, a.name, a.paused_at, a.health,
             a.probe_at, a.gated_until, a.gate_reason, l.delivery_id AS holder, l.gated_until AS lane_gated_until,
             (SELECT COUNT(*) FROM stops s WHERE (s.scope = 'all' AND d.payload_id IS NULL)
                 OR s.scope IN ('account:' || a.id, 'app:' || a.network || ' ' || COALESCE(a.base_url, ''))
@@ -32,6 +32,9 @@ pub(in crate::store) async fn why(tx: &mut Tx, delivery: &str, now: Timestamp) -
     let before_it = row.number("before_it")?;
     Ok(match () {
         () if row.text("state")? == "waiting" => "nobody has approved it yet".to_owned(),
+        () if row.number("created_at")? > row.number("due_at")?.saturating_add(row.number("late_limit")?) => {
+            "it was planned after its time".to_owned()
+        }
         () if row.number("workers")? == 0 => "no worker that sends is running: start one with muhatap run".to_owned(),
         () if row.number("stopped")? > 0 => "its sending is stopped: resume it".to_owned(),
         () if row.maybe_time("paused_at")?.is_some() => format!("account {account} is paused: resume it"),

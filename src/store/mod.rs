@@ -24,6 +24,7 @@ mod error;
 pub mod events;
 pub(in crate::store) mod group;
 pub mod inbox;
+mod key;
 pub(in crate::store) mod lateness;
 pub mod links;
 pub mod many;

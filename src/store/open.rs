@@ -17,6 +17,8 @@ const CONNECTIONS: u32 = 8;
 /// 8 MB for each connection that reads, filled as it reads.
 const READERS_CACHE: &str = "PRAGMA cache_size = -8000";
 /// 32 MB for the one that writes: the pages that an import changes in one transaction, so that none is written twice.
+/// Groups of deliveries that are written at the same time: while one waits for the disk, the other one's statements run.
+const COMMITS: u32 = 2;
 const WRITERS_CACHE: &str = "PRAGMA cache_size = -32000";
 
 /// A group's statements name a few rows by their keys, however large the tables are: every way but the one through the
@@ -36,7 +38,7 @@ pub(super) struct Opened {
     pub pool: AnyPool,
     /// For transactions that write: on SQLite a pool of one connection, elsewhere the same as `pool`.
     pub writer: AnyPool,
-    /// One connection, for the writer of deliveries: on SQLite the same as `writer`.
+    /// For the writer of deliveries, a connection for each commit that it has on its way: on SQLite the same as `writer`.
     pub grouped: AnyPool,
     pub engine: Engine,
 }
@@ -88,7 +90,7 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
         }
         Engine::Postgres => {
             let pool = connections(CONNECTIONS, &[]).await?;
-            (pool.clone(), pool, connections(1, GROUPS).await?)
+            (pool.clone(), pool, connections(COMMITS, GROUPS).await?)
         }
     };
     Ok(Opened { pool, writer, grouped, engine })

@@ -16,6 +16,12 @@ use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::model::{AccountId, DeliveryId, Hold};
 use crate::standing::{Scope, Sent, Stop};
 
+/// With the names of people.
+const STOPS: &str = "
+    SELECT scope, reason, COALESCE((SELECT u.name FROM users u WHERE u.id = stopped_by), stopped_by) AS stopped_by,
+        stopped_at
+    FROM stops";
+
 /// What goes out when something is released or resumed, and over how long.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Release {
@@ -46,8 +52,7 @@ struct Due {
 impl Store {
     /// What is stopped, the widest first.
     pub async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
-        let rows =
-            sqlx::query("SELECT scope, reason, stopped_by, stopped_at FROM stops").fetch_all(self.pool()).await?;
+        let rows = sqlx::query(STOPS).fetch_all(self.pool()).await?;
         let mut stops = rows.iter().map(read_stop).collect::<Result<Vec<_>, _>>()?;
         stops.sort_by(|left, right| left.scope.cmp(&right.scope));
         Ok(stops)
@@ -185,7 +190,7 @@ pub(in crate::store) async fn let_out(
     who: &str,
     now: Timestamp,
 ) -> Result<Release, StoreError> {
-    let stops = sqlx::query("SELECT scope, reason, stopped_by, stopped_at FROM stops").fetch_all(&mut **tx).await?;
+    let stops = sqlx::query(STOPS).fetch_all(&mut **tx).await?;
     let stops = stops.iter().map(read_stop).collect::<Result<Vec<_>, _>>()?;
     let (release, due) = waited(tx, scope, &stops, spacing, now).await?;
     for Due { id, epoch, at } in &due {

@@ -43,7 +43,8 @@ struct Check {
     reason: Option<String>,
 }
 
-/// 200 when the database answers and every loop runs (Redis may be away), 503 with the reasons otherwise, also while shutting down.
+/// 200 when the database answers and every loop runs (Redis may be away, which it says), 503 with the reasons otherwise,
+/// also while shutting down.
 async fn ready(State(app): State<Arc<App>>) -> Response {
     let database = match tokio::time::timeout(PATIENCE, app.store.ping()).await {
         Ok(Ok(())) => None,
@@ -55,10 +56,6 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
         Err(_) => Some(format!("the database did not answer within {} s", PATIENCE.as_secs())),
     };
     let mut checks = vec![Check { name: "database".to_owned(), ok: database.is_none(), reason: database }];
-    if let Some(reason) = app.dispatcher.trouble() {
-        // The process does its work without Redis: no reason to take it out of use.
-        checks.push(Check { name: "queue".to_owned(), ok: true, reason: Some(reason) });
-    }
     for state in app.pulse.loops() {
         checks.push(Check { name: state.name.to_owned(), ok: state.trouble.is_none(), reason: state.trouble });
     }
@@ -67,6 +64,10 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
         checks.push(Check { name: "process".to_owned(), ok: false, reason });
     }
     let ready = checks.iter().all(|check| check.ok);
+    // The process does its work without Redis: no reason to take it out of use.
+    if let Some(reason) = app.dispatcher.trouble() {
+        checks.push(Check { name: "queue".to_owned(), ok: false, reason: Some(reason) });
+    }
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(Readiness { ready, checks })).into_response()
 }

@@ -533,7 +533,7 @@ texts! {
     StandUnreadable: "Ağ {0} kez okunamadı. Yeniden okunması: {1}. İsterseniz hesaba kendiniz bakıp karar verin.", "The network could not be read {0} time. It is asked again {1}; or look at the account yourself and decide.|The network could not be read {0} times. It is asked again {1}; or look at the account yourself and decide.";
     StandHeldRestored: "Veritabanı yedekten geri yüklendi; bu gönderi yedek alındıktan sonra çıkmış olabilir. Hesaba bakıp karar verin.", "The database was restored from a backup; this one may have gone out after the backup was made. Look at the account and decide.";
     StandHeldAccount: "Ağ, hesabın anahtarını kabul etmedi. Hesap yeniden bağlanınca kendiliğinden sürer.", "The network refused the account’s token. It goes on by itself once the account is reconnected.";
-    StandHeldPredecessor: "Ondan önce çıkması gereken gönderi çıkmadı. Bunu tek başına gönderin ya da iptal edin.", "What it follows was not sent. Send it alone, or cancel it.";
+    StandHeldPredecessor: "Ondan önce çıkması gereken gönderi ağda değil. Bunu tek başına gönderin ya da iptal edin.", "What it follows is not on the network. Send it alone, or cancel it.";
     StandUnknownSettling: "Ağda hâlâ belirebilir. “Yeniden gönder” ve “vazgeç” kararı en erken {0} verilebilir.", "It may still appear on the network. “Send again” and “drop it” can be decided from {0} on.";
     NextRetry: "Kesinlikle gönderilmedi. Yeni deneme {0}.", "It certainly did not go out. Next try {0}.";
     NextHeld: "Zamanı geçtiği için bekletiliyor. Şimdi gönderin, başka zamana alın ya da iptal edin.", "Its time has passed, so it is held. Send it now, move it or cancel it.";

@@ -83,7 +83,10 @@ async fn as_long_as_a_call_may_take_effect_only_sent_can_be_decided(
 
     // It appears, as it may until then: whoever looks again sees it.
     bench.network.apply_late();
-    assert_eq!(decide(first, Decision::Sent { receipt: None }).await.expect("seen").state, DeliveryState::Sent);
+    assert!(refusal(store.delete_again(first, "ayşe").await).contains("decide"), "whether it is out comes first");
+    let seen = decide(first, Decision::Sent { receipt: None }).await.expect("seen");
+    assert_eq!((seen.state, seen.can_delete()), (DeliveryState::Sent, false));
+    assert!(refusal(store.delete_again(first, "ayşe").await).contains("delete it there yourself"));
     bench.later(SETTLE);
     decide(second, Decision::Cancel).await.expect("it can be decided now");
     assert_eq!(bench.network.calls(), 2, "no second call for either");

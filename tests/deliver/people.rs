@@ -94,6 +94,9 @@ async fn what_is_cancelled_during_its_call_is_taken_back(
 ) {
     let bench = Bench::on(backend, FakeNetwork::with_keys(Certainty::ReadBack, Keys::Ignored), |_| {}).await;
     let id = bench.post("bir").await;
+    let mut rest = PostRequest::new(bench.account, "devamı", "test");
+    rest.after = Some(id);
+    let rest = bench.try_post(rest).await.expect("it can be posted").id;
     if how == "answered" {
         bench.network.script([End::Wait]);
         let working = tokio::spawn({
@@ -125,6 +128,8 @@ async fn what_is_cancelled_during_its_call_is_taken_back(
         assert_eq!(bench.network.shown(), []);
         assert!(bench.view(id).await.deleted_at.is_some());
     }
+    // The rest of a thread does not go out alone.
+    assert_eq!(bench.view(rest).await.hold.as_deref(), Some("predecessor"));
     bench.stop().await;
 }
 
@@ -188,10 +193,14 @@ async fn what_was_sent_is_deleted_by_a_delivery_of_its_own(
     let id = bench.post("bir").await;
     assert!(bench.app.store.delete_again(id, "ayşe").await.is_err(), "it is not out yet");
     bench.turn().await;
+    let mut rest = PostRequest::new(bench.account, "devamı", "test");
+    (rest.after, rest.due_at) = (Some(id), Some(bench.now() + MINUTE));
+    let rest = bench.try_post(rest).await.expect("it can be posted").id;
     let takedown = bench.app.store.delete_again(id, "ayşe").await.expect("it can be deleted");
     assert_eq!((takedown.action, takedown.class, takedown.target_id), (Action::Delete, 0, Some(id)));
     let again = bench.app.store.delete_again(id, "ayşe").await.expect("twice is once");
     assert_eq!(again.id, takedown.id);
+    assert_eq!(bench.view(rest).await.hold.as_deref(), Some("predecessor"), "the rest of a thread stays");
     // An unclear deletion is simply made again.
     bench.network.script([End::Unclear]);
     bench.takedown().await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use muhatap::app::App;
 use muhatap::compose::{self, PostRequest};
+use muhatap::config::Config;
 use muhatap::model::{DeliveryState, Network};
 use muhatap::{deliver, outbox};
 use muhatap_connectors::Certainty;
@@ -135,5 +136,25 @@ async fn a_worker_that_is_told_to_end_finishes_its_call_and_leaves_the_rest() {
     end(&bench.app, loops).await;
     assert_eq!(bench.state(first).await, DeliveryState::Sent);
     assert_eq!(bench.state(second).await, DeliveryState::Queued);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_still_out_when_the_process_ends_is_left_to_be_verified() {
+    let network = FakeNetwork::with_keys(Certainty::ReadBack, Keys::Ignored);
+    let long = |config: &mut Config| config.delivery.call_timeout = Duration::from_secs(60);
+    let bench = Bench::on(Backend::Sqlite, network, long).await;
+    let id = bench.post("yanıtı gelmeyen").await;
+    bench.network.script([End::AcceptThenHang]);
+    let loops = start(&bench.app);
+    bench.network.until_called().await;
+    end(&bench.app, loops).await;
+    let view = bench.view(id).await;
+    assert_eq!(view.state, DeliveryState::Verifying);
+    assert_eq!(view.reason.as_deref(), Some("its worker was stopped during the call"));
+    // Another process need not wait for the lease: the settle time is enough.
+    bench.later(bench.app.config.delivery.settle + Duration::from_secs(10));
+    bench.turn().await;
+    assert_eq!((bench.state(id).await, bench.network.calls()), (DeliveryState::Sent, 1));
     bench.stop().await;
 }

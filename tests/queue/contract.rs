@@ -40,6 +40,7 @@ contract! {
     a_gate_closes_a_lane_until_its_time_or_until_it_is_opened,
     a_lease_that_ran_out_gives_the_lane_to_another,
     a_lane_that_rests_keeps_what_it_has,
+    a_lane_that_rests_for_a_delivery_opens_when_that_is_wanted_earlier,
     hints_move_go_and_are_never_there_twice,
     campaigns_leave_the_last_fifth_of_a_budget,
     whoever_waits_is_woken_by_what_comes;
@@ -190,6 +191,23 @@ async fn a_lane_that_rests_keeps_what_it_has(queue: &Fixture) {
     assert_eq!(queue.claim(2).await, []);
     queue.later(SECOND * 5);
     assert_eq!(ids(&queue.claim(2).await), [id(1)], "the first one is still the first");
+}
+
+async fn a_lane_that_rests_for_a_delivery_opens_when_that_is_wanted_earlier(queue: &Fixture) {
+    let mut failed = queue.hint(1, "posts", Class::REPLY, 1);
+    let mut behind = queue.hint(1, "posts", Class::REPLY, 2);
+    queue.add(&[failed.clone(), behind.clone()]).await;
+    let claim = queue.claim(1).await.remove(0);
+    failed.due = queue.now() + SECOND * 60;
+    queue.step(0, vec![Done { finished: Vec::new(), rest: Some(failed.due), ..sent(&claim) }]).await;
+    queue.add(std::slice::from_ref(&failed)).await;
+    // Another one of the lane is no reason.
+    behind.due = behind.due - SECOND;
+    queue.add(std::slice::from_ref(&behind)).await;
+    assert_eq!(queue.claim(1).await, []);
+    failed.due = queue.now();
+    queue.add(std::slice::from_ref(&failed)).await;
+    assert_eq!(queue.claim(1).await.len(), 1);
 }
 
 async fn hints_move_go_and_are_never_there_twice(queue: &Fixture) {

@@ -75,7 +75,12 @@ proptest! {
                     let due = at(now.as_millisecond() + due_in);
                     let hint = Hint { id: id(number), account, lane, class: Class(class), due, pace: Pace::FREE };
                     shard.add(now, std::slice::from_ref(&hint));
-                    plain.hints.insert(hint.id, hint);
+                    if let Some(before) = plain.hints.insert(hint.id, hint)
+                        && due < before.due
+                        && plain.resting.get(&before.lane) == Some(&before.due)
+                    {
+                        plain.resting.remove(&before.lane);
+                    }
                 }
                 Use::Step { claims, hints } => {
                     let want = Want { claims, hints, lease: SECOND * 5, done: Vec::new() };

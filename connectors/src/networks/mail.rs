@@ -141,6 +141,8 @@ fn end_of_message(error: &smtp::Error) -> ConnectorError {
     let reason = reason(error);
     match error {
         error if error.is_permanent() => ConnectorError::Rejected(reason),
+        // Found out before the message: a server without SMTPUTF8 (RFC 6531), and letters beyond ASCII in an address.
+        error if error.is_client() => ConnectorError::Rejected(format!("the server cannot take it: {reason}")),
         error if error.is_transient() => ConnectorError::Unavailable(reason.into()),
         _ => ConnectorError::Unconfirmed(reason.into()),
     }

@@ -74,7 +74,7 @@ fn row(out: &mut impl Write, delivery: &DeliveryView, zone: &str) -> std::io::Re
     let known = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
     let due = delivery.due_at.to_zoned(known).strftime("%Y-%m-%d %H:%M:%S %:z");
     writeln!(out, "{}  {:10}  {:16}  {due}  {kind:6}  {text}", delivery.id, delivery.state.as_str(), delivery.account)?;
-    if delivery.state.is_end() {
+    if delivery.state.is_end() && !delivery.needs_decision() {
         return Ok(());
     }
     // Why it is not out yet, what happens next and when; its own reason where that does not say it already.

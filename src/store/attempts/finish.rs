@@ -91,7 +91,7 @@ const FREE_FOLLOWERS: &str = "
 const HOLD_FOLLOWERS: &str = "
     UPDATE deliveries SET state = 'held', hold = 'predecessor', epoch = deliveries.epoch + 1,
         changed_at = CAST(g.value ->> 1 AS BIGINT),
-        reason = 'what it follows was not sent: send it alone, or cancel it'
+        reason = 'what it follows is not on the network: send it alone, or cancel it'
     FROM {rows}
     WHERE deliveries.after_id = g.value ->> 0 AND deliveries.state || '' IN ('waiting', 'queued', 'retry')";
 

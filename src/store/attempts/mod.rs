@@ -180,7 +180,8 @@ impl Store {
     }
 
     /// The compare-and-set before the one call that counts. After it returns true, `work` carries the new epoch, and
-    /// the call may start within the send deadline. False: not now, or not this worker's any more.
+    /// the call may start within the send deadline. False: not now, or not this worker's any more. After an error it may
+    /// stand in the database all the same.
     pub async fn begin_sending(
         &self,
         work: &mut Work,
@@ -199,14 +200,28 @@ impl Store {
             lease,
             now,
         };
-        let Some(epoch) = self.group().mark(mark).await? else { return Ok(false) };
-        work.epoch = epoch;
+        work.epoch = match self.group().mark(mark).await {
+            Ok(Some(epoch)) => epoch,
+            unsure if !self.is_marked(work).await? => return unsure.map(|_| false),
+            _ => work.epoch + 1,
+        };
         work.state = DeliveryState::Sending;
         work.first_called_at = work.first_called_at.or(Some(now));
         work.last_called_at = Some(now);
         work.attempts += 1;
         work.prepared = Some(prepared.clone());
         Ok(true)
+    }
+
+    /// Whether a commit was made whose answer was lost: then its repetition finds nothing to move. Nobody but the worker
+    /// that asks can have moved it to `sending` from the epoch it has.
+    async fn is_marked(&self, work: &Work) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT 1 FROM deliveries WHERE id = $1 AND state = 'sending' AND epoch = $2")
+            .bind(work.id.to_string())
+            .bind(work.epoch + 1)
+            .fetch_optional(self.pool())
+            .await?;
+        Ok(row.is_some())
     }
 
     /// Writes down how work on a delivery ended, frees its lane unless it must be verified, and wakes what follows it.

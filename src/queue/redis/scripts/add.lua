@@ -17,7 +17,12 @@ for i = 2, #ARGV, 6 do
   local key, score = prefix .. 'l:' .. lane, class * CLASS + due
   local before = call('ZSCORE', key, id)
   if not before or tonumber(before) ~= score then
-    if not before then hints = hints + 1 end
+    if not before then
+      hints = hints + 1
+    else
+      local was = tonumber(before) - class_of(before) * CLASS
+      if due < was and tonumber(call('HGET', RESTS, lane) or 0) == was then call('HDEL', RESTS, lane) end
+    end
     call('ZADD', key, score, id)
     rank(lane)
   end
