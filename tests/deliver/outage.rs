@@ -66,7 +66,7 @@ impl Wire {
                     said.extend_from_slice(asked);
                     if holds(asked, b"COMMIT") && holds(&said, MARK) && self.loses.swap(false, Ordering::Relaxed) {
                         // The server has committed when it answers.
-                        server.read(&mut answered).await.ok()?;
+                        server.readable().await.ok()?;
                         self.shut.send_replace(self.shuts.load(Ordering::Relaxed));
                         return None;
                     }

@@ -202,7 +202,7 @@ async fn a_lane_that_rests_for_a_delivery_opens_when_that_is_wanted_earlier(queu
     queue.step(0, vec![Done { finished: Vec::new(), rest: Some(failed.due), ..sent(&claim) }]).await;
     queue.add(std::slice::from_ref(&failed)).await;
     // Another one of the lane is no reason.
-    behind.due = behind.due - SECOND;
+    behind.due -= SECOND;
     queue.add(std::slice::from_ref(&behind)).await;
     assert_eq!(queue.claim(1).await, []);
     failed.due = queue.now();
