@@ -248,29 +248,25 @@ impl<'a> Judge<'a> {
             minus(listed, denied)
         };
         let comma = Token { kind: TokenKind::Mark, surface: ",", start: 0, key: String::new(), drawn_out: false };
-        // The lists read each sentence by itself. What stands in place of the words is looked at one after the other: most
-        // that are not named are not for the first.
-        [false, true].into_iter().all(|with_comma| {
-            let mut change = change;
-            for (sentence, before) in &reading.sentences {
-                let known = &known[sentence.clone()];
-                let is_here = |place: &usize| sentence.contains(place);
-                if !places.iter().any(is_here) || !known.iter().any(Known::says_something) {
-                    continue;
-                }
-                let denied = sentence.clone().filter(|place| reading.hushed[*place]);
-                let before = denied.fold(*before, |before, place| minus(before, reading.own[place]));
-                let mut rest = known.to_vec();
-                for place in places.iter().copied().filter(is_here) {
-                    rest[place - sentence.start] = Known::nothing_of(&comma, place, self.reader.words);
-                }
-                if !with_comma {
-                    rest.retain(|known| !std::ptr::eq(known.token, &comma));
-                }
-                change = plus(change, minus(listed(&rest), before));
+        let (mut without, mut with_comma) = (change, change);
+        // The lists read each sentence by itself.
+        for (sentence, before) in &reading.sentences {
+            let known = &known[sentence.clone()];
+            let is_here = |place: &usize| sentence.contains(place);
+            if !places.iter().any(is_here) || !known.iter().any(Known::says_something) {
+                continue;
             }
-            falls(change)
-        })
+            let denied = sentence.clone().filter(|place| reading.hushed[*place]);
+            let before = denied.fold(*before, |before, place| minus(before, reading.own[place]));
+            let mut rest = known.to_vec();
+            for place in places.iter().copied().filter(is_here) {
+                rest[place - sentence.start] = Known::nothing_of(&comma, place, self.reader.words);
+            }
+            with_comma = plus(with_comma, minus(listed(&rest), before));
+            rest.retain(|known| !std::ptr::eq(known.token, &comma));
+            without = plus(without, minus(listed(&rest), before));
+        }
+        falls(without) && falls(with_comma)
     }
 
     /// What pairs of words say more when the words at `places` are not there: marks do not part a pair.

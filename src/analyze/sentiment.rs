@@ -348,6 +348,9 @@ pub fn participles_denied<'k>(tokens: &'k [Known<'_>]) -> impl Iterator<Item = (
 /// Whether a word ends as "aldığım", "gördüğümüz", "etmedikleri" do, and whether it is denied.
 fn participle(key: &str) -> Option<bool> {
     let bytes = key.as_bytes();
+    if !matches!(bytes, [.., b'i' | b'u' | b'm' | b'n' | b'z']) {
+        return None;
+    }
     let from = bytes.len().saturating_sub(6);
     let at = from + bytes[from..].iter().rposition(|byte| matches!(byte, b'g' | b'k'))?;
     let (stem, ending) = (bytes.get(..at.checked_sub(2)?)?, &bytes[at - 2..]);
@@ -385,9 +388,11 @@ fn is_negated_light_verb(key: &str) -> bool {
         "ol", "et", "kal", "bul", "gor", "hisset", "yasa", "yap", "sagla", "duy", "cik", "goster", "cikar", "cek",
         "yasat", "ver",
     ];
-    LIGHT.iter().any(|stem| {
-        key.strip_prefix(stem).and_then(|rest| suffixes::of_verb(stem, rest)).is_some_and(|ending| ending.negated)
-    })
+    // Most words end here.
+    key.contains('m')
+        && LIGHT.iter().any(|stem| {
+            key.strip_prefix(stem).and_then(|rest| suffixes::of_verb(stem, rest)).is_some_and(|ending| ending.negated)
+        })
 }
 
 /// English negates before the word: "not good", "never works", "didn't really help".
