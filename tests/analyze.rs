@@ -92,10 +92,11 @@ fn people_write_and_are_understood(
 /// Figures on the part of our corpus that no model has seen, in percent, as the whole analysis reaches them: its language
 /// too has to be told. They may rise; a change that lets one fall has to say why.
 /// The Turkish ones fell from 76.5 and 74.5 when short posts, and then formal complaints and irony, joined that part, which are
-/// harder (November 2026).
+/// harder (November 2026). The Turkish intents fell from 72.5 and the English sentiment from 75.5 when sentences that turn
+/// their words joined that part, and what is learnt from.
 #[rstest]
-#[case("tr", 75.0, 72.5)]
-#[case("en", 75.5, 65.5)]
+#[case("tr", 75.0, 72.0)]
+#[case("en", 74.0, 65.5)]
 fn the_published_figures_hold(#[case] language: &str, #[case] sentiment: f64, #[case] main_intent: f64) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let rows = corpus::mentions(&corpus, language).expect("our corpus is readable");
@@ -211,6 +212,35 @@ fn praise_for_bad_news_is_no_praise(#[case] text: &str) {
 fn what_would_be_a_lie_is_not_so(#[case] better: &str, #[case] worse: &str) {
     let score = |text: &str| analyzer().analyze(text).sentiment.score;
     assert!(score(better) > score(worse), "{better}: {}, {worse}: {}", score(better), score(worse));
+}
+
+/// What a sentence makes of its words; none of these is in the corpus.
+#[rstest]
+#[case("hiç sorun çıkarmadı", true)]
+#[case("asla sorun çıkarmıyor", true)]
+#[case("sıkıntı çok", false)]
+#[case("sıkıntı yok", true)]
+#[case("memnun kalmadığım tek alışveriş olmadı", true)]
+#[case("Memnun kaldığım tek bir alışveriş olmadı", false)]
+#[case("beğenmediğim tek bir ürünü çıkmadı", true)]
+#[case("memnun değilim desem yalan olur", true)]
+#[case("memnunum desem yalan olur", false)]
+#[case("eskiden berbattı şimdi çok düzelmiş", true)]
+#[case("eskiden iyiydi artık berbat", false)]
+#[case("Never had a single problem with this bank", true)]
+#[case("not a single order arrived complete", false)]
+#[case("the latest update fixed everything", true)]
+#[case("the update broke everything", false)]
+fn a_sentence_turns_its_words(#[case] text: &str, #[case] good: bool) {
+    let sentiment = analyzer().analyze(text).sentiment;
+    assert_eq!(sentiment.label, if good { Positive } else { Negative }, "{sentiment:?}");
+}
+
+#[test]
+fn the_end_of_a_number_is_no_reason() {
+    let sentiment =
+        analyzer().analyze("Araç kredisi teklifi almak için aranmak istiyorum, 17.00dan sonra lütfen").sentiment;
+    assert!(sentiment.because.iter().all(|reason| reason.text != "00dan"), "{sentiment:?}");
 }
 
 #[rstest]

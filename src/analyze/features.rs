@@ -7,7 +7,7 @@
 use super::intents::Cues;
 use super::lexicon::EmojiWeights;
 use super::linear::Worn;
-use super::sentiment::{self, Known, Words};
+use super::sentiment::{self, Known, Span, Stance, Words};
 use super::tokens::{Token, TokenKind};
 
 /// Tokens of a text that are read: time stays bounded, and nobody's mood needs more.
@@ -19,8 +19,17 @@ const LONGEST_RUN: usize = 5;
 const MOST_RUNS: usize = (LETTERS_READ + 2) * (LONGEST_RUN - SHORTEST_RUN + 1);
 /// What the lists say of a mood is learnt faster than what a single word says: it holds for words that no text taught.
 const LISTED: f32 = 2.5;
+/// So is what a word says in a construction: there are few texts of each.
+const CONSTRUED: f32 = 2.0;
 /// A mood counts at most this much, however the lists weigh it.
 const STRONGEST_MOOD: f64 = 2.0;
+
+/// So many letters of a word stand for its stem.
+const STEM: usize = 5;
+/// What praise weighs at least, where in a sentence it ends at most, and how many words after it are looked at.
+const PRAISE: f64 = 0.4;
+const PRAISE_WITHIN: usize = 4;
+const WORDS_AFTER: usize = 10;
 
 /// The hash of a feature; a model takes as many of its bits as it has buckets for.
 pub type Hash = u32;
@@ -36,6 +45,10 @@ pub struct Kinds {
     pub moods: bool,
     /// How the moods that the lists know turn in a sentence.
     pub turns: bool,
+    /// What a clause says of a word of the lists: that there is a lot of it or none, and how.
+    pub stances: bool,
+    /// What follows praise in a sentence.
+    pub after_praise: bool,
     /// What the list of phrases says about what the writer wants.
     pub cues: bool,
     /// Capitals and drawn-out letters.
@@ -43,7 +56,16 @@ pub struct Kinds {
 }
 
 impl Kinds {
-    pub const ALL: Self = Self { runs: true, pairs: true, moods: true, turns: true, cues: true, look: true };
+    pub const ALL: Self = Self {
+        runs: true,
+        pairs: true,
+        moods: true,
+        turns: true,
+        stances: true,
+        after_praise: true,
+        cues: true,
+        look: true,
+    };
 }
 
 /// What the features of a language are read with.
@@ -118,8 +140,14 @@ impl<'l> Reader<'l> {
     }
 
     /// Calls `say` with each feature of what the lists know: its hash, its value, and the places of the two tokens that share
-    /// it, which may be one and the same.
-    pub fn moods(&self, known: &[Known<'_>], mut say: impl FnMut(Hash, f32, usize, usize)) {
+    /// it, which may be one and the same. Calls `hush` with the place of each word whose own features do not count, since
+    /// another word denies it: "sorun" in "sorun çıkmadı" is not the one of "sorun çıktı".
+    pub fn moods(
+        &self,
+        known: &[Known<'_>],
+        mut say: impl FnMut(Hash, f32, usize, usize),
+        mut hush: impl FnMut(usize),
+    ) {
         if !self.kinds.moods {
             return;
         }
@@ -130,6 +158,16 @@ impl<'l> Reader<'l> {
             let value = span.weight.abs().min(STRONGEST_MOOD) as f32;
             say(hash(b'm', &[sign]), LISTED * value, span.head, span.until - 1);
             say(hash(b'm', &[sign, size]), LISTED, span.head, span.until - 1);
+            if let Some(stance) = span.stance.filter(|_| self.kinds.stances) {
+                self.stance(known, span, stance, &mut say);
+                if matches!(stance.1, Stance::Word | Stance::Lie | Stance::Twice) {
+                    hush(span.word);
+                }
+            }
+        }
+        // Where no list knows words there are emoji alone, and nothing is construed.
+        if !matches!(self.words, Words::None) {
+            self.constructions(known, &spans, &mut say);
         }
         if self.kinds.turns {
             for turn in sentiment::turns(known, &spans) {
@@ -137,6 +175,53 @@ impl<'l> Reader<'l> {
                 let second = second.map_or(2, u8::from);
                 say(hash(b'n', &[u8::from(first), second, link as u8]), LISTED, turn.from, turn.to);
             }
+        }
+    }
+
+    /// What the order of clauses, words of time and participles make of the moods of a sentence.
+    fn constructions(&self, known: &[Known<'_>], spans: &[Span], say: &mut impl FnMut(Hash, f32, usize, usize)) {
+        if self.kinds.stances {
+            for (participle, none, negated) in sentiment::participles_denied(known) {
+                say(hash(b'd', &[u8::from(negated)]), LISTED, participle, none);
+            }
+        }
+        if spans.is_empty() {
+            return;
+        }
+        if self.kinds.turns
+            && let Some(from) = sentiment::last_clause(known)
+        {
+            for span in spans {
+                let kind = [u8::from(span.weight > 0.0), u8::from(span.until > from)];
+                let value = span.weight.abs().min(STRONGEST_MOOD) as f32;
+                say(hash(b'f', &kind), LISTED * value, span.head, span.until - 1);
+            }
+        }
+        if self.kinds.stances {
+            for (once, span) in sentiment::once(known, spans) {
+                say(hash(b'o', &[u8::from(span.weight > 0.0)]), LISTED, once, span.until - 1);
+            }
+        }
+        if self.kinds.after_praise {
+            after_praise(known, spans, say);
+        }
+    }
+
+    /// What it says that a listed word is denied or affirmed: what the word says by itself does not hold then.
+    fn stance(
+        &self,
+        known: &[Known<'_>],
+        span: &Span,
+        (good, stance): (bool, Stance),
+        say: &mut impl FnMut(Hash, f32, usize, usize),
+    ) {
+        let kind = [u8::from(good), stance as u8];
+        say(hash(b'v', &kind), LISTED, span.head, span.until - 1);
+        if stance != Stance::Ending {
+            let word = known[span.word].token.key.as_bytes();
+            let stem = word[..word.len().min(STEM)].iter();
+            let seed = step(step(step(SEED, b'u'), kind[0]), kind[1]);
+            say(finish(stem.fold(seed, |state, byte| step(state, *byte))), CONSTRUED, span.head, span.until - 1);
         }
     }
 
@@ -153,6 +238,20 @@ impl<'l> Reader<'l> {
             let asks = tokens.iter().any(|token| token.kind == TokenKind::Mark && token.surface.contains('?'));
             say(hash(b't', &[together, u8::from(asks)]), 1.0);
         }
+    }
+}
+
+/// Irony begins with praise that is not alone: "şahane, dün döktükleri asfaltı bugün kazıyorlar".
+fn after_praise(known: &[Known<'_>], spans: &[Span], say: &mut impl FnMut(Hash, f32, usize, usize)) {
+    let Some(praise) = spans.first().filter(|span| span.weight >= PRAISE && span.until <= PRAISE_WITHIN) else {
+        return;
+    };
+    let words = known.iter().enumerate().skip(praise.until).filter(|(_, known)| known.token.kind == TokenKind::Word);
+    for (place, known) in words.take(WORDS_AFTER) {
+        let word = known.token.key.as_bytes();
+        let stem = word[..word.len().min(STEM)].iter();
+        let stem = finish(stem.fold(step(SEED, b'i'), |state, byte| step(state, *byte)));
+        say(stem, CONSTRUED, praise.until - 1, place);
     }
 }
 

@@ -35,6 +35,8 @@ struct Reading<'t> {
     pieces: Pieces<'t>,
     /// What each token says alone.
     own: Vec<Moods>,
+    /// Whether that does not count, since another token denies it.
+    hushed: Vec<bool>,
     /// What two words beside each other say, with their places.
     pairs: Vec<(usize, usize, Moods)>,
     /// What the lists say, with the places of the two words that share it.
@@ -130,16 +132,38 @@ impl<'a> Judge<'a> {
             true => value * value * self.model.moods.squares(hashes, POLARITY),
             false => 0.0,
         };
+        let (mut sentences, mut listed) = (Vec::new(), Vec::new());
+        let mut hushed = vec![false; pieces.known.len()];
+        for sentence in sentiment::sentences(&pieces.known) {
+            let mut all = [0.0; MOODS];
+            let hush = |place: usize| hushed[sentence.start + place] = true;
+            let say = |hash, value, head, last| {
+                let mut one = [0.0; MOODS];
+                self.add_moods(&[hash], value, &mut one);
+                squares += squares_of(&[hash], value);
+                self.add_intents(&[hash], value, &mut all_intents);
+                listed.push((sentence.start + head, sentence.start + last, one));
+                all = plus(all, one);
+            };
+            self.reader.moods(&pieces.known[sentence.clone()], say, hush);
+            all_moods = plus(all_moods, all);
+            sentences.push((sentence, all));
+        }
         let mut own = Vec::with_capacity(pieces.words.len());
-        for (known, word) in pieces.known.iter().zip(&pieces.words) {
+        for ((known, word), hushed) in pieces.known.iter().zip(&pieces.words).zip(&hushed) {
             let mut alone = [0.0; MOODS];
             self.reader.own(known.token, *word, |hashes, value| {
                 self.add_moods(hashes, value, &mut alone);
+                if *hushed {
+                    return;
+                }
                 squares += squares_of(hashes, value);
                 self.add_intents(hashes, value, &mut all_intents);
             });
             own.push(alone);
-            all_moods = plus(all_moods, alone);
+            if !*hushed {
+                all_moods = plus(all_moods, alone);
+            }
         }
         let mut pairs = Vec::with_capacity(pieces.words.len());
         self.reader.pairs(&pieces.words, |hash, left, right| {
@@ -150,41 +174,34 @@ impl<'a> Judge<'a> {
             all_moods = plus(all_moods, pair);
             pairs.push((left, right, pair));
         });
-        let (mut sentences, mut listed) = (Vec::new(), Vec::new());
-        for sentence in sentiment::sentences(&pieces.known) {
-            let mut all = [0.0; MOODS];
-            self.reader.moods(&pieces.known[sentence.clone()], |hash, value, head, last| {
-                let mut one = [0.0; MOODS];
-                self.add_moods(&[hash], value, &mut one);
-                squares += squares_of(&[hash], value);
-                self.add_intents(&[hash], value, &mut all_intents);
-                listed.push((sentence.start + head, sentence.start + last, one));
-                all = plus(all, one);
-            });
-            all_moods = plus(all_moods, all);
-            sentences.push((sentence, all));
-        }
         let mut cued = [0.0; MOODS];
         self.reader.cues(tokens, |hash, value| {
             self.add_intents(&[hash], value, &mut all_intents);
             // Whether there is an opinion at all; which one is for the words to say.
             self.model.moods.add_to(OPINION, hash, value, &mut cued);
         });
-        Reading { pieces, own, pairs, listed, sentences, moods: all_moods, cued, intents: all_intents, squares }
+        Reading { pieces, own, hushed, pairs, listed, sentences, moods: all_moods, cued, intents: all_intents, squares }
     }
 
     /// The words with their weights, the strongest first.
     fn reasons(&self, text: &str, reading: &Reading<'_>) -> Vec<Reason> {
         let Pieces { known, words: hashes } = &reading.pieces;
-        let mut weights: Vec<f32> = reading.own.iter().map(|alone| alone[POLARITY]).collect();
+        let alone = reading.own.iter().zip(&reading.hushed);
+        let mut weights: Vec<f32> = alone.map(|(alone, hushed)| if *hushed { 0.0 } else { alone[POLARITY] }).collect();
         for (left, right, shared) in reading.pairs.iter().chain(&reading.listed) {
             weights[*left] += shared[POLARITY] / 2.0;
             weights[*right] += shared[POLARITY] / 2.0;
         }
         let mut words: Vec<Word<'_>> = Vec::with_capacity(known.len());
-        for ((known, hash), weight) in known.iter().zip(hashes).zip(weights) {
-            let (token, Some(hash)) = (known.token, *hash) else { continue };
-            if matches!(token.kind, TokenKind::Word | TokenKind::Hashtag | TokenKind::Emoji) {
+        // "17.00dan": without its end the time would be read as the end of a sentence.
+        let ends_number = |token: &Token<'_>| {
+            token.surface.starts_with(|first: char| first.is_ascii_digit())
+                && text[..token.start].ends_with(['.', ',', ':'])
+        };
+        for (place, (hash, weight)) in hashes.iter().zip(weights).enumerate() {
+            let (token, Some(hash)) = (known[place].token, *hash) else { continue };
+            let is_word = matches!(token.kind, TokenKind::Word | TokenKind::Hashtag | TokenKind::Emoji);
+            if is_word && !ends_number(token) {
                 match words.iter_mut().find(|word| word.hash == hash && word.surface == token.surface) {
                     Some(word) => word.weight += weight,
                     None => words.push(Word { hash, surface: token.surface, weight }),
@@ -223,10 +240,12 @@ impl<'a> Judge<'a> {
             let moves = if word.weight > 0.0 { after < before } else { after > before };
             moves || after == before && before.abs() == SUREST
         };
+        // What the lists say and, taken off, what words say that are denied.
         let listed = |known: &[Known<'_>]| {
-            let mut listed = [0.0; MOODS];
-            self.reader.moods(known, |hash, value, _, _| self.add_moods(&[hash], value, &mut listed));
-            listed
+            let (mut listed, mut denied) = ([0.0; MOODS], [0.0; MOODS]);
+            let say = |hash: Hash, value: f32, _, _| self.add_moods(&[hash], value, &mut listed);
+            self.reader.moods(known, say, |place| denied = plus(denied, reading.own[known[place].place]));
+            minus(listed, denied)
         };
         let comma = Token { kind: TokenKind::Mark, surface: ",", start: 0, key: String::new(), drawn_out: false };
         let (mut without, mut with_comma) = (change, change);
@@ -237,13 +256,15 @@ impl<'a> Judge<'a> {
             if !places.iter().any(is_here) || !known.iter().any(Known::says_something) {
                 continue;
             }
+            let denied = sentence.clone().filter(|place| reading.hushed[*place]);
+            let before = denied.fold(*before, |before, place| minus(before, reading.own[place]));
             let mut rest = known.to_vec();
             for place in places.iter().copied().filter(is_here) {
-                rest[place - sentence.start] = Known::nothing_of(&comma, self.reader.words);
+                rest[place - sentence.start] = Known::nothing_of(&comma, place, self.reader.words);
             }
-            with_comma = plus(with_comma, minus(listed(&rest), *before));
+            with_comma = plus(with_comma, minus(listed(&rest), before));
             rest.retain(|known| !std::ptr::eq(known.token, &comma));
-            without = plus(without, minus(listed(&rest), *before));
+            without = plus(without, minus(listed(&rest), before));
         }
         falls(without) && falls(with_comma)
     }

@@ -387,8 +387,9 @@ impl Analyzer {
                 (score - self.score(&text.replace(&reason.text, instead), learnt)) * reason.weight >= 0.0
             })
         };
-        // Without a language there is hardly a score left: what speaks for the score moves it.
-        let sure = language.confidence >= SURE_LANGUAGE;
+        // Without a language there is hardly a score left, but for that of emoji: what speaks for the score moves it.
+        let has_emoji = tokens.iter().any(|token| token.kind == TokenKind::Emoji);
+        let sure = language.confidence >= SURE_LANGUAGE && !has_emoji;
         let speaks_for_it = |reason: &Reason| sure && reason.weight * score > 0.0;
         let is_sure = |reason: &Reason| speaks_for_it(reason) || same_language(reason);
         let sure: Vec<bool> = sentiment.because.iter().map(is_sure).collect();

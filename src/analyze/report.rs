@@ -353,11 +353,13 @@ fn side_by_side(report: &mut String, all: &[Measured], open: &[Measured]) {
 }
 
 /// Kinds of features that are left out one by one.
-const ABLATIONS: [(&str, Kinds); 6] = [
+const ABLATIONS: [(&str, Kinds); 8] = [
     ("runs of letters", Kinds { runs: false, ..Kinds::ALL }),
     ("pairs of words", Kinds { pairs: false, ..Kinds::ALL }),
     ("lists of good and bad words", Kinds { moods: false, ..Kinds::ALL }),
     ("turns of mood in a sentence", Kinds { turns: false, ..Kinds::ALL }),
+    ("what denies a listed word", Kinds { stances: false, ..Kinds::ALL }),
+    ("what follows praise", Kinds { after_praise: false, ..Kinds::ALL }),
     ("phrases of intents", Kinds { cues: false, ..Kinds::ALL }),
     ("capitals, drawn-out letters", Kinds { look: false, ..Kinds::ALL }),
 ];

@@ -101,7 +101,7 @@ pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>
             Origin {
                 name: "brand posts",
                 rows: corpus::posts(corpus, data)?,
-                moods_mass: 6_000.0,
+                moods_mass: 6_300.0,
                 moods_evenness: 0.0,
                 intents_mass: 4_000.0,
                 polar: false,
@@ -111,7 +111,7 @@ pub fn origins(language: &str, corpus: &Path, data: &Path) -> Result<Vec<Origin>
             ours,
             labelled(1_000.0)?,
             public("FSMTSAD", "tr_fsmtsad", 4_000.0, false, "CC0, its README asks for leave (tier C)", false)?,
-            public("TRSAv1 sample", "tr_trsav1_3k", 2_000.0, false, research, false)?,
+            public("TRSAv1 sample", "tr_trsav1_3k", 2_600.0, false, research, false)?,
             public("Guven tweets", "tr_guven_tweets", 300.0, true, research, false)?,
         ]);
     }

@@ -3,6 +3,7 @@
 use super::corpus::Row;
 use super::features::{Hash, Reader};
 use super::linear::{Evidence, INTENTS, MOODS, OPINION, POLARITY, Worn};
+use super::sentiment::sentences;
 use super::tokens::{Token, Tokenizer, compose};
 use crate::model::{IntentLabel, SentimentLabel};
 
@@ -37,11 +38,16 @@ pub fn example(row: &Row, tokenizer: &Tokenizer, reader: &Reader<'_>) -> Example
 pub fn example_of(tokens: &[Token<'_>], reader: &Reader<'_>) -> Example {
     let (mut features, mut cues) = (Vec::new(), Vec::new());
     let pieces = reader.pieces(tokens);
-    for (known, word) in pieces.known.iter().zip(&pieces.words) {
+    let mut hushed = vec![false; pieces.known.len()];
+    for sentence in sentences(&pieces.known) {
+        let start = sentence.start;
+        let hush = |place: usize| hushed[start + place] = true;
+        reader.moods(&pieces.known[sentence], |hash, value, _, _| features.push((hash, value)), hush);
+    }
+    for ((known, word), _) in pieces.known.iter().zip(&pieces.words).zip(&hushed).filter(|(_, hushed)| !**hushed) {
         reader.own(known.token, *word, |hashes, value| features.extend(hashes.iter().map(|hash| (*hash, value))));
     }
     reader.pairs(&pieces.words, |hash, _, _| features.push((hash, 1.0)));
-    reader.moods(&pieces.known, |hash, value, _, _| features.push((hash, value)));
     reader.cues(tokens, |hash, value| cues.push((hash, value)));
     let (features, squares) = added_up(features);
     let (cues, _) = added_up(cues);
