@@ -29,7 +29,7 @@ pub use probe::probe_due;
 
 /// Deliveries one process works on at the same time: each waits for three commits, and the more wait for one, the fewer
 /// commits there are.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 384;
 /// Deliveries of a lane that are taken together: those behind the first need no round of their own.
 pub const OF_A_LANE: usize = 8;
 /// After so long the rest of a lane goes back, so that others have their turn.

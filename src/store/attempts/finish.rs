@@ -36,7 +36,8 @@ const TRANSFER: &str = "
 
 const FREE_LANES: &str = "
     UPDATE lanes SET delivery_id = NULL FROM {rows}
-    WHERE lanes.lane = g.value ->> 0 AND lanes.delivery_id = g.value ->> 1";
+    WHERE lanes.lane = g.value ->> 0 AND lanes.delivery_id = g.value ->> 1
+    RETURNING lane";
 
 const GATE_LANES: &str = "
     UPDATE lanes SET gated_until = CAST(g.value ->> 1 AS BIGINT), gate_reason = g.value ->> 2 FROM {rows}
@@ -385,9 +386,9 @@ pub(in crate::store) async fn followers(
     Ok(())
 }
 
-pub(in crate::store) async fn free_lane(tx: &mut Tx, lane: &str, holder: DeliveryId) -> Result<(), StoreError> {
-    tx.over(FREE_LANES, &[(lane, holder.to_string())]).await?;
-    Ok(())
+/// Answers whether it was locked by `holder`.
+pub(in crate::store) async fn free_lane(tx: &mut Tx, lane: &str, holder: DeliveryId) -> Result<bool, StoreError> {
+    Ok(!tx.over(FREE_LANES, &[(lane, holder.to_string())]).await?.is_empty())
 }
 
 /// Tells live pages and other processes, in the transaction of what it tells.

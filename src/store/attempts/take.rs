@@ -219,10 +219,12 @@ async fn verify(
                 }
             }
             DeliveryState::Preparing | DeliveryState::Sending => turns[at] = Turn::Rest(now + BUSY_LANE),
-            // Lane and delivery change in one transaction, so this is a mistake of ours; it must not stop the lane for ever.
+            // Most often it ended, in another process, since the lane was looked at. Lane and delivery change in one
+            // transaction, so anything else is a mistake of ours; it must not stop the lane for ever.
             state => {
-                tracing::error!(delivery.id = %holder, %state, "a lane was locked by a delivery that is not in flight");
-                free_lane(tx, &takes[at].lane, holder).await?;
+                if free_lane(tx, &takes[at].lane, holder).await? {
+                    tracing::error!(delivery.id = %holder, %state, "a lane was locked by a delivery that is not in flight");
+                }
                 turns[at] = Turn::Rest(now);
             }
         }
