@@ -17,6 +17,8 @@ use crate::{alerts, deliver, heartbeat, listen, outbox, schedule, snooze, web};
 
 /// How long the loops may take to end what is in hand.
 const FAREWELL: Duration = Duration::from_secs(9);
+/// What is committed is on the disk: closing the database only tidies up, and may wait for another process that holds it.
+const CLOSING_AT_MOST: Duration = Duration::from_millis(300);
 /// Before a loop that failed is started again.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 
@@ -120,7 +122,9 @@ pub async fn run(app: Arc<App>, roles: &[Role], console: Option<TcpListener>) ->
         loops.shutdown().await;
     }
     heartbeat::goodbye(&app).await;
-    app.store.close().await;
+    if tokio::time::timeout(CLOSING_AT_MOST, app.store.close()).await.is_err() {
+        warn!("the database was not closed in time: another process holds it, or a statement takes long");
+    }
     info!("ended");
     Ok(())
 }

@@ -37,7 +37,15 @@ impl Sender {
                 Err(_) => Err("it does not answer in time".to_owned()),
             }
         };
-        match answer.await {
+        let answer = tokio::select! {
+            answer = answer => answer,
+            // Another process asks, at once.
+            () = self.app.shutdown.cancelled() => {
+                self.app.store.probe_again(account, now).await?;
+                return Ok(false);
+            }
+        };
+        match answer {
             Ok(()) => {
                 self.reopen(account).await?;
                 info!(account.id = %account, "the network answers, the account sends again");
@@ -66,7 +74,9 @@ impl Sender {
 /// Asks for every account whose harmless call is due. Answers how many were opened.
 pub async fn probe_due(sender: &Arc<Sender>, now: Timestamp) -> Result<usize, StoreError> {
     let mut opened = 0;
-    while let Some((account, failed)) = sender.app.store.take_probe(LEASE, now).await? {
+    while !sender.app.shutdown.is_cancelled()
+        && let Some((account, failed)) = sender.app.store.take_probe(LEASE, now).await?
+    {
         opened += usize::from(sender.probe(account, failed, now).await?);
     }
     Ok(opened)

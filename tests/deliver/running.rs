@@ -153,8 +153,10 @@ async fn what_is_still_out_when_the_process_ends_is_left_to_be_verified() {
     assert_eq!(view.state, DeliveryState::Verifying);
     assert_eq!(view.reason.as_deref(), Some("its worker was stopped during the call"));
     // Another process need not wait for the lease: the settle time is enough.
+    let (other, sender) = bench.another_process().await;
     bench.later(bench.app.config.delivery.settle + Duration::from_secs(10));
-    bench.turn().await;
+    sender.turn(&bench.lane(), bench.now()).await.expect("the database answers");
     assert_eq!((bench.state(id).await, bench.network.calls()), (DeliveryState::Sent, 1));
+    other.store.close().await;
     bench.stop().await;
 }
