@@ -16,7 +16,7 @@ use crate::queue::redis::Server;
 use crate::{alerts, deliver, heartbeat, listen, outbox, schedule, snooze, web};
 
 /// How long the loops may take to end what is in hand.
-const FAREWELL: Duration = Duration::from_secs(9);
+const FAREWELL: Duration = Duration::from_millis(8_700);
 /// What is committed is on the disk: closing the database only tidies up, and may wait for another process that holds it.
 const CLOSING_AT_MOST: Duration = Duration::from_millis(300);
 /// Before a loop that failed is started again.

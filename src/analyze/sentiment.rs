@@ -362,7 +362,7 @@ fn participle(key: &str) -> Option<bool> {
         ),
         rest => matches!(rest, b"kleri" | b"klari"),
     };
-    (tense && person && stem.len() > 1).then(|| stem.len() > 2 && matches!(stem, [.., b'm', b'e' | b'a']))
+    (tense && person && stem.len() > 1).then_some(stem.len() > 2 && matches!(stem, [.., b'm', b'e' | b'a']))
 }
 
 /// The token that negates what ends before `at`, at most two small words further on.
