@@ -13,6 +13,7 @@ use crate::{network, outbox, people, properties, time, worker};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     Take(usize),
+    TakeToCall(usize),
     Mark(usize),
     Check(usize),
     Call(usize),
@@ -135,6 +136,7 @@ impl Model for Scenario {
         let mut state = last.clone();
         match action {
             Action::Take(index) => worker::take(self, &mut state, index),
+            Action::TakeToCall(index) => worker::take_to_call(self, &mut state, index),
             Action::Mark(index) => worker::mark(self, &mut state, index),
             Action::Check(index) => state.workers[index].doing = Doing::Checked,
             Action::Call(index) => worker::call(&mut state, index),
@@ -212,6 +214,9 @@ impl Scenario {
             Doing::Idle => {
                 if worker::finds_work(self, state) {
                     actions.push(Action::Take(index));
+                }
+                if worker::finds_one_to_send(self, state) {
+                    actions.push(Action::TakeToCall(index));
                 }
             }
             Doing::Preparing => actions.push(Action::Mark(index)),

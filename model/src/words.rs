@@ -20,6 +20,9 @@ fn sentence(action: Action, before: &State) -> String {
     let of_request = |request: usize| delivery(before.requests[request].delivery);
     match action {
         Action::Take(index) => format!("{} takes the lane (Store::take)", worker(index)),
+        Action::TakeToCall(index) => {
+            format!("{} takes the lane to call at once (Store::take)", worker(index))
+        }
         Action::Mark(index) => format!("{} asks for the call (Store::begin_sending)", worker(index)),
         Action::Check(index) => format!("{} asks the deadline: there is time (Sender::call)", worker(index)),
         Action::Call(index) => format!("{} calls the network (Publisher::publish)", worker(index)),

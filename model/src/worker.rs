@@ -29,6 +29,11 @@ pub fn finds_work(scenario: &Scenario, state: &State) -> bool {
     !matches!(turn(scenario, state), Turn::Rest)
 }
 
+/// What is sent next may need no preparing.
+pub fn finds_one_to_send(scenario: &Scenario, state: &State) -> bool {
+    matches!(turn(scenario, state), Turn::Send(_))
+}
+
 /// `store::attempts::take` and `held_lane`.
 fn turn(scenario: &Scenario, state: &State) -> Turn {
     let rows = &state.sql.rows[..scenario.deliveries];
@@ -80,6 +85,12 @@ pub fn take(scenario: &Scenario, state: &mut State, index: usize) {
     let resends = to == RowState::Verifying;
     state.workers[index] = Worker { doing, delivery, epoch, resends, ..Worker::IDLE };
     written(scenario, state, index);
+}
+
+/// `Store::take` of what needs no preparing: the lane's lock and the mark in one transaction.
+pub fn take_to_call(scenario: &Scenario, state: &mut State, index: usize) {
+    take(scenario, state, index);
+    mark(scenario, state, index);
 }
 
 /// `Store::begin_sending`, from `preparing` or, under the same key, from `verifying`.
