@@ -98,7 +98,7 @@ async fn look(store: &Store, accounts: &[AccountId], month: &str, round: usize) 
     let mut took = Vec::new();
     for account in accounts.iter().take(CLAIMED) {
         let began = Instant::now();
-        let turn = store.take(&lane(*account), "benchmark", Duration::from_secs(60), store.clock()).await;
+        let turn = store.take(&lane(*account), "benchmark", Duration::from_secs(60), None, store.clock()).await;
         took.push(began.elapsed());
         let Ok(Turn::Send(work)) = turn else { panic!("there is something to send: {turn:?}") };
         let refused = Outcome::Failed { reason: "only claimed".into() };

@@ -225,23 +225,21 @@ impl Connectors {
     /// As [`Connectors::get`], where it is known when the account's settings last changed: nothing is read if the
     /// connector was built since.
     pub async fn since(&self, id: AccountId, changed_at: Timestamp) -> Result<Arc<dyn Connector>, AppError> {
-        let known = {
-            let built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-            built.get(&id).filter(|(at, _)| *at == changed_at).map(|(_, connector)| connector.clone())
-        };
-        match known {
+        match self.built_since(id, changed_at) {
             Some(connector) => Ok(connector),
             None => self.get(id).await,
         }
     }
 
+    /// The connector that was built since the account's settings changed at `changed_at`, if there is one.
+    pub fn built_since(&self, id: AccountId, changed_at: Timestamp) -> Option<Arc<dyn Connector>> {
+        let built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        built.get(&id).filter(|(at, _)| *at == changed_at).map(|(_, connector)| connector.clone())
+    }
+
     /// As [`Connectors::get`], for an account that was just read.
     pub async fn of(&self, account: &Account) -> Result<Arc<dyn Connector>, AppError> {
-        let built = |connectors: &Self| {
-            let built = connectors.built.lock().unwrap_or_else(PoisonError::into_inner);
-            built.get(&account.id).filter(|(at, _)| *at == account.changed_at).map(|(_, connector)| connector.clone())
-        };
-        if let Some(connector) = built(self) {
+        if let Some(connector) = self.built_since(account.id, account.changed_at) {
             return Ok(connector);
         }
         let stored = self.store.stored_secrets(account.id).await?;

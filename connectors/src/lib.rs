@@ -70,6 +70,12 @@ pub trait Publisher: Send + Sync {
     /// Everything repeatable before the one call that counts; its result is stored before [`Publisher::publish`].
     async fn prepare(&self, message: &Outgoing, saved: Option<Prepared>) -> Result<Prepared, ConnectorError>;
 
+    /// As [`Publisher::prepare`], where that asks nothing of the network and nothing speaks against the call: such a
+    /// message is marked and called for without being prepared first.
+    fn ready(&self, _message: &Outgoing, _saved: Option<&Prepared>) -> Option<Prepared> {
+        None
+    }
+
     /// The one call that counts.
     async fn publish(&self, message: &Outgoing, prepared: &Prepared) -> Result<Receipt, ConnectorError>;
 

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use muhatap_connectors::{Certainty, ConnectorError, Prepared, Publisher, Receipt};
+use muhatap_connectors::{Certainty, Connector, ConnectorError, Prepared, Publisher, Receipt};
 use rand::RngExt;
 use tracing::{info, warn};
 
 use super::{Ended, Moment, Sender};
-use crate::app::AppError;
+use crate::app::{App, AppError};
 use crate::model::{AccountId, Action, DeliveryState, Health, Hold};
 use crate::policy::Facts;
 use crate::queue::{Budget, Gate};
 use crate::store::StoreError;
-use crate::store::attempts::{Outcome, Work};
+use crate::store::attempts::{Outcome, Readied, Work};
 
 /// Of its lease, so much must be left beyond the call's timeout when the call starts.
 const DEADLINE_RESERVE: Duration = Duration::from_secs(2);
@@ -78,7 +78,7 @@ impl Sender {
             let reason = format!("nothing can be published on {}", work.network.as_str());
             return self.record(&work, Outcome::Failed { reason }, moment).await;
         };
-        if let Some(refused) = self.refused(&work, publisher, moment.now()) {
+        if let Some(refused) = refused(&self.app, &work, publisher, moment.now()) {
             return self.record(&work, refused, moment).await;
         }
         if let Some(wait) = self.over_budget(&work, moment.now()).await? {
@@ -129,14 +129,12 @@ impl Sender {
         prepared: Prepared,
         moment: Moment,
     ) -> Result<Ended, StoreError> {
-        let timeout = self.call_timeout(&before);
-        let margin = self.app.config.delivery.lease_margin;
         // The lease in the database begins no earlier than this.
-        let marked = Instant::now();
+        let asked = Instant::now();
         let mut work = before.clone();
-        let worker = &self.app.worker;
-        match self.app.store.begin_sending(&mut work, &prepared, worker, timeout + margin, moment.now()).await {
-            Ok(true) => {}
+        let (worker, lease) = (&self.app.worker, call_lease(&self.app, &before));
+        match self.app.store.begin_sending(&mut work, &prepared, worker, lease, moment.now()).await {
+            Ok(true) => self.called(work, &before, publisher, asked, moment).await,
             Ok(false) => {
                 let outcome = match before.state {
                     DeliveryState::Verifying => {
@@ -146,33 +144,57 @@ impl Sender {
                     }
                     _ => Outcome::PutBack { reason: None },
                 };
-                return self.record(&before, outcome, moment).await;
+                self.record(&before, outcome, moment).await
             }
             Err(error) => {
                 let mut unsure = before;
                 (unsure.state, unsure.epoch) = (DeliveryState::Sending, unsure.epoch + 1);
-                return Ok(self.keep_not_called(&unsure, &error, moment));
+                Ok(self.keep_not_called(&unsure, &error, moment))
             }
         }
+    }
+
+    /// Sends a delivery that needed no preparing and is marked already.
+    pub(super) async fn call_at_once(
+        &self,
+        work: Work,
+        before: Work,
+        asked: Instant,
+        moment: Moment,
+    ) -> Result<Ended, StoreError> {
+        let connector = self.app.connectors.built_since(work.account_id, work.account_changed_at);
+        match connector.as_deref().and_then(Connector::publisher) {
+            Some(publisher) => self.called(work, &before, publisher, asked, moment).await,
+            None => self.take_back(&work, &before, "its account was changed just before the call", moment).await,
+        }
+    }
+
+    /// The one call for what is marked since `asked`, and how it ended.
+    async fn called(
+        &self,
+        work: Work,
+        before: &Work,
+        publisher: &dyn Publisher,
+        asked: Instant,
+        moment: Moment,
+    ) -> Result<Ended, StoreError> {
+        let timeout = call_timeout(&self.app, &work);
+        let margin = self.app.config.delivery.lease_margin;
         // A worker that was frozen or waited for its commit must not call when its lease is nearly over: somebody else
         // would look for a message that appears only afterwards. It cannot be asked once more between the connection and
         // the request: the HTTP client has no place there for a question of one request (its connections are pooled and
         // made apart from them), and a check around the whole call would throw away the answer of a worker that was frozen
         // after its request, which nobody else can ever get.
-        if marked.elapsed() > margin.saturating_sub(DEADLINE_RESERVE.min(margin / 2)) {
+        if asked.elapsed() > margin.saturating_sub(DEADLINE_RESERVE.min(margin / 2)) {
             warn!("the deadline for the call has passed, it was not started");
-            let taken_back = self.app.store.not_called(&work, &before, NOT_CALLED, moment.now()).await;
-            return Ok(match taken_back {
-                Ok(_) => Ended { rest: Some(moment.now()), ..Ended::default() },
-                Err(error) => self.keep_not_called(&work, &error, moment),
-            });
+            return self.take_back(&work, before, NOT_CALLED, moment).await;
         }
         let late = moment.now().duration_since(work.due_at).as_secs_f64().max(0.0);
         metrics::histogram!(crate::telemetry::DELIVERY_LATENESS, "network" => work.network.as_str()).record(late);
         let called = Instant::now();
         let call = tokio::select! {
             biased;
-            call = the_call(&work, publisher, &prepared, timeout) => call,
+            call = the_call(&work, publisher, timeout) => call,
             () = self.last_moment() => Call::LeftBehind,
         };
         let unclear = call.is_unclear();
@@ -204,8 +226,16 @@ impl Sender {
         tokio::time::sleep(LAST_ANSWERS).await;
     }
 
+    /// Marked, and not called.
+    async fn take_back(&self, work: &Work, before: &Work, why: &str, moment: Moment) -> Result<Ended, StoreError> {
+        Ok(match self.app.store.not_called(work, before, why, moment.now()).await {
+            Ok(_) => Ended { rest: Some(moment.now()), ..Ended::default() },
+            Err(error) => self.keep_not_called(work, &error, moment),
+        })
+    }
+
     /// Marked or perhaps marked, certainly not called, and the database does not answer: nobody else knows it.
-    fn keep_not_called(&self, work: &Work, error: &StoreError, moment: Moment) -> Ended {
+    pub(super) fn keep_not_called(&self, work: &Work, error: &StoreError, moment: Moment) -> Ended {
         self.keep(work, &Outcome::PutBack { reason: Some(NOT_CALLED.to_owned()) }, &error.to_string());
         Ended { rest: Some(moment.now() + super::DATABASE_AWAY), ..Ended::default() }
     }
@@ -217,20 +247,6 @@ impl Sender {
         let by_hand = account.paused_at.is_some() || account.health == Health::Unauthorized;
         let again = now + if by_hand { CLOSED_BY_HAND } else { super::DATABASE_AWAY * 2 };
         Ok(account.gated_until.map_or(again, |until| until.max(again)))
-    }
-
-    /// Asks the rules again: they, the text's limit or the answered message may have changed since it was queued.
-    fn refused(&self, work: &Work, publisher: &dyn Publisher, now: Timestamp) -> Option<Outcome> {
-        if work.action == Action::Delete {
-            return None;
-        }
-        let failed = |reason| Some(Outcome::Failed { reason });
-        let Some(policy) = self.app.policies.of(work.network) else {
-            return failed(format!("nothing can be published on {}", work.network.as_str()));
-        };
-        let length = publisher.measure(&work.outgoing());
-        let facts = Facts { text: &work.text, length, answers: work.answers, at: now };
-        policy.check(&facts).err().and_then(|refusal| failed(format!("{refusal} (rule {})", refusal.rule)))
     }
 
     /// Takes one call from the budget of its app, where the network's policy names one; or when to ask again.
@@ -370,9 +386,55 @@ fn warn_of<E: std::fmt::Display>(what: &str, result: Result<(), E>) {
     }
 }
 
+/// What a delivery is called for with, where nothing has to be prepared and nothing is the matter with it. Anything else is
+/// for [`Sender::attempt`], which says what it is.
+pub(super) fn ready(app: &App, work: &Work, now: Timestamp) -> Option<Readied> {
+    let shares_a_budget = app.policies.of(work.network).is_some_and(|policy| policy.app.is_some());
+    if shares_a_budget || work.is_quiet(now) {
+        return None;
+    }
+    let connector = app.connectors.built_since(work.account_id, work.account_changed_at)?;
+    let publisher = connector.publisher()?;
+    if refused(app, work, publisher, now).is_some() {
+        return None;
+    }
+    let prepared = match work.action {
+        Action::Publish => publisher.ready(&work.outgoing(), work.prepared.as_ref())?,
+        Action::Delete | Action::Webhook | Action::Mail => Prepared::default(),
+    };
+    Some(Readied { prepared, lease: call_lease(app, work) })
+}
+
+/// Asks the rules again: they, the text's limit or the answered message may have changed since it was queued.
+fn refused(app: &App, work: &Work, publisher: &dyn Publisher, now: Timestamp) -> Option<Outcome> {
+    if work.action == Action::Delete {
+        return None;
+    }
+    let failed = |reason| Some(Outcome::Failed { reason });
+    let Some(policy) = app.policies.of(work.network) else {
+        return failed(format!("nothing can be published on {}", work.network.as_str()));
+    };
+    let length = publisher.measure(&work.outgoing());
+    let facts = Facts { text: &work.text, length, answers: work.answers, at: now };
+    policy.check(&facts).err().and_then(|refusal| failed(format!("{refusal} (rule {})", refusal.rule)))
+}
+
+/// The bound of the one call that counts.
+pub(super) fn call_timeout(app: &App, work: &Work) -> Duration {
+    let own = app.config.delivery.call_timeout;
+    app.policies.of(work.network).map_or(own, |policy| policy.call_timeout().min(own))
+}
+
+/// How long a worker has from the mark on.
+fn call_lease(app: &App, work: &Work) -> Duration {
+    call_timeout(app, work) + app.config.delivery.lease_margin
+}
+
 /// The one call, bounded; a panic in a connector is an unclear end like any other.
-async fn the_call(work: &Work, publisher: &dyn Publisher, prepared: &Prepared, timeout: Duration) -> Call {
+async fn the_call(work: &Work, publisher: &dyn Publisher, timeout: Duration) -> Call {
     let message = work.outgoing();
+    let nothing = Prepared::default();
+    let prepared = work.prepared.as_ref().unwrap_or(&nothing);
     let call = async {
         match (work.action, &work.target) {
             (Action::Publish | Action::Webhook | Action::Mail, _) => publisher.publish(&message, prepared).await,

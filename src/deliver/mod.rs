@@ -6,7 +6,7 @@ mod probe;
 mod verify;
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use crate::model::{AccountId, DeliveryId};
 use crate::outbox;
 use crate::queue::{Claim, Done, Due, Gate, Want};
 use crate::store::StoreError;
-use crate::store::attempts::{Outcome, Turn, Work};
+use crate::store::attempts::{Marked, Outcome, Ready, Turn, Work};
 
 pub use journal::Journal;
 pub use probe::probe_due;
@@ -75,6 +75,12 @@ struct Moment {
 impl Moment {
     fn new(at: Timestamp) -> Self {
         Self { at, taken: Instant::now() }
+    }
+
+    /// Counted from before the clock was read, so that a process frozen in between ends its leases late, never early.
+    fn of(clock: impl FnOnce() -> Timestamp) -> Self {
+        let taken = Instant::now();
+        Self { at: clock(), taken }
     }
 
     fn now(&self) -> Timestamp {
@@ -184,12 +190,18 @@ async fn close(app: &App, Worked { done, closed, .. }: Worked) -> Done {
 pub struct Sender {
     app: Arc<App>,
     journal: Journal,
+    ready: Ready,
 }
 
 impl Sender {
     pub fn open(app: Arc<App>) -> std::io::Result<Sender> {
         let journal = Journal::open(&app.config.data_dir())?;
-        Ok(Sender { app, journal })
+        let ready: Ready = {
+            let app = app.clone();
+            // A connector's mistake must not keep others of its commit back; preparing meets it again, and says so.
+            Arc::new(move |work, now| catch_unwind(AssertUnwindSafe(|| attempt::ready(&app, work, now))).ok().flatten())
+        };
+        Ok(Sender { app, journal, ready })
     }
 
     /// Comes to what a claim holds, one after the other, for as long as each is done with and the lane need not rest.
@@ -223,8 +235,9 @@ impl Sender {
 
     /// One turn of a hint's lane, whatever happens in it.
     async fn come_to(&self, hint: &Due, Done { account, lane, .. }: &Done) -> Ended {
-        let now = self.app.store.clock();
-        match AssertUnwindSafe(self.turn(lane, now)).catch_unwind().await {
+        let moment = Moment::of(|| self.app.store.clock());
+        let now = moment.at;
+        match AssertUnwindSafe(self.turn_at(lane, moment)).catch_unwind().await {
             // Nothing of the lane is due by the database: the hint was stale.
             Ok(Ok(ended)) if ended == Ended::default() => Ended { finished: vec![hint.id], ..ended },
             Ok(Ok(ended)) => ended,
@@ -242,8 +255,14 @@ impl Sender {
     /// One look at a lane at `now` by the database's clock: sends its first due delivery, or asks the network about the
     /// one whose end is unclear.
     pub async fn turn(&self, lane: &str, now: Timestamp) -> Result<Ended, StoreError> {
-        let moment = Moment::new(now);
-        match self.app.store.take(lane, &self.app.worker, self.app.config.delivery.work_lease, now).await? {
+        self.turn_at(lane, Moment::new(now)).await
+    }
+
+    async fn turn_at(&self, lane: &str, moment: Moment) -> Result<Ended, StoreError> {
+        let lease = self.app.config.delivery.work_lease;
+        // The lease in the database begins no earlier than this.
+        let asked = Instant::now();
+        match self.app.store.take(lane, &self.app.worker, lease, Some(&self.ready), moment.now()).await? {
             Turn::Nothing => Ok(Ended::default()),
             Turn::Rest(until) => Ok(Ended { rest: Some(until), ..Ended::default() }),
             Turn::Closed(until) => Ok(Ended { closed: Some(until), ..Ended::default() }),
@@ -254,6 +273,15 @@ impl Sender {
                 );
                 self.attempt(*work, moment).instrument(span).await
             }
+            Turn::Call(marked) => {
+                let Marked { work, before } = *marked;
+                let span = info_span!(
+                    "deliver", delivery.id = %work.id, account.id = %work.account_id, network = work.network.as_str(),
+                    attempt = work.attempts
+                );
+                self.call_at_once(work, before, asked, moment).instrument(span).await
+            }
+            Turn::Unsure(marked, error) => Ok(self.keep_not_called(&marked.work, &error, moment)),
             Turn::Verify(work) => {
                 let span = info_span!(
                     "verify", delivery.id = %work.id, account.id = %work.account_id, network = work.network.as_str()
@@ -341,12 +369,6 @@ impl Sender {
 
     async fn connector(&self, account: AccountId) -> Result<Arc<dyn Connector>, AppError> {
         self.app.connectors.get(account).await
-    }
-
-    /// The bound of the one call that counts.
-    fn call_timeout(&self, work: &Work) -> Duration {
-        let own = self.app.config.delivery.call_timeout;
-        self.app.policies.of(work.network).map_or(own, |policy| policy.call_timeout().min(own))
     }
 
     /// Waits for `future` while the delivery's lease is prolonged at each third. `None`: the delivery is no longer this

@@ -108,7 +108,7 @@ impl Sender {
     /// a cache may drop it earlier.
     fn key_lives(&self, work: &Work, life: Duration, now: Timestamp) -> bool {
         let first = work.first_called_at.unwrap_or(work.created_at);
-        now + self.call_timeout(work) < first + life / 2
+        now + super::attempt::call_timeout(&self.app, work) < first + life / 2
     }
 
     async fn look(&self, work: &Work, publisher: &dyn Publisher) -> Result<Seen, Look> {

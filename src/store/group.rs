@@ -182,19 +182,19 @@ struct Writing {
 
 impl Writing {
     async fn write(&self, members: Vec<Job>) {
-        let members = Members::of(members);
-        let mut written = self.commit(&members).await;
+        let mut members = Members::of(members);
+        let mut written = self.commit(&mut members).await;
         if matches!(written, Err(StoreError::Busy(_))) {
             // The loser of a deadlock, or a server that was restarted.
-            written = self.commit(&members).await;
+            written = self.commit(&mut members).await;
         }
         match written {
             Ok(answers) => members.answer(answers),
             Err(error) if members.len() > 1 && error.is_about_a_statement() => {
                 warn!(%error, members = members.len(), "deliveries are written one by one: one of them cannot be");
                 for job in members.apart() {
-                    let alone = Members::of(vec![job]);
-                    match self.commit(&alone).await {
+                    let mut alone = Members::of(vec![job]);
+                    match self.commit(&mut alone).await {
                         Ok(answers) => alone.answer(answers),
                         Err(error) => alone.fail(error),
                     }
@@ -204,15 +204,22 @@ impl Writing {
         }
     }
 
-    async fn commit(&self, members: &Members) -> Result<Answers, StoreError> {
+    /// Where the commit itself fails, it may have been made all the same: those who take lanes are not members any more
+    /// then, since a second time would find their lanes locked by themselves.
+    async fn commit(&self, members: &mut Members) -> Result<Answers, StoreError> {
         let mut tx = Tx::begin(&self.pool, self.engine).await?;
         let answers = Answers {
             finished: apply_all(&mut tx, &members.finishes).await?,
             marked: mark_all(&mut tx, &members.marks).await?,
             turns: take_all(&mut tx, &members.takes).await?,
         };
-        tx.commit().await?;
-        Ok(answers)
+        match tx.commit().await {
+            Ok(()) => Ok(answers),
+            Err(error) => {
+                members.answer_unsure(answers.turns, &error);
+                Err(error)
+            }
+        }
     }
 }
 
@@ -277,6 +284,20 @@ impl Members {
             if let Some(error) = error {
                 job.fail(error);
             }
+        }
+    }
+
+    /// Whoever may call at once must look first whether it stands; what others have to do is asked of the database again
+    /// before it counts.
+    fn answer_unsure(&mut self, turns: Vec<Turn>, error: &StoreError) {
+        self.takes.clear();
+        for (taker, turn) in self.takers.drain(..).zip(turns) {
+            // A caller that is gone needs none.
+            let _ = taker.send(match turn {
+                Turn::Call(marked) => Ok(Turn::Unsure(marked, error.for_another())),
+                turn @ (Turn::Send(_) | Turn::Verify(_)) => Ok(turn),
+                _ => Err(error.for_another()),
+            });
         }
     }
 

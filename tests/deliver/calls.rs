@@ -150,6 +150,7 @@ async fn whatever_happens_while_preparing_nothing_is_called(#[case] end: End, #[
 async fn what_was_prepared_is_not_prepared_again_from_nothing() {
     let bench = Bench::new(Backend::Sqlite, Certainty::ReadBack).await;
     let id = bench.post("bir").await;
+    bench.network.script_prepare([]);
     bench.network.script([End::Unavailable]);
     bench.turn().await;
     bench.later(MINUTE);

@@ -137,7 +137,7 @@ async fn a_call_that_was_not_made_is_not_remembered_as_one(
     } else {
         // The database is away after the mark, so that only the journal knows that nothing was called.
         let lease = Duration::from_secs(40);
-        let turn = store.take(&bench.lane(), "w1", lease, bench.now()).await.expect("the database answers");
+        let turn = store.take(&bench.lane(), "w1", lease, None, bench.now()).await.expect("the database answers");
         let Turn::Send(mut work) = turn else { panic!("it is due: {turn:?}") };
         let prepared = Prepared::default();
         assert!(store.begin_sending(&mut work, &prepared, "w1", lease, bench.now()).await.expect("answered"));

@@ -45,7 +45,7 @@ fn lane(account: AccountId) -> String {
 /// Takes the lane's delivery and marks it as called for.
 async fn called(store: &Store, account: AccountId) -> Work {
     let now = store.clock();
-    let mut work = match store.take(&lane(account), "worker", LEASE, now).await.expect("the database answers") {
+    let mut work = match store.take(&lane(account), "worker", LEASE, None, now).await.expect("the database answers") {
         Turn::Send(work) => *work,
         other => panic!("{other:?}"),
     };
@@ -131,12 +131,12 @@ async fn a_worker_that_gave_up_waiting_takes_nothing_and_what_it_had_to_say_is_w
     let id = post(&store, account, "bir").await;
     let now = store.clock();
     // Asked once, then dropped while it waits for the writer.
-    assert!(store.take(&lane(account), "gone", LEASE, now).now_or_never().is_none());
+    assert!(store.take(&lane(account), "gone", LEASE, None, now).now_or_never().is_none());
     let work = called(&store, account).await;
     assert_eq!(work.id, id);
     assert!(store.finish(&work, &sent("ileti"), now).now_or_never().is_none());
     // Whatever comes next on the lane is written after it.
-    let turn = store.take(&lane(account), "worker", LEASE, now).await.expect("the database answers");
+    let turn = store.take(&lane(account), "worker", LEASE, None, now).await.expect("the database answers");
     assert!(matches!(turn, Turn::Nothing), "{turn:?}");
     assert_eq!(store.delivery(id).await.expect("it is there").state, DeliveryState::Sent);
     store.close().await;

@@ -104,8 +104,12 @@ async fn bench(certainty: Certainty) -> (Bench, Arc<Wire>) {
 #[tokio::test]
 async fn a_mark_whose_answer_is_lost_is_called_for_at_once(
     #[values(Certainty::None, Certainty::ReadBack)] certainty: Certainty,
+    #[values(true, false)] prepared: bool,
 ) {
     let (bench, wire) = bench(certainty).await;
+    if prepared {
+        bench.network.script_prepare([]);
+    }
     let id = bench.post("bir").await;
     bench.turn().await;
     assert!(!wire.loses.load(Ordering::Relaxed), "an answer was lost");
@@ -119,8 +123,12 @@ async fn a_mark_whose_answer_is_lost_is_called_for_at_once(
 #[tokio::test]
 async fn what_was_never_called_is_not_unknown_after_an_outage(
     #[values(Certainty::None, Certainty::ReadBack)] certainty: Certainty,
+    #[values(true, false)] prepared: bool,
 ) {
     let (bench, wire) = bench(certainty).await;
+    if prepared {
+        bench.network.script_prepare([]);
+    }
     let id = bench.post("bir").await;
     wire.shuts.store(true, Ordering::Relaxed);
     bench.turn().await;

@@ -225,7 +225,7 @@ async fn who_works_and_who_went_away_is_known(#[values(Backend::Sqlite, Backend:
     assert_eq!(bench.view(id).await.standing.why, Why::Turn);
     beat("leaving", false, now).await;
 
-    let turn = store.take(&bench.lane(), "w1", MINUTE, bench.now()).await.expect("answered");
+    let turn = store.take(&bench.lane(), "w1", MINUTE, None, bench.now()).await.expect("answered");
     assert!(matches!(turn, muhatap::store::attempts::Turn::Send(_)));
     assert!(store.lease("reaper", "w1", MINUTE, now).await.expect("answered"));
     let mut workers = store.workers().await.expect("answered");

@@ -146,7 +146,7 @@ async fn a_worker_that_comes_back_after_its_lease_without_a_call_takes_it_back(
     let bench = Bench::new(backend, certainty).await;
     let id = bench.post("bir").await;
     let (store, lease) = (&bench.app.store, Duration::from_secs(40));
-    let turn = store.take(&bench.lane(), "w1", lease, bench.now()).await.expect("the database answers");
+    let turn = store.take(&bench.lane(), "w1", lease, None, bench.now()).await.expect("the database answers");
     let Turn::Send(before) = turn else { panic!("it is due: {turn:?}") };
     let mut work = (*before).clone();
     let prepared = bench.prepared(id);
@@ -226,7 +226,8 @@ async fn two_workers_of_one_name_send_everything_once(#[values(Backend::Sqlite, 
     let ids = [bench.post("bir").await, bench.post("iki tane").await, bench.post("başka üçüncü söz").await];
     let store = &bench.app.store;
     let lease = Duration::from_secs(40);
-    let turn = store.take(&bench.lane(), &bench.app.worker, lease, bench.now()).await.expect("the database answers");
+    let turn =
+        store.take(&bench.lane(), &bench.app.worker, lease, None, bench.now()).await.expect("the database answers");
     assert!(matches!(turn, Turn::Send(_)), "{turn:?}");
     // The name alone gives no right to it.
     twin.turn(&bench.lane(), bench.now()).await.expect("the database answers");
@@ -256,7 +257,7 @@ async fn what_became_late_while_it_was_prepared_is_held(
     let id = bench.post("bir").await;
     let store = &bench.app.store;
     let lease = Duration::from_secs(40);
-    let turn = store.take(&bench.lane(), "w1", lease, bench.now()).await.expect("the database answers");
+    let turn = store.take(&bench.lane(), "w1", lease, None, bench.now()).await.expect("the database answers");
     let Turn::Send(mut work) = turn else { panic!("it is due: {turn:?}") };
     bench.later(Duration::from_secs(16 * 60));
     let prepared = Prepared::default();
@@ -351,7 +352,7 @@ async fn what_a_restored_backup_may_have_sent_is_held(#[values(Backend::Sqlite, 
     // Nothing goes out by itself.
     let now = bench.now() + Duration::from_secs(120);
     restored.reap(Duration::from_secs(30), now).await.expect("answered");
-    let turn = restored.take(&bench.lane(), "worker", Duration::from_secs(30), now).await.expect("answered");
+    let turn = restored.take(&bench.lane(), "worker", Duration::from_secs(30), None, now).await.expect("answered");
     assert!(matches!(turn, Turn::Nothing), "{turn:?}");
     restored.close().await;
     bench.stop().await;

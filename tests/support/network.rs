@@ -60,6 +60,7 @@ struct State {
     script: VecDeque<End>,
     find_script: VecDeque<End>,
     prepare_script: VecDeque<End>,
+    prepares: bool,
     calls: usize,
     prepared: usize,
     finds: usize,
@@ -136,8 +137,11 @@ impl FakeNetwork {
         self.state().find_script.extend(ends);
     }
 
+    /// Nothing is called for before it was prepared; preparing ends like this.
     pub fn script_prepare(&self, ends: impl IntoIterator<Item = End>) {
-        self.state().prepare_script.extend(ends);
+        let mut state = self.state();
+        state.prepares = true;
+        state.prepare_script.extend(ends);
     }
 
     /// Nothing answers: each publishing call ends unclearly, each other call is unavailable.
@@ -192,6 +196,10 @@ impl FakeNetwork {
         }
         receipt(&remote_id)
     }
+}
+
+fn prepared(message: &Outgoing) -> Prepared {
+    Prepared(serde_json::json!({ "for": message.key }))
 }
 
 fn receipt(remote_id: &str) -> Receipt {
@@ -256,6 +264,11 @@ impl Publisher for FakeNetwork {
         *self.certainty.lock().expect("no test panics while it holds the network")
     }
 
+    fn ready(&self, message: &Outgoing, saved: Option<&Prepared>) -> Option<Prepared> {
+        let ready = || saved.cloned().unwrap_or_else(|| prepared(message));
+        (!self.state().prepares).then(ready)
+    }
+
     async fn prepare(&self, message: &Outgoing, saved: Option<Prepared>) -> Result<Prepared, ConnectorError> {
         let end = {
             let mut state = self.state();
@@ -272,7 +285,7 @@ impl Publisher for FakeNetwork {
             }
             None => {}
         }
-        Ok(saved.unwrap_or_else(|| Prepared(serde_json::json!({ "for": message.key }))))
+        Ok(saved.unwrap_or_else(|| prepared(message)))
     }
 
     async fn publish(&self, message: &Outgoing, prepared: &Prepared) -> Result<Receipt, ConnectorError> {

@@ -212,7 +212,7 @@ async fn a_worker_killed_after_the_call_gives_the_receiver_the_same_id_again(
     let store = &bench.app.store;
     // A worker that takes the event, makes the call and is never heard of again.
     let lane = format!("{}/events", bench.endpoint);
-    let turn = store.take(&lane, "killed", MINUTE, bench.now()).await.expect("the database answers");
+    let turn = store.take(&lane, "killed", MINUTE, None, bench.now()).await.expect("the database answers");
     let muhatap::store::attempts::Turn::Send(mut work) = turn else { panic!("it is its turn: {turn:?}") };
     let none = Prepared::default();
     assert!(store.begin_sending(&mut work, &none, "killed", MINUTE, bench.now()).await.expect("the database answers"));

@@ -201,8 +201,8 @@ impl Mastodon {
 
     /// The id on our own server of the status to be answered.
     async fn id_to_answer(&self, reply_to: &ReplyTo) -> Result<String, ConnectorError> {
-        if let Some(answered) = answered(reply_to).filter(|answered| answered.server == self.server()) {
-            return Ok(answered.id);
+        if let Some(id) = self.known_id(reply_to) {
+            return Ok(id);
         }
         // Seen by an account on another server: ids differ from server to server, the address does not.
         let call =
@@ -218,6 +218,16 @@ impl Mastodon {
                 self.host()
             ))
         })
+    }
+
+    /// This server's id of what is answered, where it was seen here.
+    fn known_id(&self, reply_to: &ReplyTo) -> Option<String> {
+        answered(reply_to).filter(|answered| answered.server == self.server()).map(|answered| answered.id)
+    }
+
+    fn planned(&self, message: &Outgoing, in_reply_to_id: Option<String>) -> Prepared {
+        let plan = Plan { text: self.full_text(message), in_reply_to_id, visibility: narrowed(message) };
+        Prepared(json!(plan))
     }
 
     fn plan(&self, prepared: &Prepared) -> Result<Plan, ConnectorError> {
@@ -340,18 +350,29 @@ impl Publisher for Mastodon {
         Certainty::Key { life: KEY_LIFE }
     }
 
-    async fn prepare(&self, message: &Outgoing, saved: Option<Prepared>) -> Result<Prepared, ConnectorError> {
+    fn ready(&self, message: &Outgoing, saved: Option<&Prepared>) -> Option<Prepared> {
         // What was sent once must be sent the same way again, or the key would stand for two texts.
         if let Some(saved) = saved.filter(|saved| self.plan(saved).is_ok()) {
-            return Ok(saved);
+            return Some(saved.clone());
+        }
+        self.me.get()?;
+        let in_reply_to_id = match &message.reply_to {
+            Some(reply_to) => Some(self.known_id(reply_to)?),
+            None => None,
+        };
+        Some(self.planned(message, in_reply_to_id))
+    }
+
+    async fn prepare(&self, message: &Outgoing, saved: Option<Prepared>) -> Result<Prepared, ConnectorError> {
+        if let Some(ready) = self.ready(message, saved.as_ref()) {
+            return Ok(ready);
         }
         self.me().await?;
         let in_reply_to_id = match &message.reply_to {
             Some(reply_to) => Some(self.id_to_answer(reply_to).await?),
             None => None,
         };
-        let plan = Plan { text: self.full_text(message), in_reply_to_id, visibility: narrowed(message) };
-        Ok(Prepared(json!(plan)))
+        Ok(self.planned(message, in_reply_to_id))
     }
 
     async fn publish(&self, message: &Outgoing, prepared: &Prepared) -> Result<Receipt, ConnectorError> {

@@ -316,6 +316,10 @@ impl Publisher for Telegram {
         Certainty::None
     }
 
+    fn ready(&self, message: &Outgoing, saved: Option<&Prepared>) -> Option<Prepared> {
+        self.chat_for(message).ok().map(|_| saved.cloned().unwrap_or_default())
+    }
+
     async fn prepare(&self, message: &Outgoing, saved: Option<Prepared>) -> Result<Prepared, ConnectorError> {
         // Nothing is to be prepared, but what cannot work is told before the call that counts.
         self.chat_for(message)?;

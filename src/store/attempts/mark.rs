@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muhatap_connectors::Prepared;
 
-use super::{Outcome, Work, apply, event, followers, free_lane};
+use super::{Outcome, Work, apply, event, followers, free_lane, wait_for};
 use crate::model::{DeliveryId, DeliveryState};
 use crate::store::rows::Cells;
 use crate::store::{Store, StoreError, Tx, events, maybe_micros, micros};
@@ -51,6 +52,21 @@ pub(in crate::store) struct Mark {
     pub worker: String,
     pub lease: Duration,
     pub now: Timestamp,
+}
+
+impl Mark {
+    pub fn of(work: &Work, prepared: &Prepared, worker: &str, lease: Duration, now: Timestamp) -> Mark {
+        Mark {
+            id: work.id,
+            lane: work.lane.clone(),
+            state: work.state,
+            epoch: work.epoch,
+            prepared: serde_json::to_string(prepared).unwrap_or_else(|_| "null".into()),
+            worker: worker.to_owned(),
+            lease,
+            now,
+        }
+    }
 }
 
 /// Moves each to `sending` and makes its attempt's row. Answers the new epoch of each that may be called.
@@ -136,6 +152,7 @@ pub(super) async fn take_back_late(
     reason: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    wait_for(tx, id).await?;
     let row = sqlx::query(
         "UPDATE deliveries SET state = CASE WHEN cancel_wanted IS NULL THEN 'queued' ELSE 'cancelled' END,
             epoch = epoch + 1, worker = NULL, lease_until = NULL, first_called_at = NULL, last_called_at = NULL,

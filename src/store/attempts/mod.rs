@@ -13,6 +13,7 @@ mod replay;
 mod take;
 mod work;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -21,7 +22,8 @@ use muhatap_connectors::{Outgoing, Prepared, Receipt, ReplyTo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Store, StoreError};
+use super::rows::Cells;
+use super::{Store, StoreError, Tx};
 use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Hold, Network, Visibility};
 use crate::policy::Answered;
 use crate::quiet::QuietHours;
@@ -74,6 +76,16 @@ pub struct Work {
 }
 
 impl Work {
+    /// What the compare-and-set before the call made of it.
+    pub(in crate::store) fn mark(&mut self, epoch: i64, prepared: Prepared, now: Timestamp) {
+        self.epoch = epoch;
+        self.state = DeliveryState::Sending;
+        self.first_called_at = self.first_called_at.or(Some(now));
+        self.last_called_at = Some(now);
+        self.attempts += 1;
+        self.prepared = Some(prepared);
+    }
+
     /// Whether it would be sent in quiet hours at `now`.
     pub fn is_quiet(&self, now: Timestamp) -> bool {
         let Some((hours, zone)) = &self.quiet else { return false };
@@ -105,11 +117,34 @@ pub fn network_key(id: DeliveryId) -> String {
     digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What the call for a delivery is made with, and how long the worker has for it.
+#[derive(Debug, Clone)]
+pub struct Readied {
+    pub prepared: Prepared,
+    pub lease: Duration,
+}
+
+/// Says which deliveries need no preparing, and what they are called with. Asked in the middle of a transaction, it must
+/// neither wait nor panic.
+pub type Ready = Arc<dyn Fn(&Work, Timestamp) -> Option<Readied> + Send + Sync>;
+
+/// A delivery that may be called for.
+#[derive(Debug)]
+pub struct Marked {
+    pub work: Work,
+    /// As it was, should it not be called after all.
+    pub before: Work,
+}
+
 /// What a lane has for the worker that asks.
 #[derive(Debug)]
 pub enum Turn {
     /// Its first delivery, now `preparing`.
     Send(Box<Work>),
+    /// Its first delivery, which needed no preparing, now `sending`: the call may start within the send deadline.
+    Call(Box<Marked>),
+    /// As `Call` in the database, or not: it does not answer, and nobody else knows that nothing is called.
+    Unsure(Box<Marked>, StoreError),
     /// Its delivery with an unclear end, to be looked for on the network.
     Verify(Box<Work>),
     /// Not before then: gated, or in another worker's hands.
@@ -173,10 +208,26 @@ impl Outcome {
 }
 
 impl Store {
-    /// Takes the lane for `worker`: its delivery that waits to be verified, or else its first due one. Whatever is late
-    /// or expired on the way is put aside.
-    pub async fn take(&self, lane: &str, worker: &str, lease: Duration, now: Timestamp) -> Result<Turn, StoreError> {
-        self.group().take(Take { lane: lane.to_owned(), worker: worker.to_owned(), lease, now }).await
+    /// Takes the lane for `worker`: its delivery that waits to be verified, or else its first due one, which is marked as
+    /// by [`Store::begin_sending`] in the same transaction where it is `ready`. Whatever is late or expired on the way is
+    /// put aside.
+    pub async fn take(
+        &self,
+        lane: &str,
+        worker: &str,
+        lease: Duration,
+        ready: Option<&Ready>,
+        now: Timestamp,
+    ) -> Result<Turn, StoreError> {
+        let take = Take { lane: lane.to_owned(), worker: worker.to_owned(), lease, ready: ready.cloned(), now };
+        match self.group().take(take).await? {
+            Turn::Unsure(marked, _) => match self.is_marked(marked.work.id, marked.work.epoch).await {
+                Ok(true) => Ok(Turn::Call(marked)),
+                Ok(false) => Ok(Turn::Rest(now)),
+                Err(error) => Ok(Turn::Unsure(marked, error)),
+            },
+            turn => Ok(turn),
+        }
     }
 
     /// The compare-and-set before the one call that counts. After it returns true, `work` carries the new epoch, and
@@ -190,38 +241,23 @@ impl Store {
         lease: Duration,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mark = Mark {
-            id: work.id,
-            lane: work.lane.clone(),
-            state: work.state,
-            epoch: work.epoch,
-            prepared: serde_json::to_string(prepared).unwrap_or_else(|_| "null".into()),
-            worker: worker.to_owned(),
-            lease,
-            now,
-        };
-        work.epoch = match self.group().mark(mark).await {
+        let mark = Mark::of(work, prepared, worker, lease, now);
+        let epoch = match self.group().mark(mark).await {
             Ok(Some(epoch)) => epoch,
-            unsure if !self.is_marked(work).await? => return unsure.map(|_| false),
+            unsure if !self.is_marked(work.id, work.epoch + 1).await? => return unsure.map(|_| false),
             _ => work.epoch + 1,
         };
-        work.state = DeliveryState::Sending;
-        work.first_called_at = work.first_called_at.or(Some(now));
-        work.last_called_at = Some(now);
-        work.attempts += 1;
-        work.prepared = Some(prepared.clone());
+        work.mark(epoch, prepared.clone(), now);
         Ok(true)
     }
 
     /// Whether a commit was made whose answer was lost: then its repetition finds nothing to move. Nobody but the worker
-    /// that asks can have moved it to `sending` from the epoch it has.
-    async fn is_marked(&self, work: &Work) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT 1 FROM deliveries WHERE id = $1 AND state = 'sending' AND epoch = $2")
-            .bind(work.id.to_string())
-            .bind(work.epoch + 1)
-            .fetch_optional(self.pool())
-            .await?;
-        Ok(row.is_some())
+    /// that asks can have moved it to `sending` under that epoch.
+    async fn is_marked(&self, id: DeliveryId, epoch: i64) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let row = wait_for(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(row.is_some_and(|(state, of)| state == DeliveryState::Sending && of == epoch))
     }
 
     /// Writes down how work on a delivery ended, frees its lane unless it must be verified, and wakes what follows it.
@@ -237,4 +273,14 @@ impl Store {
             finished => finished,
         }
     }
+}
+
+/// State and epoch once whoever writes the delivery now is through with it: a commit whose answer was lost may still be on
+/// its way to the disk, and a question that does not wait would be told how the row was before.
+async fn wait_for(tx: &mut Tx, id: DeliveryId) -> Result<Option<(DeliveryState, i64)>, StoreError> {
+    let row = sqlx::query("UPDATE deliveries SET epoch = epoch WHERE id = $1 RETURNING state, epoch")
+        .bind(id.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(|row| Ok((row.word("state")?, row.number("epoch")?))).transpose()
 }

@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::any::AnyRow;
 
 use super::finish::{Arrow, Move, ended, free_lane, transfer};
+use super::mark::{Mark, mark_all};
 use super::work::works;
-use super::{BUSY_LANE, Turn, Work};
+use super::{BUSY_LANE, Marked, Readied, Ready, Turn, Work};
 use crate::model::{DeliveryId, DeliveryState, Hold};
 use crate::store::rows::Cells;
 use crate::store::{StoreError, Tx, events, micros, webhooks};
@@ -76,11 +77,12 @@ const OWN: &str = "
     RETURNING id, epoch";
 
 /// One look at a lane for a worker.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(in crate::store) struct Take {
     pub lane: String,
     pub worker: String,
     pub lease: Duration,
+    pub ready: Option<Ready>,
     pub now: Timestamp,
 }
 
@@ -120,8 +122,16 @@ pub(in crate::store) async fn take_all(tx: &mut Tx, takes: &[Take]) -> Result<Ve
         }
         is_locked
     });
-    chosen.extend(verify(tx, takes, held, &mut turns).await?);
-    own(tx, takes, chosen, &mut turns).await?;
+    let (mut to_call, mut to_own) = (Vec::new(), verify(tx, takes, held, &mut turns).await?);
+    for (at, work) in chosen {
+        let Take { ready, now, .. } = &takes[at];
+        match ready.as_ref().and_then(|ready| ready(&work, *now)) {
+            Some(readied) => to_call.push((at, work, readied)),
+            None => to_own.push((at, work)),
+        }
+    }
+    call(tx, takes, to_call, &mut turns).await?;
+    own(tx, takes, to_own, &mut turns).await?;
     Ok(turns)
 }
 
@@ -230,6 +240,35 @@ async fn verify(
         }
     }
     Ok(due)
+}
+
+/// Marks what needs no preparing.
+async fn call(
+    tx: &mut Tx,
+    takes: &[Take],
+    chosen: Vec<(usize, Work, Readied)>,
+    turns: &mut [Turn],
+) -> Result<(), StoreError> {
+    let marks: Vec<Mark> = chosen
+        .iter()
+        .map(|(at, work, readied)| Mark::of(work, &readied.prepared, &takes[*at].worker, readied.lease, takes[*at].now))
+        .collect();
+    let epochs = mark_all(tx, &marks).await?;
+    for ((at, before, readied), epoch) in chosen.into_iter().zip(epochs) {
+        let now = takes[at].now;
+        turns[at] = match epoch {
+            Some(epoch) => {
+                let mut work = before.clone();
+                work.mark(epoch, readied.prepared, now);
+                Turn::Call(Box::new(Marked { work, before }))
+            }
+            None => {
+                free_lane(tx, &takes[at].lane, before.id).await?;
+                Turn::Rest(now)
+            }
+        };
+    }
+    Ok(())
 }
 
 async fn own(tx: &mut Tx, takes: &[Take], chosen: Vec<(usize, Work)>, turns: &mut [Turn]) -> Result<(), StoreError> {
