@@ -36,6 +36,7 @@ use processes::{cpu_time, peak_mb};
 use redis_server::Redis;
 use rig::{ACCOUNTS, Worker, account, argument, configure};
 use rivals::{BullMq, Writes};
+use sqlx::{AnyConnection, Connection};
 
 /// Due evenly within one second.
 const BURST: u64 = 10_000;
@@ -57,8 +58,9 @@ struct Results {
     /// From the first due time to the last one out, and lateness of the middle and of the last hundredth.
     burst: [Duration; 3],
     peak_mb: f64,
-    /// From the death of one of two workers until everything is known to be out.
-    takeover: Option<Duration>,
+    /// From the death of one of two workers until the other one goes on with what it had in hand, and until everything is
+    /// known to be out.
+    takeover: Option<[Duration; 2]>,
 }
 
 #[tokio::main]
@@ -119,12 +121,12 @@ fn table(all: &[Results], jobs: u64) {
     }
     let delivery = Config::default().delivery;
     println!(
-        "\nfrom kill -9 of one of two workers until all {TAKEN_OVER} are known to be out (a call's lease and the settle time: {:?})",
+        "\nfrom kill -9 of one of two workers until the other one has gone on with what it called for, and until all {TAKEN_OVER} are known to be out (a call's lease and the settle time: {:?})",
         delivery.call_timeout + delivery.lease_margin + delivery.settle
     );
     for results in all {
-        if let Some(takeover) = results.takeover {
-            println!("{:18} {takeover:.1?}", results.name);
+        if let Some([gone_on, out]) = results.takeover {
+            println!("{:18} {gone_on:.2?} {out:.2?}", results.name);
         }
     }
 }
@@ -178,7 +180,7 @@ async fn measure(
     let burst = lateness(from, outbox.out(first).into_iter().map(|(number, at)| (due(number - first), at)));
     let peak_mb = peak_mb(worker.0.id());
     println!("{name}: {a_second:.0} a second, last out {:.2?}, late {:.3?}/{:.3?}", burst[0], burst[1], burst[2]);
-    let takeover = Some(takeover(&mut outbox, worker, config).await);
+    let takeover = Some(takeover(&mut outbox, worker, config, database).await);
     let cpu = cpu.try_into().expect("four were measured");
     let results = Results { name, a_second, cpu, burst, peak_mb, takeover };
     outbox.store.close().await;
@@ -186,7 +188,8 @@ async fn measure(
 }
 
 /// Kills `worker` while another one works beside it.
-async fn takeover(outbox: &mut Outbox<'_>, worker: Worker, config: &std::path::Path) -> Duration {
+async fn takeover(outbox: &mut Outbox<'_>, worker: Worker, config: &std::path::Path, database: &str) -> [Duration; 2] {
+    let mut database = AnyConnection::connect(database).await.expect("the database opens");
     let _other = Worker::start(config, "deliver");
     let first = outbox.made;
     let due = outbox.store.clock() + HEAD_START + HEAD_START_EACH * TAKEN_OVER as u32;
@@ -196,10 +199,23 @@ async fn takeover(outbox: &mut Outbox<'_>, worker: Worker, config: &std::path::P
         assert!(started.elapsed() < PATIENCE, "the deliveries are not sent");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    let dead = worker.0.id();
     drop(worker);
     let died = Instant::now();
+    let left = "SELECT COUNT(*) FROM deliveries WHERE state = 'sending' AND worker LIKE $1";
+    while sqlx::query_scalar::<_, i64>(left)
+        .bind(format!("{dead}-%"))
+        .fetch_one(&mut database)
+        .await
+        .expect("the database answers")
+        > 0
+    {
+        assert!(died.elapsed() < PATIENCE, "nobody goes on with what the dead worker called for");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let gone_on = died.elapsed();
     outbox.sent(first + TAKEN_OVER).await;
-    died.elapsed()
+    [gone_on, died.elapsed()]
 }
 
 /// Waits until the worker has put every account into the database.

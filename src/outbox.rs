@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -21,7 +22,10 @@ use crate::store::sweep::Swept;
 /// Only what is due within this is in the dispatcher.
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Also where there is more to reap than fits into one transaction.
+const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(10);
 const LOAD_EVERY: Duration = Duration::from_secs(60);
+/// At the latest: what a dead worker left is reaped in the moment that it may be.
 const REAP_EVERY: Duration = Duration::from_secs(1);
 /// A change becomes visible when its transaction ends, a little after its own time.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(2);
@@ -52,17 +56,26 @@ pub async fn run(app: Arc<App>) {
     let mut mark = app.store.clock() - LONG_OVERLAP;
     let (mut load, mut reap, mut long_look) =
         (Every::new(LOAD_EVERY), Every::new(REAP_EVERY), Every::new(LONG_LOOK_EVERY));
-    let (mut told, mut reaps) = (Told::default(), false);
+    let mut told = Told::default();
+    let mut tended = Tended::default();
+    let mut probing = JoinSet::new();
     while !app.shutdown.is_cancelled() {
         let now = app.store.clock();
         let round = async {
             let overlap = if long_look.has_come() { LONG_OVERLAP } else { OVERLAP };
             tell(&app, mark - overlap, now, &mut told).await?;
             told.forget(now - LONG_OVERLAP * 2);
-            if reap.has_come() {
-                reaps = tend(&app, &sender, now).await?;
+            if reap.has_come() || tended.next.is_some_and(|next| next <= now) {
+                tended = tend(&app, &sender, now).await?;
+                while let Some(Ok(asked)) = probing.try_join_next() {
+                    asked?;
+                }
+                if probing.is_empty() {
+                    let sender = sender.clone();
+                    probing.spawn(async move { probe_due(&sender, now).await });
+                }
             }
-            if (reaps || !app.dispatcher.is_shared()) && load.has_come() {
+            if (tended.reaps || !app.dispatcher.is_shared()) && load.has_come() {
                 self::load(&app, now).await?;
             }
             Ok::<(), OutboxError>(())
@@ -72,14 +85,19 @@ pub async fn run(app: Arc<App>) {
             // The mark stays, so that nothing between is missed.
             Err(error) => {
                 told = Told::default();
+                tended.next = None;
                 warn!(%error, "a round of the outbox failed, the next one follows");
             }
         }
+        let until = tended.next.map(|next| Duration::try_from(next.duration_since(app.store.clock())));
+        let pause = until.map_or(LOOK_EVERY, |until| until.unwrap_or_default().clamp(LOOK_AT_MOST_EVERY, LOOK_EVERY));
         tokio::select! {
             () = app.shutdown.cancelled() => {}
-            () = app.live.wait(Wake::Outbox, LOOK_EVERY) => {}
+            () = app.live.wait(Wake::Outbox, pause) => {}
         }
     }
+    // They end with the process by themselves, and leave their accounts to others.
+    while probing.join_next().await.is_some() {}
     if let Err(error) = app.store.give_back(REAPER, &app.worker).await {
         warn!(%error, "the reaper's lease could not be given back; it ends by itself");
     }
@@ -149,10 +167,20 @@ pub async fn load(app: &App, now: Timestamp) -> Result<usize, OutboxError> {
     }
 }
 
-/// What one process does for all, and what each does for the accounts it finds waiting. Answers whether this is the one.
-pub async fn tend(app: &App, sender: &Arc<Sender>, now: Timestamp) -> Result<bool, OutboxError> {
+/// What a round of tending leaves to the next.
+#[derive(Default)]
+struct Tended {
+    /// This process does what one does for all.
+    reaps: bool,
+    /// When a worker's lease ends next.
+    next: Option<Timestamp>,
+}
+
+/// Brings the journal in, and does what one process does for all.
+async fn tend(app: &App, sender: &Sender, now: Timestamp) -> Result<Tended, OutboxError> {
     sender.replay(now).await?;
     let reaps = app.store.lease(REAPER, &app.worker, REAPER_LEASE, now).await?;
+    let mut next = None;
     if reaps {
         let reaped = app.store.reap(app.config.delivery.settle, now).await?;
         if !reaped.is_empty() {
@@ -169,9 +197,9 @@ pub async fn tend(app: &App, sender: &Arc<Sender>, now: Timestamp) -> Result<boo
             app.live.wake(Wake::Events);
         }
         metrics::gauge!(crate::telemetry::OUTBOX_DUE).set(app.store.due_count(now).await? as f64);
+        next = app.store.next_to_reap(app.config.delivery.settle).await?;
     }
-    probe_due(sender, now).await?;
-    Ok(reaps)
+    Ok(Tended { reaps, next })
 }
 
 fn hints(app: &App, swept: &[&Swept]) -> Vec<Hint> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muhatap_connectors::ConnectorError;
-use tracing::{info, warn};
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
 
 use super::Sender;
 use super::attempt::jitter;
@@ -14,6 +15,8 @@ use crate::model::{AccountId, Health};
 use crate::queue::Gate;
 use crate::store::StoreError;
 
+/// Accounts asked for at the same time.
+const AT_ONCE: usize = 16;
 const ANSWER_AT_MOST: Duration = Duration::from_secs(15);
 /// Nobody else asks for the same account while this one does.
 const LEASE: Duration = Duration::from_secs(30);
@@ -71,13 +74,23 @@ impl Sender {
     }
 }
 
-/// Asks for every account whose harmless call is due. Answers how many were opened.
+/// Asks for every account whose harmless call is due, several at a time: what one network leaves unanswered keeps nobody
+/// else waiting. Answers how many were opened.
 pub async fn probe_due(sender: &Arc<Sender>, now: Timestamp) -> Result<usize, StoreError> {
-    let mut opened = 0;
-    while !sender.app.shutdown.is_cancelled()
-        && let Some((account, failed)) = sender.app.store.take_probe(LEASE, now).await?
-    {
-        opened += usize::from(sender.probe(account, failed, now).await?);
+    let (mut asked, mut opened) = (JoinSet::new(), 0);
+    loop {
+        while asked.len() < AT_ONCE
+            && !sender.app.shutdown.is_cancelled()
+            && let Some((account, failed)) = sender.app.store.take_probe(LEASE, now).await?
+        {
+            let sender = sender.clone();
+            asked.spawn(async move { sender.probe(account, failed, now).await });
+        }
+        match asked.join_next().await {
+            Some(Ok(answered)) => opened += usize::from(answered?),
+            // Its account is asked for again when the lease ends.
+            Some(Err(error)) => error!(%error, "asking for an account ended in a panic"),
+            None => return Ok(opened),
+        }
     }
-    Ok(opened)
 }

@@ -12,6 +12,8 @@ use crate::model::{AccountId, Class, DeliveryId, DeliveryState, Network};
 
 /// A campaign post that is later than this goes before nothing, but no longer after every reply.
 const LIFT_AFTER: SignedDuration = SignedDuration::from_secs(60);
+/// A lease is over when its last moment has passed.
+const A_MOMENT: SignedDuration = SignedDuration::from_millis(1);
 /// Rows moved by one statement of the reaper.
 const AT_ONCE: i64 = 500;
 
@@ -284,6 +286,19 @@ impl Store {
         .rows_affected();
         tx.commit().await?;
         Ok(reaped)
+    }
+
+    /// When the lease of the next delivery that a worker prepares or calls for is over, settle time included: a dead
+    /// worker's work goes on then, and not at the next round.
+    pub async fn next_to_reap(&self, settle: Duration) -> Result<Option<Timestamp>, StoreError> {
+        let row = sqlx::query(
+            "SELECT MIN(CASE state WHEN 'sending' THEN lease_until + $1 ELSE lease_until END) AS at FROM deliveries
+             WHERE state IN ('preparing', 'sending', 'verifying') AND state <> 'verifying'",
+        )
+        .bind(i64::try_from(settle.as_micros()).unwrap_or(i64::MAX))
+        .fetch_one(self.pool())
+        .await?;
+        Ok(row.maybe_time("at")?.map(|at| at + A_MOMENT))
     }
 
     /// Nothing is sent on the account before then: what a `Retry-After` asked for.
