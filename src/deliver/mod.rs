@@ -97,6 +97,13 @@ pub async fn run(app: Arc<App>) {
             return;
         }
     };
+    while let Err(error) = app.store.keep_marks_in(&app.config.data_dir()).await {
+        error!(%error, "nothing is sent before it is known that the database is no older copy of itself; it is tried again");
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = tokio::time::sleep(DATABASE_AWAY) => {}
+        }
+    }
     let mut running: JoinSet<Worked> = JoinSet::new();
     let mut held: HashMap<String, Claim> = HashMap::new();
     let mut done: Vec<Done> = Vec::new();

@@ -6,14 +6,18 @@
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use sqlx::AnyPool;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tracing::{error, warn};
 
 use super::attempts::{Finish, Mark, Take, Turn, apply_all, mark_all, take_all};
+use super::last_mark::{LastMark, Marking};
 use super::{Engine, StoreError, Tx};
 
 /// Who comes when so many wait already, waits for room.
@@ -62,14 +66,21 @@ impl Job {
 pub(super) struct Group {
     jobs: mpsc::Sender<Job>,
     pool: AnyPool,
+    last_mark: Arc<LastMark>,
 }
 
 impl Group {
-    /// Starts the writer on `pool`.
-    pub(super) fn start(pool: AnyPool, engine: Engine) -> Group {
+    /// Starts the writer on `pool`; `opened` counts connections.
+    pub(super) fn start(pool: AnyPool, engine: Engine, opened: Arc<AtomicU64>) -> Group {
         let (jobs, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(Writer { pool: pool.clone(), engine, waiting, next: None, busy: HashSet::new() }.run());
-        Group { jobs, pool }
+        let last_mark = Arc::new(LastMark::new(opened));
+        let writing = Writing { pool: pool.clone(), engine, last_mark: last_mark.clone() };
+        tokio::spawn(Writer { writing, waiting, next: None, busy: HashSet::new() }.run());
+        Group { jobs, pool, last_mark }
+    }
+
+    pub(super) fn last_mark(&self) -> &LastMark {
+        &self.last_mark
     }
 
     /// Lets the commit on its way end; whoever comes later is told that the database is closed.
@@ -99,8 +110,7 @@ impl Group {
 }
 
 struct Writer {
-    pool: AnyPool,
-    engine: Engine,
+    writing: Writing,
     waiting: mpsc::Receiver<Job>,
     /// Belongs into the group after the present one.
     next: Option<Job>,
@@ -110,7 +120,7 @@ struct Writer {
 
 impl Writer {
     async fn run(mut self) {
-        let connections = self.pool.options().get_max_connections() as usize;
+        let connections = self.writing.pool.options().get_max_connections() as usize;
         let mut on_their_way = JoinSet::new();
         loop {
             let is_next_busy = self.next.as_ref().is_some_and(|job| self.busy.contains(job.lane()));
@@ -128,7 +138,7 @@ impl Writer {
             }
             let lanes: Vec<String> = members.iter().map(|job| job.lane().to_owned()).collect();
             self.busy.extend(lanes.iter().cloned());
-            let group = Writing { pool: self.pool.clone(), engine: self.engine };
+            let group = self.writing.clone();
             on_their_way.spawn(async move {
                 if AssertUnwindSafe(group.write(members)).catch_unwind().await.is_err() {
                     error!(
@@ -175,9 +185,11 @@ impl Writer {
 }
 
 /// The writing of one group.
+#[derive(Clone)]
 struct Writing {
     pool: AnyPool,
     engine: Engine,
+    last_mark: Arc<LastMark>,
 }
 
 impl Writing {
@@ -207,14 +219,20 @@ impl Writing {
     /// Where the commit itself fails, it may have been made all the same: those who take lanes are not members any more
     /// then, since a second time would find their lanes locked by themselves.
     async fn commit(&self, members: &mut Members) -> Result<Answers, StoreError> {
-        let mut tx = Tx::begin(&self.pool, self.engine).await?;
+        let mut tx = match members.now() {
+            Some(now) => self.last_mark.begin(&self.pool, self.engine, now).await?,
+            None => Tx::begin(&self.pool, self.engine).await?,
+        };
         let answers = Answers {
             finished: apply_all(&mut tx, &members.finishes).await?,
             marked: mark_all(&mut tx, &members.marks).await?,
             turns: take_all(&mut tx, &members.takes).await?,
         };
         match tx.commit().await {
-            Ok(()) => Ok(answers),
+            Ok(()) => {
+                self.last_mark.note(members.last_marked(&answers));
+                Ok(answers)
+            }
             Err(error) => {
                 members.answer_unsure(answers.turns, &error);
                 Err(error)
@@ -260,6 +278,24 @@ impl Members {
             }
         }
         members
+    }
+
+    /// When the first of those asked who begin something.
+    fn now(&self) -> Option<Timestamp> {
+        self.takes.first().map(|take| take.now).or_else(|| self.marks.first().map(|mark| mark.now))
+    }
+
+    /// Of what is out for good once it is called for.
+    fn last_marked(&self, answers: &Answers) -> Option<Marking> {
+        let called = answers.turns.iter().rev().find_map(|turn| match turn {
+            Turn::Call(marked) if !marked.work.action.is_told() => Some(Marking::of(&marked.work)),
+            _ => None,
+        });
+        called.or_else(|| {
+            let marked = self.marks.iter().zip(&answers.marked).rev();
+            let lasting = marked.filter(|(mark, _)| !mark.action.is_told());
+            lasting.filter_map(|(mark, epoch)| Some(Marking { id: mark.id, epoch: (*epoch)?, at: mark.now })).next()
+        })
     }
 
     fn len(&self) -> usize {

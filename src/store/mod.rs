@@ -25,6 +25,7 @@ pub mod events;
 pub(in crate::store) mod group;
 pub mod inbox;
 mod key;
+mod last_mark;
 pub(in crate::store) mod lateness;
 pub mod links;
 pub mod many;
@@ -58,6 +59,11 @@ use open::Opened;
 
 /// How long a writer waits for its turn, in this process and for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Between the question for the database's time and its answer. A process that was frozen in between, or a server that was
+/// busy, would leave this process with a clock of its own.
+const SAMPLE_AT_MOST: Duration = Duration::from_secs(1);
+/// Before a database counts as too slow to work with.
+const SAMPLES: usize = 10;
 const CLOCK_EVERY: Duration = Duration::from_secs(10);
 
 /// Which database is behind the store.
@@ -100,9 +106,9 @@ impl Store {
     /// Opens `sqlite:PATH` (made, readable by its owner alone, where it is missing) or `postgres://…`, checks that a
     /// commit survives power loss, and brings the schema up to date; several processes may do so at once.
     pub async fn open(url: &str) -> Result<Store, StoreError> {
-        let Opened { pool, writer, grouped, engine } = open::open(url).await?;
-        let database = sample(&pool, engine).await?;
-        let group = Group::start(grouped, engine);
+        let Opened { pool, writer, grouped, opened, engine } = open::open(url).await?;
+        let database = first_sample(&pool, engine).await?;
+        let group = Group::start(grouped, engine, opened);
         let inner = Arc::new(Inner { pool, writer, group, engine, clock: Mutex::new(database) });
         keep_time(&inner);
         Ok(Store { inner })
@@ -207,7 +213,17 @@ pub(in crate::store) fn maybe_micros(time: Option<Timestamp>) -> Option<i64> {
     time.map(Timestamp::as_microsecond)
 }
 
-async fn sample(pool: &AnyPool, engine: Engine) -> Result<Sample, StoreError> {
+async fn first_sample(pool: &AnyPool, engine: Engine) -> Result<Sample, StoreError> {
+    for _ in 0..SAMPLES {
+        if let Some(sample) = sample(pool, engine).await? {
+            return Ok(sample);
+        }
+    }
+    Err(StoreError::Busy("the database takes too long to tell its time; look what keeps it busy".to_owned()))
+}
+
+/// None where the answer came so late that it may be as wrong as that: leases and times would be, too.
+async fn sample(pool: &AnyPool, engine: Engine) -> Result<Option<Sample>, StoreError> {
     let statement = match engine {
         Engine::Sqlite => "SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER) * 1000",
         Engine::Postgres => "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
@@ -218,7 +234,8 @@ async fn sample(pool: &AnyPool, engine: Engine) -> Result<Sample, StoreError> {
     let database = Timestamp::from_microsecond(now)
         .map_err(|error| StoreError::Open(format!("the database's clock cannot be used: {error}; set its date")))?;
     // The database read its clock about half-way between question and answer.
-    Ok(Sample { database, taken: asked + asked.elapsed() / 2 })
+    let took = asked.elapsed();
+    Ok((took <= SAMPLE_AT_MOST).then(|| Sample { database, taken: asked + took / 2 }))
 }
 
 /// Takes the database's time again every ten seconds, as long as the store lives.
@@ -232,7 +249,8 @@ fn keep_time(inner: &Arc<Inner>) {
                 return;
             }
             match sample(&inner.pool, inner.engine).await {
-                Ok(sample) => *inner.clock.lock().unwrap_or_else(PoisonError::into_inner) = sample,
+                Ok(None) => tracing::debug!("the database told its time too late, the last reading goes on"),
+                Ok(Some(sample)) => *inner.clock.lock().unwrap_or_else(PoisonError::into_inner) = sample,
                 Err(error) => {
                     tracing::warn!(%error, "the database's clock could not be read, the last reading goes on")
                 }

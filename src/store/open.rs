@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -14,11 +16,11 @@ use super::{Engine, PATIENCE, StoreError, search};
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
 const CONNECTIONS: u32 = 8;
+/// Groups of deliveries that are written at the same time: while one waits for the disk, the other one's statements run.
+const COMMITS: u32 = 2;
 /// 8 MB for each connection that reads, filled as it reads.
 const READERS_CACHE: &str = "PRAGMA cache_size = -8000";
 /// 32 MB for the one that writes: the pages that an import changes in one transaction, so that none is written twice.
-/// Groups of deliveries that are written at the same time: while one waits for the disk, the other one's statements run.
-const COMMITS: u32 = 2;
 const WRITERS_CACHE: &str = "PRAGMA cache_size = -32000";
 
 /// A group's statements name a few rows by their keys, however large the tables are: every way but the one through the
@@ -40,6 +42,8 @@ pub(super) struct Opened {
     pub writer: AnyPool,
     /// For the writer of deliveries, a connection for each commit that it has on its way: on SQLite the same as `writer`.
     pub grouped: AnyPool,
+    /// Connections opened so far.
+    pub opened: Arc<AtomicU64>,
     pub engine: Engine,
 }
 
@@ -67,8 +71,11 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
     migrate(&mut first, engine).await?;
     first.close().await?;
 
+    let opened = Arc::<AtomicU64>::default();
     let connections = async |most: u32, settings: &'static [&'static str]| {
+        let opened = opened.clone();
         let prepared = AnyPoolOptions::new().after_connect(move |connection, _| {
+            opened.fetch_add(1, Ordering::AcqRel);
             Box::pin(async move {
                 prepare(connection, engine).await?;
                 for statement in settings {
@@ -93,7 +100,7 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
             (pool.clone(), pool, connections(COMMITS, GROUPS).await?)
         }
     };
-    Ok(Opened { pool, writer, grouped, engine })
+    Ok(Opened { pool, writer, grouped, opened, engine })
 }
 
 /// Whether the address names a file that is not there.

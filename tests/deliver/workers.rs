@@ -7,6 +7,7 @@ use muhatap::compose::PostRequest;
 use muhatap::deliver::{Journal, Sender};
 use muhatap::model::DeliveryState;
 use muhatap::store::attempts::{Outcome, Turn};
+use muhatap::store::deliveries::Decision;
 use muhatap_connectors::{Certainty, Prepared};
 use rstest::rstest;
 
@@ -355,5 +356,90 @@ async fn what_a_restored_backup_may_have_sent_is_held(#[values(Backend::Sqlite, 
     let turn = restored.take(&bench.lane(), "worker", Duration::from_secs(30), None, now).await.expect("answered");
     assert!(matches!(turn, Turn::Nothing), "{turn:?}");
     restored.close().await;
+    bench.stop().await;
+}
+
+/// Makes the rows of everything sent what they were before.
+async fn put_back_an_older_copy(bench: &Bench) {
+    bench.execute("DELETE FROM outgoing").await;
+    bench.execute("DELETE FROM attempts").await;
+    bench
+        .execute(
+            "UPDATE deliveries SET state = 'queued', epoch = 0, attempts = 0, first_called_at = NULL,
+                last_called_at = NULL, sent_at = NULL, network_ref = NULL, receipt = NULL",
+        )
+        .await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_older_copy_of_the_database_holds_what_may_be_out_once(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(true, false)] prepared: bool,
+) {
+    let bench = Bench::on(backend, FakeNetwork::with_keys(Certainty::None, Keys::Ignored), |_| {}).await;
+    if prepared {
+        bench.network.script_prepare([]);
+    }
+    let folder = bench.app.config.data_dir();
+    bench.app.store.keep_marks_in(&folder).await.expect("it can be written");
+    let (out, waits) = (bench.post("bir").await, bench.post("iki tane").await);
+    bench.turn().await;
+    put_back_an_older_copy(&bench).await;
+
+    let (app, sender) = bench.another_process().await;
+    app.store.keep_marks_in(&folder).await.expect("it can be written");
+    sender.turn(&bench.lane(), bench.now()).await.expect("the database answers");
+    for id in [out, waits] {
+        let view = bench.view(id).await;
+        assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("restored")));
+    }
+    // A person decides about each, and is not asked twice by whoever starts later.
+    for (id, decision) in [(out, Decision::Cancel), (waits, Decision::Queue)] {
+        app.store.decide(id, decision, Duration::ZERO, "ayşe", bench.now()).await.expect("it can be decided");
+    }
+    let (late_app, late) = bench.another_process().await;
+    late_app.store.keep_marks_in(&folder).await.expect("it can be written");
+    late.turn(&bench.lane(), bench.now()).await.expect("the database answers");
+    assert_eq!(bench.state(waits).await, DeliveryState::Sent);
+    assert_eq!(bench.network.texts(), ["bir", "iki tane"]);
+    late_app.store.close().await;
+    app.store.close().await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_put_back_while_a_worker_runs_is_noticed() {
+    let bench = Bench::on(Backend::Postgres, FakeNetwork::with_keys(Certainty::None, Keys::Ignored), |_| {}).await;
+    bench.app.store.keep_marks_in(&bench.app.config.data_dir()).await.expect("it can be written");
+    let id = bench.post("bir").await;
+    bench.turn().await;
+    put_back_an_older_copy(&bench).await;
+    // The server is started anew for that.
+    bench
+        .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        .await;
+    crate::support::eventually("the worker has looked", async || {
+        _ = bench.sender.turn(&bench.lane(), bench.now()).await;
+        bench.app.store.delivery(id).await.is_ok_and(|view| view.state == DeliveryState::Held)
+    })
+    .await;
+    assert_eq!(bench.network.calls(), 1);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn another_database_with_the_same_folder_is_no_older_copy() {
+    let bench = Bench::new(Backend::Sqlite, Certainty::None).await;
+    let folder = bench.app.config.data_dir();
+    bench.app.store.keep_marks_in(&folder).await.expect("it can be written");
+    bench.post("bir").await;
+    bench.turn().await;
+    let other = Bench::new(Backend::Sqlite, Certainty::None).await;
+    other.app.store.keep_marks_in(&folder).await.expect("it can be written");
+    let id = other.post("iki tane").await;
+    other.turn().await;
+    assert_eq!(other.state(id).await, DeliveryState::Sent);
+    other.stop().await;
     bench.stop().await;
 }

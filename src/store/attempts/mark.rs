@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use muhatap_connectors::Prepared;
 
 use super::{Outcome, Work, apply, event, followers, free_lane, wait_for};
-use crate::model::{DeliveryId, DeliveryState};
+use crate::model::{Action, DeliveryId, DeliveryState};
 use crate::store::rows::Cells;
 use crate::store::{Store, StoreError, Tx, events, maybe_micros, micros};
 
@@ -45,6 +45,7 @@ const ATTEMPTS: &str = "
 pub(in crate::store) struct Mark {
     pub id: DeliveryId,
     pub lane: String,
+    pub action: Action,
     pub state: DeliveryState,
     pub epoch: i64,
     /// JSON.
@@ -59,6 +60,7 @@ impl Mark {
         Mark {
             id: work.id,
             lane: work.lane.clone(),
+            action: work.action,
             state: work.state,
             epoch: work.epoch,
             prepared: serde_json::to_string(prepared).unwrap_or_else(|_| "null".into()),
