@@ -16,6 +16,8 @@ use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::model::{AccountId, DeliveryId, Hold};
 use crate::standing::{Scope, Sent, Stop};
 
+/// The database's times are no finer.
+const A_MICROSECOND: Duration = Duration::from_micros(1);
 /// With the names of people.
 const STOPS: &str = "
     SELECT scope, reason, COALESCE((SELECT u.name FROM users u WHERE u.id = stopped_by), stopped_by) AS stopped_by,
@@ -25,7 +27,8 @@ const STOPS: &str = "
 /// What goes out when something is released or resumed, and over how long.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Release {
-    /// Posts, and whatever else was held, that go out one after the other.
+    /// Posts, and whatever else was held, that go out one after the other; when a stop ends, also the posts planned for
+    /// meanwhile, which keep their place behind those that waited.
     pub spaced: i64,
     /// Accounts they go out on, side by side.
     pub accounts: i64,
@@ -47,6 +50,8 @@ struct Due {
     epoch: i64,
     /// Its new time; as it was where that is missing.
     at: Option<Timestamp>,
+    /// It did not wait, but would overtake what did.
+    is_planned: bool,
 }
 
 impl Store {
@@ -193,7 +198,7 @@ pub(in crate::store) async fn let_out(
     let stops = sqlx::query(STOPS).fetch_all(&mut **tx).await?;
     let stops = stops.iter().map(read_stop).collect::<Result<Vec<_>, _>>()?;
     let (release, due) = waited(tx, scope, &stops, spacing, now).await?;
-    for Due { id, epoch, at } in &due {
+    for Due { id, epoch, at, is_planned } in &due {
         // Touched in any case, so that every process looks at it again.
         sqlx::query(
             "UPDATE deliveries SET due_at = COALESCE($3, due_at), next_at = COALESCE($3, next_at),
@@ -208,11 +213,15 @@ pub(in crate::store) async fn let_out(
         .execute(&mut **tx)
         .await?;
         event(tx, *id, now).await?;
+        if *is_planned {
+            audit::write(tx, now, who, "delivery.move", &id.to_string(), json!({ "to": at })).await?;
+        }
     }
     Ok(release)
 }
 
-/// What of a scope is due and waits for nothing but that, and for none of the other stops; the posts among it get times of their own.
+/// What of a scope is due and waits for nothing but that, and for none of the other stops; the posts among it get times of
+/// their own, and so do those planned for a time before the last of them: an account's posts keep their order.
 async fn waited(
     tx: &mut Tx,
     scope: &Scope,
@@ -251,7 +260,7 @@ async fn waited(
         }
         if row.maybe_text("post_id")?.is_none() || row.text("action")? != "publish" {
             release.at_once += 1;
-            due.push(Due { id, epoch, at: None });
+            due.push(Due { id, epoch, at: None, is_planned: false });
             continue;
         }
         let account: AccountId = row.word("account_id")?;
@@ -261,10 +270,52 @@ async fn waited(
         accounts.insert(account);
         release.spaced += 1;
         release.last_at = release.last_at.max(Some(at));
-        due.push(Due { id, epoch, at: (at > now).then_some(at) });
+        due.push(Due { id, epoch, at: (at > now).then_some(at), is_planned: false });
     }
     release.accounts = accounts.len() as i64;
+    for (account, mut next) in next {
+        // One alone goes out now, and is in nobody's way.
+        if next <= now + spacing {
+            continue;
+        }
+        for (id, epoch, at) in overtaking(tx, account, &mut next, spacing, now).await? {
+            release.spaced += 1;
+            release.last_at = release.last_at.max(Some(at));
+            due.push(Due { id, epoch, at: Some(at), is_planned: true });
+        }
+    }
     Ok((release, due))
+}
+
+/// The account's posts that are planned for before `next`, each with its new time, which is `spacing` after the one before.
+async fn overtaking(
+    tx: &mut Tx,
+    account: AccountId,
+    next: &mut Timestamp,
+    spacing: Duration,
+    now: Timestamp,
+) -> Result<Vec<(DeliveryId, i64, Timestamp)>, StoreError> {
+    let (mut moved, mut from) = (Vec::new(), now + A_MICROSECOND);
+    while from < *next {
+        let until = *next;
+        let rows = sqlx::query(
+            "SELECT id, epoch FROM deliveries
+             WHERE account_id = $1 AND due_at >= $2 AND due_at < $3 AND state IN ('queued', 'retry')
+                AND post_id IS NOT NULL AND action = 'publish' AND after_id IS NULL
+             ORDER BY due_at, seq",
+        )
+        .bind(account.to_string())
+        .bind(micros(from))
+        .bind(micros(until))
+        .fetch_all(&mut **tx)
+        .await?;
+        for row in &rows {
+            moved.push((row.word("id")?, row.number("epoch")?, *next));
+            *next += spacing;
+        }
+        from = until;
+    }
+    Ok(moved)
 }
 
 /// The apps that the accounts which publish share, by what a person calls them, with how many accounts each.

@@ -122,6 +122,45 @@ async fn what_a_stop_held_up_goes_out_spaced_as_it_was_said_before(
 
 #[rstest]
 #[tokio::test]
+async fn what_is_planned_keeps_its_place_behind_what_a_stop_held_up(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(Scope::All, Scope::Posts)] scope: Scope,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let store = &bench.app.store;
+    store.stop(&scope, "", "ayşe").await.expect("it can be stopped");
+    let planned = async |text: &str, seconds: u64| {
+        let mut request = PostRequest::new(bench.account, text, "test");
+        request.due_at = Some(bench.now() + Duration::from_secs(seconds));
+        bench.try_post(request).await.expect("it can be planned").id
+    };
+    // While the three that wait go out, and a little after the last of them; and long after that.
+    planned("dört yanım deniz", 90).await;
+    planned("beş kardeşin hikâyesi", 150).await;
+    let late = planned("altı üstü bir gün", 3600).await;
+    for text in ["bir", "iki tane", "üç küçük kedi"] {
+        bench.post(text).await;
+    }
+    let plan = store.resume_plan(&scope, MINUTE).await.expect("answered");
+    let released = store.resume(&scope, MINUTE, "ayşe").await.expect("it goes on");
+    assert_eq!((plan.spaced, released.spaced), (5, 5));
+    for expected in 1..=5 {
+        bench.drain().await;
+        assert_eq!(bench.network.calls(), expected, "one a minute");
+        bench.later(MINUTE);
+    }
+    bench.later(MINUTE * 54);
+    bench.drain().await;
+    assert_eq!(bench.state(late).await, DeliveryState::Queued, "what is in nobody's way keeps its time");
+    assert_eq!(
+        bench.network.texts(),
+        ["bir", "iki tane", "üç küçük kedi", "dört yanım deniz", "beş kardeşin hikâyesi"]
+    );
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn what_a_pause_held_up_goes_out_spaced_too(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let bench = Bench::new(backend, Certainty::None).await;
     let store = &bench.app.store;
