@@ -179,6 +179,7 @@ struct Tended {
 /// Brings the journal in, and does what one process does for all.
 async fn tend(app: &App, sender: &Sender, now: Timestamp) -> Result<Tended, OutboxError> {
     sender.replay(now).await?;
+    app.store.note_high_water(now).await?;
     let reaps = app.store.lease(REAPER, &app.worker, REAPER_LEASE, now).await?;
     let mut next = None;
     if reaps {

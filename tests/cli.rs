@@ -8,11 +8,12 @@ use clap::CommandFactory;
 use muhatap::cli::Cli;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use url::Url;
 
-use crate::support::free_port;
 use crate::support::redis::Redis;
+use crate::support::{Backend, Database, eventually, free_port};
 
 const ACCOUNT: &str = r#"
 [[accounts]]
@@ -436,4 +437,38 @@ async fn redis_over_tls_is_believed_by_its_certificate_alone() {
     let doubted = online(&other.path().join("cert.pem").display().to_string());
     assert_eq!(doubted.code, Some(2), "{}", doubted.out);
     assert!(doubted.err.contains("ertificate"), "{}", doubted.err);
+}
+
+#[tokio::test]
+async fn a_worker_waits_for_a_database_that_is_not_up_yet() {
+    let database = Database::fresh(Backend::Postgres).await;
+    let mut url: Url = database.url.parse().expect("an address");
+    let server = (url.host_str().expect("a host").to_owned(), url.port().expect("a port"));
+    // Nobody listens there yet.
+    let port = free_port();
+    url.set_port(Some(port)).expect("it has a port");
+    let console = format!("127.0.0.1:{}", free_port());
+    let place = Place::with(&format!("[database]\nurl = \"{url}\"\n[console]\nlisten = \"{console}\"\n"));
+    let mut command = tokio::process::Command::from(place.command(&["run", "--only", "console"]));
+    let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("the program starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    loop {
+        let line = lines.next_line().await.expect("it is UTF-8").expect("it does not end");
+        if line.contains("asked again") {
+            assert!(line.contains("PostgreSQL cannot be reached") && line.contains("database.url"), "{line}");
+            break;
+        }
+    }
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut server = TcpStream::connect(&server).await.expect("PostgreSQL answers");
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    eventually("it has begun", async || {
+        let answer = reqwest::get(format!("http://{console}/readyz")).await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    })
+    .await;
 }

@@ -51,6 +51,15 @@ pub fn parse(text: &str, zone: &str) -> Result<Timestamp, UsageError> {
     there.unambiguous().map(|moment| moment.timestamp()).map_err(|_| out_of_range())
 }
 
+/// As [`parse`], for when something goes out: a day without its hour is refused, since nobody means its midnight.
+pub fn parse_hour(text: &str, zone: &str) -> Result<Timestamp, UsageError> {
+    let day = text.trim();
+    if day.parse::<Timestamp>().is_err() && Pieces::parse(day).is_ok_and(|pieces| pieces.time().is_none()) {
+        return Err(UsageError(format!("{day} says no hour; write {day} 09:00, or {day} 00:00 for its beginning")));
+    }
+    parse(text, zone)
+}
+
 /// The date that `text` begins with, where it is written like one and no calendar has it.
 fn no_such_day(text: &str) -> Option<&str> {
     let day = text.get(..10)?;
@@ -81,7 +90,7 @@ fn written(at: Timestamp, zone: &TimeZone) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{in_zone, parse};
+    use super::{in_zone, parse, parse_hour};
 
     #[test]
     fn a_time_out_of_range_says_the_range_in_the_zone() {
@@ -127,6 +136,10 @@ mod tests {
         let named = parse("2026-03-29T02:30[Europe/Berlin]", "Europe/Istanbul").expect_err("it is skipped");
         assert!(named.to_string().contains("in Europe/Berlin"), "{named}");
         assert!(parse("yarın", "Europe/Istanbul").is_err());
+        let day = parse_hour(" 2026-11-21", "Europe/Istanbul").expect_err("no hour").to_string();
+        assert!(day.contains("write 2026-11-21 09:00"), "{day}");
+        let [hour, day] = [parse_hour("2026-11-21 00:00", "UTC"), parse("2026-11-21", "UTC")];
+        assert_eq!(hour.expect("it says an hour"), day.expect("its beginning"));
         let none = parse("2027-02-29 02:30", "Europe/Istanbul").expect_err("no such day").to_string();
         assert!(none.contains("there is no 2027-02-29"), "{none}");
         assert!(parse("2026-11-21T14:30[Mars/Olympus]", "Europe/Istanbul").is_err(), "a zone that nobody knows");

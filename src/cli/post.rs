@@ -156,8 +156,8 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
 async fn one(app: &App, args: Args, account: &Account) -> Result<ExitCode, anyhow::Error> {
     let mut request = PostRequest::new(account.id, args.text.as_str(), "cli");
     request.confirm = args.confirmed();
-    request.due_at = args.at.map(|at| moment::parse(&at, &account.timezone)).transpose()?;
-    request.expires_at = args.expires.map(|at| moment::parse(&at, &account.timezone)).transpose()?;
+    request.due_at = args.at.map(|at| moment::parse_hour(&at, &account.timezone)).transpose()?;
+    request.expires_at = args.expires.map(|at| moment::parse_hour(&at, &account.timezone)).transpose()?;
     request.after = args.after;
     request.key = args.key;
     if let Some(name) = &args.campaign {
@@ -178,7 +178,7 @@ async fn several(app: &App, args: Args, accounts: &[Account]) -> Result<ExitCode
     }
     let mut posts = Vec::with_capacity(accounts.len());
     for account in accounts {
-        let due_at = args.at.as_deref().map(|at| moment::parse(at, &account.timezone)).transpose()?;
+        let due_at = args.at.as_deref().map(|at| moment::parse_hour(at, &account.timezone)).transpose()?;
         posts.push(BatchPost { account_id: account.id, text: args.text.clone(), due_at });
     }
     let zone = accounts.first().map_or("UTC", |account| account.timezone.as_str());
@@ -188,7 +188,7 @@ async fn several(app: &App, args: Args, accounts: &[Account]) -> Result<ExitCode
         posts,
         author: "cli".into(),
         key: args.key,
-        expires_at: args.expires.as_deref().map(|at| moment::parse(at, zone)).transpose()?,
+        expires_at: args.expires.as_deref().map(|at| moment::parse_hour(at, zone)).transpose()?,
         confirm,
     };
     let (_, deliveries) = campaigns::post(app, request).await.map_err(|error| explain_batch(error, zone))?;
@@ -205,7 +205,7 @@ async fn repeat(app: &App, args: &Args, accounts: &[Account]) -> Result<ExitCode
         .into());
     }
     let at = match &args.at {
-        Some(at) => moment::parse(at, &first.timezone)?,
+        Some(at) => moment::parse_hour(at, &first.timezone)?,
         None => return Err(UsageError("--repeat needs --at: the first date and the time of day".into()).into()),
     };
     let Some((rule, missed)) = args.repeat.rule(at, &first.timezone)? else { return Ok(ExitCode::SUCCESS) };

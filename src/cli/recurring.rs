@@ -110,7 +110,7 @@ impl RuleChange {
             match time_of_day(at) {
                 Some(time) => rule.time = time,
                 None => {
-                    let local = moment::parse(at, &rule.timezone)?.to_zoned(rule.zone());
+                    let local = moment::parse_hour(at, &rule.timezone)?.to_zoned(rule.zone());
                     (rule.from, rule.time) = (local.date(), local.time());
                 }
             }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use super::moment;
 use crate::app::App;
 use crate::config::Config;
 use crate::store::workers::WorkerState;
@@ -45,7 +46,8 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
         writeln!(
             out,
             "{:20}  {state:8}  {roles:24}  {host:16}  {deliveries:>10}  {streams:>7}  {}",
-            worker.name, worker.seen_at
+            worker.name,
+            moment::in_zone(&worker.seen_at.to_string(), &app.config.console.timezone)
         )?;
     }
     out.flush()?;

@@ -97,7 +97,7 @@ pub async fn run(app: Arc<App>) {
             return;
         }
     };
-    while let Err(error) = app.store.keep_marks_in(&app.config.data_dir()).await {
+    while let Err(error) = app.store.keep_high_water(&app.config.data_dir()).await {
         error!(%error, "nothing is sent before it is known that the database is no older copy of itself; it is tried again");
         tokio::select! {
             () = app.shutdown.cancelled() => return,

@@ -183,6 +183,13 @@ impl Store {
             let update = AssertSqlSafe(format!("UPDATE {table} SET {column} = $1 WHERE id = $2"));
             sqlx::query(update).bind(other).bind(id).execute(&mut *tx).await?;
         }
+        // A backup from before they were kept has none.
+        sqlx::query(
+            "INSERT INTO installation (name, value) VALUES ('database', CAST(RANDOM() AS TEXT)), ('high_water', '0')
+             ON CONFLICT (name) DO NOTHING",
+        )
+        .execute(&mut *tx)
+        .await?;
         self.index_again(&mut tx).await?;
         super::decisions::hold_restored(&mut tx, self.clock(), "cli").await?;
         tx.commit().await?;

@@ -107,7 +107,10 @@ impl Store {
             .bind(search_fold(name))
             .fetch_optional(self.pool())
             .await?;
-        self.campaign_view(&row.ok_or_else(|| StoreError::NotFound(format!("there is no campaign {name:?}")))?).await
+        self.campaign_view(&row.ok_or_else(|| {
+            StoreError::NotFound(format!("there is no campaign {name:?}; \"muhatap campaigns\" lists them"))
+        })?)
+        .await
     }
 
     async fn campaign_view(&self, row: &AnyRow) -> Result<CampaignView, StoreError> {

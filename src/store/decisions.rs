@@ -394,7 +394,8 @@ pub(in crate::store) async fn hold_restored(tx: &mut Tx, now: Timestamp, who: &s
             state = 'held', epoch = epoch + 1, lease_until = NULL,
             worker = NULL, changed_at = $1,
             reason = 'the database was restored from a backup: look at the network whether it is out, then decide'
-         WHERE state NOT IN ('sent', 'failed', 'expired', 'cancelled')",
+         WHERE state NOT IN ('sent', 'failed', 'expired', 'cancelled')
+            AND (state <> 'held' OR COALESCE(hold, '') <> 'restored')",
     )
     .bind(micros(now))
     .execute(&mut **tx)

@@ -7,7 +7,6 @@
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -17,7 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::{error, warn};
 
 use super::attempts::{Finish, Mark, Take, Turn, apply_all, mark_all, take_all};
-use super::last_mark::{LastMark, Marking};
+use super::high_water::{HighWater, Marking};
 use super::{Engine, StoreError, Tx};
 
 /// Who comes when so many wait already, waits for room.
@@ -66,21 +65,27 @@ impl Job {
 pub(super) struct Group {
     jobs: mpsc::Sender<Job>,
     pool: AnyPool,
-    last_mark: Arc<LastMark>,
+    engine: Engine,
+    high_water: Arc<HighWater>,
 }
 
 impl Group {
-    /// Starts the writer on `pool`; `opened` counts connections.
-    pub(super) fn start(pool: AnyPool, engine: Engine, opened: Arc<AtomicU64>) -> Group {
+    /// Starts the writer on `pool`.
+    pub(super) fn start(pool: AnyPool, engine: Engine) -> Group {
         let (jobs, waiting) = mpsc::channel(WAITING);
-        let last_mark = Arc::new(LastMark::new(opened));
-        let writing = Writing { pool: pool.clone(), engine, last_mark: last_mark.clone() };
+        let high_water = Arc::<HighWater>::default();
+        let writing = Writing { pool: pool.clone(), engine, high_water: high_water.clone() };
         tokio::spawn(Writer { writing, waiting, next: None, busy: HashSet::new() }.run());
-        Group { jobs, pool, last_mark }
+        Group { jobs, pool, engine, high_water }
     }
 
-    pub(super) fn last_mark(&self) -> &LastMark {
-        &self.last_mark
+    pub(super) fn high_water(&self) -> &HighWater {
+        &self.high_water
+    }
+
+    /// As what the writer begins.
+    pub(super) async fn begin(&self, now: Timestamp) -> Result<Tx, StoreError> {
+        self.high_water.begin(&self.pool, self.engine, now).await
     }
 
     /// Lets the commit on its way end; whoever comes later is told that the database is closed.
@@ -189,7 +194,7 @@ impl Writer {
 struct Writing {
     pool: AnyPool,
     engine: Engine,
-    last_mark: Arc<LastMark>,
+    high_water: Arc<HighWater>,
 }
 
 impl Writing {
@@ -220,7 +225,7 @@ impl Writing {
     /// then, since a second time would find their lanes locked by themselves.
     async fn commit(&self, members: &mut Members) -> Result<Answers, StoreError> {
         let mut tx = match members.now() {
-            Some(now) => self.last_mark.begin(&self.pool, self.engine, now).await?,
+            Some(now) => self.high_water.begin(&self.pool, self.engine, now).await?,
             None => Tx::begin(&self.pool, self.engine).await?,
         };
         let answers = Answers {
@@ -230,7 +235,7 @@ impl Writing {
         };
         match tx.commit().await {
             Ok(()) => {
-                self.last_mark.note(members.last_marked(&answers));
+                self.high_water.note(members.last_marked(&answers));
                 Ok(answers)
             }
             Err(error) => {

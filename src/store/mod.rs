@@ -23,9 +23,9 @@ pub mod enqueue;
 mod error;
 pub mod events;
 pub(in crate::store) mod group;
+mod high_water;
 pub mod inbox;
 mod key;
-mod last_mark;
 pub(in crate::store) mod lateness;
 pub mod links;
 pub mod many;
@@ -106,9 +106,9 @@ impl Store {
     /// Opens `sqlite:PATH` (made, readable by its owner alone, where it is missing) or `postgres://…`, checks that a
     /// commit survives power loss, and brings the schema up to date; several processes may do so at once.
     pub async fn open(url: &str) -> Result<Store, StoreError> {
-        let Opened { pool, writer, grouped, opened, engine } = open::open(url).await?;
+        let Opened { pool, writer, grouped, engine } = open::open(url).await?;
         let database = first_sample(&pool, engine).await?;
-        let group = Group::start(grouped, engine, opened);
+        let group = Group::start(grouped, engine);
         let inner = Arc::new(Inner { pool, writer, group, engine, clock: Mutex::new(database) });
         keep_time(&inner);
         Ok(Store { inner })

@@ -3,8 +3,6 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -42,8 +40,6 @@ pub(super) struct Opened {
     pub writer: AnyPool,
     /// For the writer of deliveries, a connection for each commit that it has on its way: on SQLite the same as `writer`.
     pub grouped: AnyPool,
-    /// Connections opened so far.
-    pub opened: Arc<AtomicU64>,
     pub engine: Engine,
 }
 
@@ -71,11 +67,8 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
     migrate(&mut first, engine).await?;
     first.close().await?;
 
-    let opened = Arc::<AtomicU64>::default();
     let connections = async |most: u32, settings: &'static [&'static str]| {
-        let opened = opened.clone();
         let prepared = AnyPoolOptions::new().after_connect(move |connection, _| {
-            opened.fetch_add(1, Ordering::AcqRel);
             Box::pin(async move {
                 prepare(connection, engine).await?;
                 for statement in settings {
@@ -100,7 +93,7 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
             (pool.clone(), pool, connections(COMMITS, GROUPS).await?)
         }
     };
-    Ok(Opened { pool, writer, grouped, opened, engine })
+    Ok(Opened { pool, writer, grouped, engine })
 }
 
 /// Whether the address names a file that is not there.
@@ -168,11 +161,17 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
 fn unreachable(engine: Engine, error: sqlx::Error) -> StoreError {
     match engine {
         // The address may carry a password: only the server's or the system's own words are shown.
-        Engine::Postgres => StoreError::Open(format!(
-            "PostgreSQL cannot be reached: {}; check that it runs and that database.url names its host, user and database",
+        Engine::Postgres => {
             // The driver's own form adds a line of the server's source.
-            error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
-        )),
+            let said = error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+            let said = format!(
+                "PostgreSQL cannot be reached: {said}; check that it runs and that database.url names its host, user and database"
+            );
+            match StoreError::from(error) {
+                StoreError::Busy(_) => StoreError::Busy(said),
+                _ => StoreError::Open(said),
+            }
+        }
         Engine::Sqlite => match StoreError::from(error) {
             StoreError::Database(error) => {
                 StoreError::Open(format!("the database file cannot be opened: {error}; check its permissions"))

@@ -15,6 +15,7 @@ use crate::support::network::{End, FakeNetwork, Keys};
 use crate::support::sending::Bench;
 use crate::support::{Backend, fresh_store};
 
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const KEY: Certainty = Certainty::Key { life: HOUR };
 
@@ -363,6 +364,7 @@ async fn what_a_restored_backup_may_have_sent_is_held(#[values(Backend::Sqlite, 
 async fn put_back_an_older_copy(bench: &Bench) {
     bench.execute("DELETE FROM outgoing").await;
     bench.execute("DELETE FROM attempts").await;
+    bench.execute("UPDATE installation SET value = '0' WHERE name = 'high_water'").await;
     bench
         .execute(
             "UPDATE deliveries SET state = 'queued', epoch = 0, attempts = 0, first_called_at = NULL,
@@ -375,56 +377,71 @@ async fn put_back_an_older_copy(bench: &Bench) {
 #[tokio::test]
 async fn an_older_copy_of_the_database_holds_what_may_be_out_once(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values("the one that sent", "a later one", "one that watched")] who: &str,
     #[values(true, false)] prepared: bool,
 ) {
     let bench = Bench::on(backend, FakeNetwork::with_keys(Certainty::None, Keys::Ignored), |_| {}).await;
     if prepared {
         bench.network.script_prepare([]);
     }
-    let folder = bench.app.config.data_dir();
-    bench.app.store.keep_marks_in(&folder).await.expect("it can be written");
+    let (folder, other_folder) = (bench.app.config.data_dir(), tempfile::tempdir().expect("a temporary folder"));
+    bench.app.store.keep_high_water(&folder).await.expect("it can be written");
+    let (watches, watching) = bench.another_process().await;
+    watches.store.keep_high_water(other_folder.path()).await.expect("it can be written");
     let (out, waits) = (bench.post("bir").await, bench.post("iki tane").await);
     bench.turn().await;
+    bench.app.store.note_high_water(bench.now()).await.expect("the database answers");
+    watches.store.note_high_water(bench.now()).await.expect("the database answers");
     put_back_an_older_copy(&bench).await;
 
-    let (app, sender) = bench.another_process().await;
-    app.store.keep_marks_in(&folder).await.expect("it can be written");
+    let (later, starts) = bench.another_process().await;
+    later.store.keep_high_water(&folder).await.expect("it can be written");
+    let sender = match who {
+        "the one that sent" => &bench.sender,
+        "a later one" => &starts,
+        _ => &watching,
+    };
     sender.turn(&bench.lane(), bench.now()).await.expect("the database answers");
     for id in [out, waits] {
         let view = bench.view(id).await;
         assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("restored")));
     }
-    // A person decides about each, and is not asked twice by whoever starts later.
+    // A person decides about each, and is not asked twice by whoever looks later.
     for (id, decision) in [(out, Decision::Cancel), (waits, Decision::Queue)] {
-        app.store.decide(id, decision, Duration::ZERO, "ayşe", bench.now()).await.expect("it can be decided");
+        later.store.decide(id, decision, Duration::ZERO, "ayşe", bench.now()).await.expect("it can be decided");
     }
-    let (late_app, late) = bench.another_process().await;
-    late_app.store.keep_marks_in(&folder).await.expect("it can be written");
-    late.turn(&bench.lane(), bench.now()).await.expect("the database answers");
+    for app in [&bench.app, &later, &watches] {
+        app.store.note_high_water(bench.now()).await.expect("the database answers");
+    }
+    for sender in [&bench.sender, &starts, &watching] {
+        sender.turn(&bench.lane(), bench.now()).await.expect("the database answers");
+    }
     assert_eq!(bench.state(waits).await, DeliveryState::Sent);
     assert_eq!(bench.network.texts(), ["bir", "iki tane"]);
-    late_app.store.close().await;
-    app.store.close().await;
+
+    // And once more.
+    bench.later(MINUTE);
+    for app in [&bench.app, &later, &watches] {
+        app.store.note_high_water(bench.now()).await.expect("the database answers");
+    }
+    put_back_an_older_copy(&bench).await;
+    sender.turn(&bench.lane(), bench.now()).await.expect("the database answers");
+    assert_eq!(bench.state(waits).await, DeliveryState::Held);
+    later.store.close().await;
+    watches.store.close().await;
     bench.stop().await;
 }
 
 #[tokio::test]
-async fn a_server_put_back_while_a_worker_runs_is_noticed() {
-    let bench = Bench::on(Backend::Postgres, FakeNetwork::with_keys(Certainty::None, Keys::Ignored), |_| {}).await;
-    bench.app.store.keep_marks_in(&bench.app.config.data_dir()).await.expect("it can be written");
+async fn an_older_copy_is_noticed_where_nothing_is_due() {
+    let bench = Bench::on(Backend::Sqlite, FakeNetwork::with_keys(Certainty::None, Keys::Ignored), |_| {}).await;
+    bench.app.store.keep_high_water(&bench.app.config.data_dir()).await.expect("it can be written");
     let id = bench.post("bir").await;
     bench.turn().await;
+    bench.app.store.note_high_water(bench.now()).await.expect("the database answers");
     put_back_an_older_copy(&bench).await;
-    // The server is started anew for that.
-    bench
-        .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
-        .await;
-    crate::support::eventually("the worker has looked", async || {
-        _ = bench.sender.turn(&bench.lane(), bench.now()).await;
-        bench.app.store.delivery(id).await.is_ok_and(|view| view.state == DeliveryState::Held)
-    })
-    .await;
-    assert_eq!(bench.network.calls(), 1);
+    bench.app.store.note_high_water(bench.now()).await.expect("the database answers");
+    assert_eq!(bench.state(id).await, DeliveryState::Held);
     bench.stop().await;
 }
 
@@ -432,11 +449,11 @@ async fn a_server_put_back_while_a_worker_runs_is_noticed() {
 async fn another_database_with_the_same_folder_is_no_older_copy() {
     let bench = Bench::new(Backend::Sqlite, Certainty::None).await;
     let folder = bench.app.config.data_dir();
-    bench.app.store.keep_marks_in(&folder).await.expect("it can be written");
+    bench.app.store.keep_high_water(&folder).await.expect("it can be written");
     bench.post("bir").await;
     bench.turn().await;
     let other = Bench::new(Backend::Sqlite, Certainty::None).await;
-    other.app.store.keep_marks_in(&folder).await.expect("it can be written");
+    other.app.store.keep_high_water(&folder).await.expect("it can be written");
     let id = other.post("iki tane").await;
     other.turn().await;
     assert_eq!(other.state(id).await, DeliveryState::Sent);

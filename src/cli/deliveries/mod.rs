@@ -172,7 +172,7 @@ async fn act(app: &Arc<App>, action: Action) -> Result<ExitCode, anyhow::Error> 
             let view = store.delivery(delivery).await.map_err(usage)?;
             let zone = store.account(view.account_id).await?.timezone;
             let confirm = Confirmed { duplicate: confirm_duplicate, ..Confirmed::default() };
-            let moved = compose::reschedule(app, delivery, moment::parse(&time, &zone)?, confirm, WHO).await;
+            let moved = compose::reschedule(app, delivery, moment::parse_hour(&time, &zone)?, confirm, WHO).await;
             return print(&moved.map_err(|error| explain(error, "--confirm-duplicate", &zone))?);
         }
         Action::Decide { delivery, decision, link } => {

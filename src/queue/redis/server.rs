@@ -8,8 +8,8 @@ use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::cluster::{ClusterClient, ClusterClientBuilder};
 use ::redis::cluster_async::ClusterConnection;
 use ::redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisError,
-    RedisFuture, ServerErrorKind, Value, cmd,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline,
+    RedisError, RedisFuture, ServerErrorKind, Value, cmd,
 };
 
 use super::super::QueueError;
@@ -181,6 +181,25 @@ impl Server {
         }))
     }
 
+    fn is_encrypted(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. }))
+    }
+
+    /// What to do about a connection that is not made, where its words do not say so.
+    fn hint(&self, error: &RedisError) -> &'static str {
+        let error = error.to_string().to_lowercase();
+        match self.is_encrypted() {
+            true if error.contains("certificate") => {
+                "; the server needs a certificate for its name, signed by an authority that this machine knows or that the \
+                 file in SSL_CERT_FILE holds (a self-signed authority is no server's certificate)"
+            }
+            false if error.contains("reset") || error.contains("closed") || error.contains("eof") => {
+                "; if it speaks TLS there, write rediss:// in queue.url"
+            }
+            _ => "",
+        }
+    }
+
     /// An error in words that name the server, the reason and the next step, and no secret.
     pub fn explain(&self, error: &RedisError) -> QueueError {
         let code = error.code().unwrap_or_default();
@@ -205,9 +224,11 @@ impl Server {
         } else if says("cluster support disabled") {
             format!("{self} is not a cluster: write redis:// in queue.url")
         } else if error.is_timeout() {
-            format!("{self} does not answer in time")
+            let hint =
+                if self.is_encrypted() { "; if it does not speak TLS there, write redis:// in queue.url" } else { "" };
+            format!("{self} does not answer in time{hint}")
         } else if error.is_io_error() || error.kind() == ErrorKind::ClusterConnectionNotFound {
-            format!("{self} cannot be reached: {error}")
+            format!("{self} cannot be reached: {error}{}", self.hint(error))
         } else {
             format!("{self} answers with an error: {error}")
         })
