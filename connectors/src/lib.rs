@@ -29,16 +29,25 @@ pub trait Connector: Send + Sync {
     /// a lane again after an unclear end.
     async fn who_am_i(&self) -> Result<Profile, ConnectorError>;
 
-    /// The sources this account can be listened on: mentions, each keyword, direct messages, own posts.
-    fn streams(&self) -> Vec<Stream>;
+    /// The sources this account can be listened on: mentions, each keyword, direct messages, own posts. None where things
+    /// only go out.
+    fn streams(&self) -> Vec<Stream> {
+        Vec::new()
+    }
 
     /// What changed on `stream` since `after`, and where to go on next time. Repeating a poll with the same cursor
     /// gives at least the same changes again.
     ///
     /// How far back a new stream is read is for each network to bound; what came in from `asked_at` on, when the stream
     /// was first asked for, is read however much it is.
-    async fn poll(&self, stream: &Stream, after: Option<&Cursor>, asked_at: Timestamp)
-    -> Result<Batch, ConnectorError>;
+    async fn poll(
+        &self,
+        stream: &Stream,
+        _after: Option<&Cursor>,
+        _asked_at: Timestamp,
+    ) -> Result<Batch, ConnectorError> {
+        Err(ConnectorError::Settings(format!("there is no stream {:?}: things only go out", stream.name())))
+    }
 
     /// How to publish here; `None` for read-only networks.
     fn publisher(&self) -> Option<&dyn Publisher>;
@@ -68,7 +77,9 @@ pub trait Publisher: Send + Sync {
     fn certainty(&self) -> Certainty;
 
     /// Everything repeatable before the one call that counts; its result is stored before [`Publisher::publish`].
-    async fn prepare(&self, message: &Outgoing, saved: Option<Prepared>) -> Result<Prepared, ConnectorError>;
+    async fn prepare(&self, _message: &Outgoing, saved: Option<Prepared>) -> Result<Prepared, ConnectorError> {
+        Ok(saved.unwrap_or_default())
+    }
 
     /// As [`Publisher::prepare`], where that asks nothing of the network and nothing speaks against the call: such a
     /// message is marked and called for without being prepared first.
@@ -83,14 +94,18 @@ pub trait Publisher: Send + Sync {
     /// to other deliveries of the same text). `None` is a proof of absence as of this read, never a failure to read.
     async fn find(
         &self,
-        message: &Outgoing,
-        prepared: &Prepared,
-        asked_at: Timestamp,
-        taken: &[String],
-    ) -> Result<Option<Receipt>, ConnectorError>;
+        _message: &Outgoing,
+        _prepared: &Prepared,
+        _since: Timestamp,
+        _taken: &[String],
+    ) -> Result<Option<Receipt>, ConnectorError> {
+        Err(ConnectorError::Rejected("it cannot be asked what it took".to_owned()))
+    }
 
     /// Deletes an own message. Deleting what is already gone succeeds.
-    async fn delete(&self, published: &Receipt) -> Result<(), ConnectorError>;
+    async fn delete(&self, _published: &Receipt) -> Result<(), ConnectorError> {
+        Err(ConnectorError::Rejected("what it took cannot be taken back".to_owned()))
+    }
 
     /// The own message that a link to its page leads to, as far as the link alone tells; `own` is the account's id
     /// ([`Profile::remote_id`]), where it is known. Its receipt can be deleted by.

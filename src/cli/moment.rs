@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::temporal::Pieces;
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use super::UsageError;
 
@@ -42,10 +42,14 @@ pub fn parse(text: &str, zone: &str) -> Result<Timestamp, UsageError> {
         )));
     };
     let there = known.to_ambiguous_zoned(local);
-    if there.is_ambiguous() {
+    let what = match there.offset() {
+        AmbiguousOffset::Unambiguous { .. } => None,
+        AmbiguousOffset::Gap { .. } => Some("does not exist"),
+        AmbiguousOffset::Fold { .. } => Some("comes twice"),
+    };
+    if let Some(what) = what {
         return Err(UsageError(format!(
-            "{local} does not exist, or comes twice, in {zone} (the clock changes); write it with its offset, \
-             as in 2026-11-21T14:30:00+03:00"
+            "{local} {what} in {zone} (the clock changes); write it with its offset, as in 2026-11-21T14:30:00+03:00"
         )));
     }
     there.unambiguous().map(|moment| moment.timestamp()).map_err(|_| out_of_range())
@@ -130,8 +134,9 @@ mod tests {
 
     #[test]
     fn a_time_that_the_clock_skips_or_repeats_is_refused() {
-        for text in ["2026-03-29 02:30", "2026-10-25 02:30"] {
-            assert!(parse(text, "Europe/Berlin").expect_err(text).to_string().contains("clock changes"));
+        for (text, what) in [("2026-03-29 02:30", "does not exist in"), ("2026-10-25 02:30", "comes twice in")] {
+            let refused = parse(text, "Europe/Berlin").expect_err(text).to_string();
+            assert!(refused.contains(what) && refused.contains("clock changes"), "{refused}");
         }
         let named = parse("2026-03-29T02:30[Europe/Berlin]", "Europe/Istanbul").expect_err("it is skipped");
         assert!(named.to_string().contains("in Europe/Berlin"), "{named}");

@@ -50,7 +50,7 @@ impl Sender {
         };
         match answer {
             Ok(()) => {
-                self.reopen(account).await?;
+                self.reopen(account, self.app.store.clock()).await?;
                 info!(account.id = %account, "the network answers, the account sends again");
                 Ok(true)
             }
@@ -64,8 +64,8 @@ impl Sender {
     }
 
     /// The network answered: what waited for that goes on at once.
-    pub(super) async fn reopen(&self, account: AccountId) -> Result<(), StoreError> {
-        self.app.store.open_account(account).await?;
+    pub(super) async fn reopen(&self, account: AccountId, now: Timestamp) -> Result<(), StoreError> {
+        self.app.store.open_account(account, now).await?;
         if let Err(error) = self.app.dispatcher.gate(&Gate::Account(account), None).await {
             warn!(%error, "the account could not be opened in the queue; it opens there by itself");
         }

@@ -7,17 +7,19 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use muhatap_connectors::{Certainty, ConnectorError, Prepared, Publisher, Receipt};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::attempt::{jitter, retry};
 use super::{Ended, Moment, Sender};
 use crate::model::{Action, Health};
 use crate::store::StoreError;
-use crate::store::attempts::{Outcome, Work};
+use crate::store::attempts::{Outcome, PROVED_ABSENT, Work};
 
 /// A network's clock may be behind ours by so much: with less, a message would be proved absent by a wrong clock of ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(15);
 const READ_AT_MOST: Duration = Duration::from_secs(60);
+/// From so many failed reads on it is no hiccup any more.
+const TROUBLING: u32 = 4;
 const FIRST_REREAD: Duration = Duration::from_secs(5);
 /// So many calls that end unclearly make a dead letter, about a quarter of an hour after the first: what only this one
 /// delivery makes the network fail at does not hold up its lane for a day.
@@ -69,8 +71,8 @@ impl Sender {
                 return self.record(&work, Outcome::Verifying { at: moment.now(), reason }, moment).await;
             }
         };
-        self.reopen(work.account_id).await?;
         let now = moment.now();
+        self.reopen(work.account_id, now).await?;
         match (seen, certainty) {
             (Seen::Here(receipt), _) => {
                 info!("found on the network");
@@ -150,10 +152,15 @@ impl Sender {
     }
 
     async fn unread(&self, work: &Work, reason: String, moment: Moment) -> Result<Ended, StoreError> {
-        error!(
-            failures = work.read_failures + 1,
-            "the network cannot be asked whether a delivery is out, it is asked again"
-        );
+        let failures = work.read_failures + 1;
+        match failures >= TROUBLING {
+            true => {
+                error!(failures, reason, "the network cannot be asked whether a delivery is out, it is asked again")
+            }
+            false => {
+                warn!(failures, reason, "the network cannot be asked whether a delivery is out, it is asked again")
+            }
+        }
         let longest = FIRST_REREAD.saturating_mul(2u32.saturating_pow(work.read_failures.min(8))).min(LONGEST_REREAD);
         let at = moment.now() + jitter(longest);
         self.record(work, Outcome::Unread { at, reason }, moment).await
@@ -170,7 +177,7 @@ fn proved_absent(work: &Work, now: Timestamp) -> Outcome {
                 "{calls} calls ended unclearly, and each time it was looked for twice and not found: it is not out"
             ),
         },
-        _ => retry(work, "the network was asked twice: it is not there, so it is sent again".to_owned(), now),
+        _ => retry(work, PROVED_ABSENT.to_owned(), now),
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muhatap_connectors::{ReplyTo, Visibility};
 
+use super::accounts::REMOVED;
 use super::attempts::{event, followers, late_reason, visibility};
 use super::quiet::moved_reason;
 use super::rows::Cells;
@@ -275,9 +276,9 @@ pub(in crate::store) async fn take_back(
         return Ok(takedown.id);
     }
     let row = sqlx::query(
-        "SELECT d.account_id, d.reply_id, d.post_id,
+        "SELECT d.account_id, d.reply_id, d.post_id, a.pause_reason,
             (SELECT COUNT(*) FROM deliveries t WHERE t.target_id = d.id) AS earlier
-         FROM deliveries d WHERE d.id = $1",
+         FROM deliveries d JOIN accounts a ON a.id = d.account_id WHERE d.id = $1",
     )
     .bind(target.to_string())
     .fetch_one(&mut **tx)
@@ -306,6 +307,14 @@ pub(in crate::store) async fn take_back(
         ..Body::default()
     };
     let takedown = insert(tx, &new, Action::Delete, body, now).await?;
+    if row.maybe_text("pause_reason")?.as_deref() == Some(REMOVED) {
+        // Nobody has its credentials any more.
+        sqlx::query("UPDATE deliveries SET state = 'failed', reason = $2 WHERE id = $1")
+            .bind(takedown.to_string())
+            .bind("its account was removed, so it cannot be deleted from here: delete it on the network itself")
+            .execute(&mut **tx)
+            .await?;
+    }
     // The rest of a thread must not go out alone.
     followers(tx, target, DeliveryState::Cancelled, now).await?;
     Ok(takedown)

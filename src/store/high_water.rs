@@ -79,13 +79,19 @@ impl HighWater {
     pub async fn begin(&self, pool: &AnyPool, engine: Engine, now: Timestamp) -> Result<Tx, StoreError> {
         let mut tx = Tx::begin(pool, engine).await?;
         let Some(seen) = self.kept().seen.clone() else { return Ok(tx) };
-        if is_up_to(&mut tx, &seen).await? {
-            return Ok(tx);
-        }
-        // Others find the same at the same time: one holds, and what a person decides after it stands.
-        tx.alone("high_water").await?;
-        if is_up_to(&mut tx, &seen).await? {
-            return Ok(tx);
+        for is_alone in [false, true] {
+            if is_alone {
+                // Others find the same at the same time: one holds, and what a person decides after it stands.
+                tx.alone("high_water").await?;
+            }
+            match compare(&mut tx, &seen).await? {
+                Compared::UpTo => return Ok(tx),
+                Compared::Restored(high_water) => {
+                    self.kept().see(Seen { high_water, at: now, last: None, ..seen });
+                    return Ok(tx);
+                }
+                Compared::Behind => {}
+            }
         }
         let held = hold_restored(&mut tx, now, "").await?;
         let high_water = sqlx::query(GROW).fetch_one(&mut *tx).await?.word("value")?;
@@ -127,8 +133,16 @@ impl Kept {
     }
 }
 
-/// Whether the database knows what was seen of it, or was restored since, and said so.
-async fn is_up_to(tx: &mut Tx, seen: &Seen) -> Result<bool, StoreError> {
+/// The database beside what was seen of it.
+enum Compared {
+    /// It knows all that.
+    UpTo,
+    /// It does not, but it was restored since, said so, and goes on from this number.
+    Restored(i64),
+    Behind,
+}
+
+async fn compare(tx: &mut Tx, seen: &Seen) -> Result<Compared, StoreError> {
     let last = seen.last.as_ref();
     let row = sqlx::query(ASK)
         .bind(last.map(|last| last.id.to_string()))
@@ -146,7 +160,11 @@ async fn is_up_to(tx: &mut Tx, seen: &Seen) -> Result<bool, StoreError> {
     let restored_at: Option<Timestamp> = row.maybe_word("restored_at")?;
     let is_behind = high_water < seen.high_water || (last.is_some() && row.number("marked")? == 0);
     let known_from = last.map_or(seen.at, |last| last.at.max(seen.at));
-    Ok(!is_behind || restored_at.is_some_and(|at| at >= known_from))
+    Ok(match () {
+        () if !is_behind => Compared::UpTo,
+        () if restored_at.is_some_and(|at| at >= known_from) => Compared::Restored(high_water),
+        () => Compared::Behind,
+    })
 }
 
 impl Store {
@@ -184,18 +202,15 @@ impl Store {
         let statement = "SELECT value FROM installation WHERE name = 'high_water'";
         let found = sqlx::query(statement).fetch_optional(self.pool()).await?;
         let mut high_water: i64 = found.map(|row| row.word("value")).transpose()?.unwrap_or(0);
-        let is_lower = high_water < seen;
-        if marks > told || is_lower {
+        if marks > told || high_water < seen {
             let mut tx = self.group().begin(now).await?;
             high_water = sqlx::query(GROW).fetch_one(&mut *tx).await?.word("value")?;
             tx.commit().await?;
         }
         let mut kept = self.group().high_water().kept();
         kept.told = marks;
-        if let Some(seen) = kept.seen.clone().filter(|seen| seen.high_water != high_water) {
-            // What is lower by now was restored, and is where it goes on from.
-            let last = seen.last.filter(|_| !is_lower);
-            kept.see(Seen { high_water, at: now, last, ..seen });
+        if let Some(seen) = kept.seen.clone().filter(|seen| seen.high_water < high_water) {
+            kept.see(Seen { high_water, at: now, ..seen });
         }
         Ok(())
     }

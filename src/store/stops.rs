@@ -48,10 +48,9 @@ pub struct Release {
 struct Due {
     id: DeliveryId,
     epoch: i64,
+    due_at: Timestamp,
     /// Its new time; as it was where that is missing.
     at: Option<Timestamp>,
-    /// It did not wait, but would overtake what did.
-    is_planned: bool,
 }
 
 impl Store {
@@ -198,7 +197,7 @@ pub(in crate::store) async fn let_out(
     let stops = sqlx::query(STOPS).fetch_all(&mut **tx).await?;
     let stops = stops.iter().map(read_stop).collect::<Result<Vec<_>, _>>()?;
     let (release, due) = waited(tx, scope, &stops, spacing, now).await?;
-    for Due { id, epoch, at, is_planned } in &due {
+    for Due { id, epoch, due_at, at } in &due {
         // Touched in any case, so that every process looks at it again.
         sqlx::query(
             "UPDATE deliveries SET due_at = COALESCE($3, due_at), next_at = COALESCE($3, next_at),
@@ -213,8 +212,9 @@ pub(in crate::store) async fn let_out(
         .execute(&mut **tx)
         .await?;
         event(tx, *id, now).await?;
-        if *is_planned {
-            audit::write(tx, now, who, "delivery.move", &id.to_string(), json!({ "to": at })).await?;
+        if let Some(at) = at {
+            let detail = json!({ "from": due_at, "to": at });
+            audit::write(tx, now, who, "delivery.move", &id.to_string(), detail).await?;
         }
     }
     Ok(release)
@@ -254,13 +254,14 @@ async fn waited(
             continue;
         }
         let (id, epoch) = (row.word("id")?, row.number("epoch")?);
-        if row.time("due_at")? + Duration::from_micros(row.number("late_limit")?.max(0).unsigned_abs()) < now {
+        let due_at = row.time("due_at")?;
+        if due_at + Duration::from_micros(row.number("late_limit")?.max(0).unsigned_abs()) < now {
             release.held += 1;
             continue;
         }
         if row.maybe_text("post_id")?.is_none() || row.text("action")? != "publish" {
             release.at_once += 1;
-            due.push(Due { id, epoch, at: None, is_planned: false });
+            due.push(Due { id, epoch, due_at, at: None });
             continue;
         }
         let account: AccountId = row.word("account_id")?;
@@ -270,7 +271,7 @@ async fn waited(
         accounts.insert(account);
         release.spaced += 1;
         release.last_at = release.last_at.max(Some(at));
-        due.push(Due { id, epoch, at: (at > now).then_some(at), is_planned: false });
+        due.push(Due { id, epoch, due_at, at: (at > now).then_some(at) });
     }
     release.accounts = accounts.len() as i64;
     for (account, mut next) in next {
@@ -278,10 +279,10 @@ async fn waited(
         if next <= now + spacing {
             continue;
         }
-        for (id, epoch, at) in overtaking(tx, account, &mut next, spacing, now).await? {
+        for overtaking in overtaking(tx, account, &mut next, spacing, now).await? {
             release.spaced += 1;
-            release.last_at = release.last_at.max(Some(at));
-            due.push(Due { id, epoch, at: Some(at), is_planned: true });
+            release.last_at = release.last_at.max(overtaking.at);
+            due.push(overtaking);
         }
     }
     Ok((release, due))
@@ -294,12 +295,12 @@ async fn overtaking(
     next: &mut Timestamp,
     spacing: Duration,
     now: Timestamp,
-) -> Result<Vec<(DeliveryId, i64, Timestamp)>, StoreError> {
+) -> Result<Vec<Due>, StoreError> {
     let (mut moved, mut from) = (Vec::new(), now + A_MICROSECOND);
     while from < *next {
         let until = *next;
         let rows = sqlx::query(
-            "SELECT id, epoch FROM deliveries
+            "SELECT id, epoch, due_at FROM deliveries
              WHERE account_id = $1 AND due_at >= $2 AND due_at < $3 AND state IN ('queued', 'retry')
                 AND post_id IS NOT NULL AND action = 'publish' AND after_id IS NULL
              ORDER BY due_at, seq",
@@ -310,7 +311,8 @@ async fn overtaking(
         .fetch_all(&mut **tx)
         .await?;
         for row in &rows {
-            moved.push((row.word("id")?, row.number("epoch")?, *next));
+            let due_at = row.time("due_at")?;
+            moved.push(Due { id: row.word("id")?, epoch: row.number("epoch")?, due_at, at: Some(*next) });
             *next += spacing;
         }
         from = until;

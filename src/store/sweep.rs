@@ -340,9 +340,18 @@ impl Store {
         row.map(|row| Ok((row.word("id")?, u32::try_from(row.number("probes")?).unwrap_or(0)))).transpose()
     }
 
-    /// The harmless call was answered: the account may send again.
-    pub async fn open_account(&self, account: AccountId) -> Result<(), StoreError> {
+    /// The network answers: the account may send again, and what could not be looked for is looked for at once.
+    pub async fn open_account(&self, account: AccountId, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE deliveries SET next_at = $2, changed_at = $2
+             WHERE state IN ('preparing', 'sending', 'verifying') AND state = 'verifying' AND account_id = $1
+                AND read_failures > 0 AND next_at > $2",
+        )
+        .bind(account.to_string())
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?;
         sqlx::query("UPDATE accounts SET probe_at = NULL, probes = 0 WHERE id = $1")
             .bind(account.to_string())
             .execute(&mut *tx)

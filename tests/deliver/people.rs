@@ -135,6 +135,34 @@ async fn what_is_cancelled_during_its_call_is_taken_back(
 
 #[rstest]
 #[tokio::test]
+async fn what_cannot_be_taken_back_since_its_account_was_removed_is_told(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::Wait]);
+    let working = tokio::spawn({
+        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
+        async move { sender.turn(&lane, now).await }
+    });
+    bench.network.until_called().await;
+    bench.app.store.cancel(id, "ayşe").await.expect("it is noted");
+    bench.app.store.remove_account(bench.account, "ayşe").await.expect("it can be removed");
+    bench.network.go_on();
+    working.await.expect("it ends").expect("the database answers");
+    assert_eq!(bench.state(id).await, DeliveryState::Sent);
+    let all = bench.app.store.deliveries(&DeliveryFilter::default()).await.expect("answered");
+    let takedown = all.iter().find(|view| view.action == Action::Delete).expect("it was asked for");
+    assert_eq!(takedown.state, DeliveryState::Failed);
+    assert!(
+        takedown.reason.as_deref().is_some_and(|reason| reason.contains("delete it on the network")),
+        "{takedown:?}"
+    );
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn cancelling_and_sending_at_once_ends_in_one_of_the_two(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {

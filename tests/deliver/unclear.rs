@@ -290,8 +290,8 @@ async fn an_outage_makes_nothing_unknown_that_was_never_called(
     bench.network.set_dark(false);
     bench.later(Duration::from_secs(61));
     muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
-    // How long the failed looks of the outage put the next one off is drawn by chance, up to five minutes.
-    for _ in 0..12 {
+    // Not when the pause after the last failed look is over, which may be minutes.
+    for _ in 0..3 {
         bench.drain().await;
         bench.later(SETTLE);
     }

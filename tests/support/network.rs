@@ -7,8 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muhatap_connectors::{
-    Batch, Certainty, Connector, ConnectorError, Cursor, Length, Outgoing, Prepared, Profile, Publisher, Receipt,
-    Stream,
+    Certainty, Connector, ConnectorError, Length, Outgoing, Prepared, Profile, Publisher, Receipt,
 };
 use tokio::sync::Notify;
 
@@ -232,14 +231,6 @@ impl Connector for FakeNetwork {
                 Ok(Profile { remote_id: "us".into(), handle: "@biz".into(), display_name: "Biz".into(), url: None })
             }
         }
-    }
-
-    fn streams(&self) -> Vec<Stream> {
-        Vec::new()
-    }
-
-    async fn poll(&self, _stream: &Stream, _after: Option<&Cursor>, _: Timestamp) -> Result<Batch, ConnectorError> {
-        Err(ConnectorError::Settings("this network is not listened to".into()))
     }
 
     fn publisher(&self) -> Option<&dyn Publisher> {

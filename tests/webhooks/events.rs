@@ -102,7 +102,7 @@ async fn how_a_post_ended_is_told_and_how_telling_ended_is_not(
     }
     for _ in 0..4 {
         bench.sender.turn(&format!("{ours}/posts"), bench.now()).await.expect("the database answers");
-        store.open_account(ours).await.expect("it can be opened");
+        store.open_account(ours, bench.now()).await.expect("it can be opened");
         bench.later(std::time::Duration::from_secs(60));
     }
     assert_eq!(bench.kinds().await, ["delivery.failed", "delivery.unknown", "delivery.sent"]);

@@ -14,7 +14,6 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use lettre::message::Mailbox;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::transport::smtp;
@@ -25,7 +24,6 @@ use url::Url;
 
 use super::AccountSettings;
 use crate::http::is_own_network;
-use crate::incoming::{Batch, Cursor, Stream};
 use crate::outgoing::{Certainty, Length, Outgoing, Prepared, Receipt};
 use crate::{Connector, ConnectorError, Profile, Publisher};
 
@@ -169,14 +167,6 @@ impl Connector for MailServer {
         Ok(Profile { remote_id: address.clone(), handle: address.clone(), display_name: address, url: None })
     }
 
-    fn streams(&self) -> Vec<Stream> {
-        Vec::new()
-    }
-
-    async fn poll(&self, stream: &Stream, _: Option<&Cursor>, _: Timestamp) -> Result<Batch, ConnectorError> {
-        Err(ConnectorError::Settings(format!("mail has no stream {:?}: it only goes out", stream.name())))
-    }
-
     fn publisher(&self) -> Option<&dyn Publisher> {
         Some(self)
     }
@@ -197,10 +187,6 @@ impl Publisher for MailServer {
         Certainty::None
     }
 
-    async fn prepare(&self, _: &Outgoing, _: Option<Prepared>) -> Result<Prepared, ConnectorError> {
-        Ok(Prepared::default())
-    }
-
     /// Greets the server in a conversation of its own first, so that a server that is away is a certain end. Mails are
     /// few.
     async fn publish(&self, message: &Outgoing, _: &Prepared) -> Result<Receipt, ConnectorError> {
@@ -211,25 +197,13 @@ impl Publisher for MailServer {
             Err(error) => Err(end_of_message(&error)),
         }
     }
-
-    async fn find(
-        &self,
-        _: &Outgoing,
-        _: &Prepared,
-        _: Timestamp,
-        _: &[String],
-    ) -> Result<Option<Receipt>, ConnectorError> {
-        Err(ConnectorError::Rejected("a mail server cannot be asked what it took".to_owned()))
-    }
-
-    async fn delete(&self, _: &Receipt) -> Result<(), ConnectorError> {
-        Err(ConnectorError::Rejected("a mail cannot be taken back".to_owned()))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use jiff::Timestamp;
 
     use super::*;
     use crate::outgoing::Visibility;

@@ -9,7 +9,6 @@ mod signature;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderName};
 use url::Url;
@@ -18,7 +17,6 @@ pub use signature::Secrets;
 
 use super::AccountSettings;
 use crate::http::{Call, Client, Method, Pace, Response, check_address, is_own_network};
-use crate::incoming::{Batch, Cursor, Stream};
 use crate::outgoing::{Certainty, Length, Outgoing, Prepared, Receipt};
 use crate::{Connector, ConnectorError, Profile, Publisher};
 
@@ -123,14 +121,6 @@ impl Connector for Webhook {
         Ok(Profile { remote_id: host.clone(), handle: host.clone(), display_name: host, url: None })
     }
 
-    fn streams(&self) -> Vec<Stream> {
-        Vec::new()
-    }
-
-    async fn poll(&self, stream: &Stream, _: Option<&Cursor>, _: Timestamp) -> Result<Batch, ConnectorError> {
-        Err(ConnectorError::Settings(format!("a webhook has no stream {:?}: events only go out", stream.name())))
-    }
-
     fn publisher(&self) -> Option<&dyn Publisher> {
         Some(self)
     }
@@ -150,26 +140,7 @@ impl Publisher for Webhook {
         Certainty::Key { life: KEY_LIFE }
     }
 
-    async fn prepare(&self, _: &Outgoing, _: Option<Prepared>) -> Result<Prepared, ConnectorError> {
-        Ok(Prepared::default())
-    }
-
     async fn publish(&self, message: &Outgoing, _: &Prepared) -> Result<Receipt, ConnectorError> {
         taken(&self.client.attempt(self.event(message)).await?, &message.key)
-    }
-
-    /// Nothing can be read back; an event is sent again instead.
-    async fn find(
-        &self,
-        _: &Outgoing,
-        _: &Prepared,
-        _: Timestamp,
-        _: &[String],
-    ) -> Result<Option<Receipt>, ConnectorError> {
-        Err(ConnectorError::Rejected("a webhook cannot be asked what it took".to_owned()))
-    }
-
-    async fn delete(&self, _: &Receipt) -> Result<(), ConnectorError> {
-        Err(ConnectorError::Rejected("an event cannot be taken back".to_owned()))
     }
 }

@@ -96,6 +96,9 @@ const HOLD_FOLLOWERS: &str = "
     FROM {rows}
     WHERE deliveries.after_id = g.value ->> 0 AND deliveries.state || '' IN ('waiting', 'queued', 'retry')";
 
+/// Why it is sent again.
+pub const PROVED_ABSENT: &str = "the network was asked twice: it is not there, so it is sent again";
+
 /// What a worker says of the delivery it had.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Finish {
@@ -153,8 +156,7 @@ impl Arrow {
                 (Arrow { may_cancel: true, ..arrow(DeliveryState::Queued, Some(*at), Some(reason)) }, "put_back")
             }
             Outcome::Requeued => {
-                let reason = "the network was asked twice: it is not there, so it is sent again";
-                (Arrow { may_cancel: true, ..arrow(DeliveryState::Queued, Some(*now), Some(reason)) }, "absent")
+                (Arrow { may_cancel: true, ..arrow(DeliveryState::Queued, Some(*now), Some(PROVED_ABSENT)) }, "absent")
             }
             Outcome::Held { hold, reason, again } => {
                 let held = arrow(DeliveryState::Held, Some(*again), Some(reason));

@@ -28,6 +28,7 @@ use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Hold, Ne
 use crate::policy::Answered;
 use crate::quiet::QuietHours;
 
+pub use finish::PROVED_ABSENT;
 pub(in crate::store) use finish::{Finish, apply, apply_all, event, followers, free_lane};
 pub(in crate::store) use mark::{Mark, mark_all};
 pub(in crate::store) use take::{Take, late_reason, take_all};

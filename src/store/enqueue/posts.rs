@@ -239,7 +239,9 @@ async fn can_follow(tx: &mut Tx, after: DeliveryId, account: AccountId) -> Resul
         .await?;
     let row = row.filter(|row| row.word("account_id").is_ok_and(|owner: AccountId| owner == account));
     let Some(row) = row else {
-        return Err(StoreError::NotFound(format!("delivery {after}, which it should follow, is not this account's")));
+        return Err(StoreError::NotFound(format!(
+            "there is no delivery {after} on this account that it could follow; \"muhatap deliveries\" lists them"
+        )));
     };
     let state: DeliveryState = row.word("state")?;
     match state {
