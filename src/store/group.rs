@@ -17,6 +17,7 @@ use tracing::{error, warn};
 
 use super::attempts::{Finish, Mark, Take, Turn, apply_all, mark_all, take_all};
 use super::high_water::{HighWater, Marking};
+use super::open::DatabaseFile;
 use super::{Engine, StoreError, Tx};
 
 /// Who comes when so many wait already, waits for room.
@@ -71,10 +72,10 @@ pub(super) struct Group {
 
 impl Group {
     /// Starts the writer on `pool`.
-    pub(super) fn start(pool: AnyPool, engine: Engine) -> Group {
+    pub(super) fn start(pool: AnyPool, engine: Engine, file: Option<Arc<DatabaseFile>>) -> Group {
         let (jobs, waiting) = mpsc::channel(WAITING);
         let high_water = Arc::<HighWater>::default();
-        let writing = Writing { pool: pool.clone(), engine, high_water: high_water.clone() };
+        let writing = Writing { pool: pool.clone(), engine, file, high_water: high_water.clone() };
         tokio::spawn(Writer { writing, waiting, next: None, busy: HashSet::new() }.run());
         Group { jobs, pool, engine, high_water }
     }
@@ -194,6 +195,7 @@ impl Writer {
 struct Writing {
     pool: AnyPool,
     engine: Engine,
+    file: Option<Arc<DatabaseFile>>,
     high_water: Arc<HighWater>,
 }
 
@@ -224,6 +226,7 @@ impl Writing {
     /// Where the commit itself fails, it may have been made all the same: those who take lanes are not members any more
     /// then, since a second time would find their lanes locked by themselves.
     async fn commit(&self, members: &mut Members) -> Result<Answers, StoreError> {
+        self.file.as_ref().map_or(Ok(()), |file| file.check())?;
         let mut tx = match members.now() {
             Some(now) => self.high_water.begin(&self.pool, self.engine, now).await?,
             None => Tx::begin(&self.pool, self.engine).await?,

@@ -55,7 +55,7 @@ use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 
 pub use error::StoreError;
 use group::Group;
-use open::Opened;
+use open::{DatabaseFile, Opened};
 
 /// How long a writer waits for its turn, in this process and for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -87,6 +87,7 @@ struct Inner {
     /// Writes what workers do with deliveries.
     group: Group,
     engine: Engine,
+    file: Option<Arc<DatabaseFile>>,
     clock: Mutex<Sample>,
 }
 
@@ -106,10 +107,10 @@ impl Store {
     /// Opens `sqlite:PATH` (made, readable by its owner alone, where it is missing) or `postgres://…`, checks that a
     /// commit survives power loss, and brings the schema up to date; several processes may do so at once.
     pub async fn open(url: &str) -> Result<Store, StoreError> {
-        let Opened { pool, writer, grouped, engine } = open::open(url).await?;
+        let Opened { pool, writer, grouped, engine, file } = open::open(url).await?;
         let database = first_sample(&pool, engine).await?;
-        let group = Group::start(grouped, engine);
-        let inner = Arc::new(Inner { pool, writer, group, engine, clock: Mutex::new(database) });
+        let group = Group::start(grouped, engine, file.clone());
+        let inner = Arc::new(Inner { pool, writer, group, engine, file, clock: Mutex::new(database) });
         keep_time(&inner);
         Ok(Store { inner })
     }
@@ -133,7 +134,12 @@ impl Store {
 
     /// Starts a transaction that may write; on SQLite it has the write lock from here on.
     pub(in crate::store) async fn begin(&self) -> Result<Tx, StoreError> {
+        self.check_file()?;
         Tx::begin(&self.inner.writer, self.inner.engine).await
+    }
+
+    fn check_file(&self) -> Result<(), StoreError> {
+        self.inner.file.as_ref().map_or(Ok(()), |file| file.check())
     }
 
     fn group(&self) -> &Group {
@@ -152,6 +158,7 @@ impl Store {
 
     /// Answers when the database does: for `/readyz`.
     pub async fn ping(&self) -> Result<(), StoreError> {
+        self.check_file()?;
         sqlx::query("SELECT 1").fetch_one(self.pool()).await?;
         Ok(())
     }

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -41,18 +43,51 @@ pub(super) struct Opened {
     /// For the writer of deliveries, a connection for each commit that it has on its way: on SQLite the same as `writer`.
     pub grouped: AnyPool,
     pub engine: Engine,
+    /// SQLite's.
+    pub file: Option<Arc<DatabaseFile>>,
+}
+
+/// The file that was opened: another one in its place is not what the open connections write to.
+pub(super) struct DatabaseFile {
+    path: PathBuf,
+    device_and_inode: (u64, u64),
+}
+
+impl DatabaseFile {
+    fn at(path: PathBuf) -> Result<Self, StoreError> {
+        let device_and_inode = identity(&path).map_err(|error| {
+            StoreError::Open(format!("the database file {} cannot be looked at: {error}", path.display()))
+        })?;
+        Ok(Self { path, device_and_inode })
+    }
+
+    /// An error where it is gone, or another one: what is written to it would be lost.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match identity(&self.path) {
+            Ok(found) if found == self.device_and_inode => Ok(()),
+            _ => Err(StoreError::Open(format!(
+                "the database file {} was moved or replaced while this process used it; nothing is written any more: \
+                 start it again",
+                self.path.display()
+            ))),
+        }
+    }
+}
+
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
 pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
     sqlx::any::install_default_drivers();
     let engine = engine_of(url)?;
-    let url = match engine {
+    let (url, file) = match engine {
         Engine::Sqlite => {
             let path = sqlite_path(url)?;
             make_file(&path)?;
-            sqlite_url(&path)?
+            (sqlite_url(&path)?, Some(Arc::new(DatabaseFile::at(path)?)))
         }
-        Engine::Postgres => url.to_owned(),
+        Engine::Postgres => (url.to_owned(), None),
     };
     let options: AnyConnectOptions =
         url.parse().map_err(|_| StoreError::Open("database.url is not a valid address: check its form".into()))?;
@@ -93,7 +128,7 @@ pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
             (pool.clone(), pool, connections(COMMITS, GROUPS).await?)
         }
     };
-    Ok(Opened { pool, writer, grouped, engine })
+    Ok(Opened { pool, writer, grouped, engine, file })
 }
 
 /// Whether the address names a file that is not there.

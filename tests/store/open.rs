@@ -79,3 +79,22 @@ async fn a_file_that_is_no_database_is_named_as_such() {
     let Err(error) = Store::open(&format!("sqlite:{}", path.display())).await else { panic!("it must not open") };
     assert!(error.to_string().contains("cannot be read"), "{error}");
 }
+
+#[tokio::test]
+async fn a_file_that_was_replaced_is_written_no_more() {
+    let database = Database::fresh(Backend::Sqlite).await;
+    let path = database.dir().join("muhatap.db");
+    let store = database.store().await;
+    store.ping().await.expect("it is there");
+    std::fs::copy(&path, database.dir().join("copy.db")).expect("it can be copied");
+    std::fs::rename(database.dir().join("copy.db"), &path).expect("it can be put in its place");
+    for refused in [store.ping().await, store.give_back("reaper", "w1").await] {
+        let error = refused.expect_err("it is another file").to_string();
+        assert!(error.contains("muhatap.db was moved or replaced") && error.contains("start it again"), "{error}");
+    }
+    let now = store.clock();
+    let turn = store.take("lane", "w1", std::time::Duration::from_secs(1), None, now).await;
+    assert!(turn.is_err_and(|error| error.to_string().contains("replaced")));
+    // Started again, it works.
+    database.store().await.ping().await.expect("it is there");
+}
