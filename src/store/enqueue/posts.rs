@@ -240,7 +240,7 @@ async fn can_follow(tx: &mut Tx, after: DeliveryId, account: AccountId) -> Resul
     let row = row.filter(|row| row.word("account_id").is_ok_and(|owner: AccountId| owner == account));
     let Some(row) = row else {
         return Err(StoreError::NotFound(format!(
-            "there is no delivery {after} on this account that it could follow; \"muhatap deliveries\" lists them"
+            "there is no delivery {after} on this account that it could follow; choose another or none"
         )));
     };
     let state: DeliveryState = row.word("state")?;
