@@ -158,11 +158,15 @@ async fn compare(tx: &mut Tx, seen: &Seen) -> Result<Compared, StoreError> {
         ));
     };
     let restored_at: Option<Timestamp> = row.maybe_word("restored_at")?;
-    let is_behind = high_water < seen.high_water || (last.is_some() && row.number("marked")? == 0);
-    let known_from = last.map_or(seen.at, |last| last.at.max(seen.at));
+    let is_known = |at: Timestamp| restored_at.is_some_and(|restored_at| restored_at >= at);
+    // Each on its own: since the number was last read, it may have passed what was seen before the restore.
+    let is_lower = high_water < seen.high_water;
+    let is_missing = last.is_some() && row.number("marked")? == 0;
     Ok(match () {
-        () if !is_behind => Compared::UpTo,
-        () if restored_at.is_some_and(|at| at >= known_from) => Compared::Restored(high_water),
+        () if !is_lower && !is_missing => Compared::UpTo,
+        () if (!is_lower || is_known(seen.at)) && (!is_missing || last.is_some_and(|last| is_known(last.at))) => {
+            Compared::Restored(high_water)
+        }
         () => Compared::Behind,
     })
 }

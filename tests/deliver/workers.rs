@@ -410,6 +410,8 @@ async fn an_older_copy_of_the_database_holds_what_may_be_out_once(
     for (id, decision) in [(out, Decision::Cancel), (waits, Decision::Queue)] {
         later.store.decide(id, decision, Duration::ZERO, "ayşe", bench.now()).await.expect("it can be decided");
     }
+    // Also by one that meanwhile saw it go beyond where it was.
+    bench.execute("UPDATE installation SET value = '5' WHERE name = 'high_water'").await;
     for app in [&bench.app, &later, &watches] {
         app.store.note_high_water(bench.now()).await.expect("the database answers");
     }
