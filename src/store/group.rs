@@ -65,33 +65,30 @@ impl Job {
 /// The way to the writer, which ends when the last of these is dropped.
 pub(super) struct Group {
     jobs: mpsc::Sender<Job>,
-    pool: AnyPool,
-    engine: Engine,
-    high_water: Arc<HighWater>,
+    writing: Writing,
 }
 
 impl Group {
     /// Starts the writer on `pool`.
     pub(super) fn start(pool: AnyPool, engine: Engine, file: Option<Arc<DatabaseFile>>) -> Group {
         let (jobs, waiting) = mpsc::channel(WAITING);
-        let high_water = Arc::<HighWater>::default();
-        let writing = Writing { pool: pool.clone(), engine, file, high_water: high_water.clone() };
-        tokio::spawn(Writer { writing, waiting, next: None, busy: HashSet::new() }.run());
-        Group { jobs, pool, engine, high_water }
+        let writing = Writing { pool, engine, file, high_water: Arc::default() };
+        tokio::spawn(Writer { writing: writing.clone(), waiting, next: None, busy: HashSet::new() }.run());
+        Group { jobs, writing }
     }
 
     pub(super) fn high_water(&self) -> &HighWater {
-        &self.high_water
+        &self.writing.high_water
     }
 
     /// As what the writer begins.
     pub(super) async fn begin(&self, now: Timestamp) -> Result<Tx, StoreError> {
-        self.high_water.begin(&self.pool, self.engine, now).await
+        self.writing.begin(Some(now)).await
     }
 
     /// Lets the commit on its way end; whoever comes later is told that the database is closed.
     pub(super) async fn close(&self) {
-        self.pool.close().await;
+        self.writing.pool.close().await;
     }
 
     pub(super) async fn take(&self, take: Take) -> Result<Turn, StoreError> {
@@ -223,14 +220,21 @@ impl Writing {
         }
     }
 
+    /// A transaction that begins something at `now`, or only writes down how something ended.
+    async fn begin(&self, now: Option<Timestamp>) -> Result<Tx, StoreError> {
+        if let Some(file) = &self.file {
+            file.check()?;
+        }
+        match now {
+            Some(now) => self.high_water.begin(&self.pool, self.engine, now).await,
+            None => Tx::begin(&self.pool, self.engine).await,
+        }
+    }
+
     /// Where the commit itself fails, it may have been made all the same: those who take lanes are not members any more
     /// then, since a second time would find their lanes locked by themselves.
     async fn commit(&self, members: &mut Members) -> Result<Answers, StoreError> {
-        self.file.as_ref().map_or(Ok(()), |file| file.check())?;
-        let mut tx = match members.now() {
-            Some(now) => self.high_water.begin(&self.pool, self.engine, now).await?,
-            None => Tx::begin(&self.pool, self.engine).await?,
-        };
+        let mut tx = self.begin(members.now()).await?;
         let answers = Answers {
             finished: apply_all(&mut tx, &members.finishes).await?,
             marked: mark_all(&mut tx, &members.marks).await?,

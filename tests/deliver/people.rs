@@ -61,10 +61,7 @@ async fn a_post_can_be_stopped_while_it_is_prepared(
     let bench = Bench::new(backend, Certainty::None).await;
     let id = bench.post("bir").await;
     bench.network.script_prepare([End::Wait]);
-    let working = tokio::spawn({
-        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
-        async move { sender.turn(&lane, now).await }
-    });
+    let working = bench.spawn_turn();
     eventually("it is being prepared", async || bench.network.prepared() == 1).await;
     let store = &bench.app.store;
     match how {
@@ -99,10 +96,7 @@ async fn what_is_cancelled_during_its_call_is_taken_back(
     let rest = bench.try_post(rest).await.expect("it can be posted").id;
     if how == "answered" {
         bench.network.script([End::Wait]);
-        let working = tokio::spawn({
-            let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
-            async move { sender.turn(&lane, now).await }
-        });
+        let working = bench.spawn_turn();
         bench.network.until_called().await;
         let view = bench.app.store.cancel(id, "ayşe").await.expect("it is noted");
         assert_eq!(view.state, DeliveryState::Sending);
@@ -141,10 +135,7 @@ async fn what_cannot_be_taken_back_since_its_account_was_removed_is_told(
     let bench = Bench::new(backend, Certainty::None).await;
     let id = bench.post("bir").await;
     bench.network.script([End::Wait]);
-    let working = tokio::spawn({
-        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
-        async move { sender.turn(&lane, now).await }
-    });
+    let working = bench.spawn_turn();
     bench.network.until_called().await;
     bench.app.store.cancel(id, "ayşe").await.expect("it is noted");
     bench.app.store.remove_account(bench.account, "ayşe").await.expect("it can be removed");

@@ -68,10 +68,7 @@ async fn an_account_or_its_app_is_drained_and_goes_on(
     let scope = if how == "account" { Scope::Account { account_id: bench.account } } else { account.app() };
     let (calling, waiting) = (bench.post("bir").await, bench.post("iki tane").await);
     bench.network.script([End::Wait]);
-    let working = tokio::spawn({
-        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
-        async move { sender.turn(&lane, now).await }
-    });
+    let working = bench.spawn_turn();
     bench.network.until_called().await;
     store.stop(&scope, "", "ayşe").await.expect("it can be stopped");
     store.stop(&scope, "twice is once", "can").await.expect("it can be stopped");

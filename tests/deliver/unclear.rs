@@ -418,10 +418,7 @@ async fn a_worker_that_dies_in_an_outage_takes_one_delivery_with_it_not_the_queu
     let bench = Bench::new(backend, Certainty::None).await;
     let (first, second) = (bench.post("bir").await, bench.post("iki tane").await);
     bench.network.script([End::Hang]);
-    let dying = tokio::spawn({
-        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
-        async move { sender.turn(&lane, now).await }
-    });
+    let dying = bench.spawn_turn();
     bench.network.until_called().await;
     bench.network.set_dark(true);
     dying.abort();
@@ -446,10 +443,7 @@ async fn who_sends_an_unknown_one_after_all_takes_back_the_wish_to_cancel(
     let bench = Bench::new(backend, Certainty::None).await;
     let id = bench.post("bir").await;
     bench.network.script([End::Wait]);
-    let working = tokio::spawn({
-        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
-        async move { sender.turn(&lane, now).await }
-    });
+    let working = bench.spawn_turn();
     bench.network.until_called().await;
     bench.app.store.cancel(id, "ayşe").await.expect("it is noted");
     working.abort();

@@ -68,10 +68,7 @@ async fn the_work_of_a_worker_that_died_goes_on_and_is_not_doubled(
         "calling" => bench.network.script([End::Hang]),
         _ => bench.network.script([End::AcceptThenHang]),
     }
-    let dying = tokio::spawn({
-        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
-        async move { sender.turn(&lane, now).await }
-    });
+    let dying = bench.spawn_turn();
     match step {
         "preparing" => {
             crate::support::eventually("it is being prepared", async || {
@@ -119,10 +116,7 @@ async fn a_worker_that_comes_back_after_its_lease_brings_its_proof(
     .await;
     let id = bench.post("bir").await;
     bench.network.script([End::Wait]);
-    let slow = tokio::spawn({
-        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
-        async move { sender.turn(&lane, now).await }
-    });
+    let slow = bench.spawn_turn();
     bench.network.until_called().await;
     bench.later(Duration::from_secs(120));
     bench.reap().await;
@@ -190,10 +184,7 @@ async fn a_second_proof_of_one_delivery_is_told(#[values(Backend::Sqlite, Backen
     .await;
     let id = bench.post("bir").await;
     bench.network.script([End::Wait]);
-    let frozen = tokio::spawn({
-        let (sender, lane, now) = (bench.sender.clone(), bench.lane(), bench.now());
-        async move { sender.turn(&lane, now).await }
-    });
+    let frozen = bench.spawn_turn();
     bench.network.until_called().await;
     for _ in 0..4 {
         bench.later(Duration::from_secs(120));

@@ -11,9 +11,11 @@ use muhatap::compose::{self, ComposeError, PostRequest};
 use muhatap::config::Config;
 use muhatap::deliver::{Ended, Sender};
 use muhatap::model::{AccountId, DeliveryId, DeliveryState, Network};
+use muhatap::store::StoreError;
 use muhatap::store::attempts::network_key;
 use muhatap::store::deliveries::DeliveryView;
 use muhatap_connectors::{Certainty, Prepared};
+use tokio::task::JoinHandle;
 
 use super::network::FakeNetwork;
 use super::{Backend, Database, messages};
@@ -99,6 +101,12 @@ impl Bench {
     /// One look at the lane of posts.
     pub async fn turn(&self) -> Ended {
         self.sender.turn(&self.lane(), self.now()).await.expect("the database answers")
+    }
+
+    /// One look at the lane, beside what the test does.
+    pub fn spawn_turn(&self) -> JoinHandle<Result<Ended, StoreError>> {
+        let (sender, lane, now) = (self.sender.clone(), self.lane(), self.now());
+        tokio::spawn(async move { sender.turn(&lane, now).await })
     }
 
     /// One look at the lane of deletions.
