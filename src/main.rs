@@ -9,6 +9,10 @@ use muhatap::config::ConfigError;
 use muhatap::secrets::SecretsError;
 use muhatap::store::StoreError;
 
+/// Every call to a network makes and drops many middle-sized buffers, which the C library's allocator is slow with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     end_quietly_when_nobody_reads();

@@ -63,7 +63,8 @@ impl Store {
     }
 
     /// Stops every call of a scope that publishes or deletes, in every process, from this commit on. What is being called
-    /// ends. Stopped again, the first stop stays.
+    /// ends; so does what a worker was marking at the same moment, which [`Store::under_way`] counts once that is committed.
+    /// Stopped again, the first stop stays.
     pub async fn stop(&self, scope: &Scope, reason: &str, who: &str) -> Result<(), StoreError> {
         if let Scope::Account { account_id } = scope {
             self.account(*account_id).await?;

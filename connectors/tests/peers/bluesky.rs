@@ -161,8 +161,10 @@ async fn replies_quotes_and_words_are_found_and_a_deleted_post_is_noticed() {
         ["cid"]
         .clone();
     let ours = json!({ "uri": receipt.remote_id, "cid": cid });
-    // The network tells nobody of an answer that it indexes before the post it answers; people answer what they see.
-    Follower::new(&*connector, StreamKind::Own, "").until_seen(&word).await;
+    // The network tells nobody of an answer that it indexes before the post it answers; people answer what they see. Our
+    // own feed would not do: the server that keeps our posts puts into it what the network has not indexed yet.
+    let mut search = Follower::new(&*connector, StreamKind::Search, &word);
+    search.until_seen(&word).await;
     bob.post(json!({ "text": format!("yanıt {word}"), "reply": { "root": ours, "parent": ours } })).await;
     bob.post(json!({ "text": format!("alıntı {word}"),
         "embed": { "$type": "app.bsky.embed.record", "record": ours } }))
@@ -175,7 +177,6 @@ async fn replies_quotes_and_words_are_found_and_a_deleted_post_is_noticed() {
     let quote = mentions.until_seen(&format!("alıntı {word}")).await;
     assert_eq!(quote.kind, Kind::Mention);
 
-    let mut search = Follower::new(&*connector, StreamKind::Search, &word);
     let found = search.until_seen(&format!("öylesine {word}")).await;
     assert_eq!((found.kind, found.remote_id.as_str()), (Kind::Post, plain["uri"].as_str().expect("an address")));
 

@@ -11,7 +11,10 @@ use crate::model::{Action, DeliveryId, DeliveryState};
 use crate::store::rows::Cells;
 use crate::store::{Store, StoreError, Tx, events, maybe_micros, micros};
 
-/// All is asked here again: an account may have been paused, or a delivery become late, during a long upload.
+/// All is asked here again: an account may have been paused, or a delivery become late, during a long upload. What comes
+/// straight from its lane was asked for stops, account and lane in this transaction. That nobody wants to cancel is said by
+/// a comparison: of `IS NULL` PostgreSQL expects next to no rows, and would compare every delivery with every one of
+/// `{rows}`.
 const MARK: &str = "
     UPDATE deliveries SET state = 'sending', epoch = deliveries.epoch + 1, worker = g.value ->> 3,
         lease_until = CAST(g.value ->> 4 AS BIGINT),
@@ -20,18 +23,19 @@ const MARK: &str = "
         absent_since = NULL, read_failures = 0, changed_at = CAST(g.value ->> 5 AS BIGINT)
     FROM {rows}
     WHERE deliveries.id = g.value ->> 0 AND deliveries.state || '' = g.value ->> 1
-        AND deliveries.epoch = CAST(g.value ->> 2 AS BIGINT) AND deliveries.cancel_wanted IS NULL
+        AND deliveries.epoch = CAST(g.value ->> 2 AS BIGINT) AND COALESCE(deliveries.cancel_wanted, -1) < 0
         AND (deliveries.expires_at IS NULL OR deliveries.expires_at > CAST(g.value ->> 5 AS BIGINT))
         AND (deliveries.first_called_at IS NOT NULL
             OR deliveries.due_at >= CAST(g.value ->> 5 AS BIGINT) - deliveries.late_limit)
-        AND NOT EXISTS (SELECT 1 FROM stops s JOIN accounts a ON a.id = deliveries.account_id
-            WHERE (s.scope = 'all' AND deliveries.payload_id IS NULL)
-                OR s.scope IN ('account:' || a.id, 'app:' || a.network || ' ' || COALESCE(a.base_url, ''))
-                OR (s.scope = 'posts' AND deliveries.post_id IS NOT NULL AND deliveries.action = 'publish'))
-        AND (SELECT COUNT(*) FROM accounts a WHERE a.id = deliveries.account_id AND a.paused_at IS NULL
-            AND a.health <> 'unauthorized' AND a.probe_at IS NULL
-            AND (a.gated_until IS NULL OR a.gated_until <= CAST(g.value ->> 5 AS BIGINT))) = 1
-        AND (SELECT l.delivery_id FROM lanes l WHERE l.lane = deliveries.lane) = deliveries.id
+        AND (g.value ->> 1 IN ('queued', 'retry') OR (
+            NOT EXISTS (SELECT 1 FROM stops s JOIN accounts a ON a.id = deliveries.account_id
+                WHERE (s.scope = 'all' AND deliveries.payload_id IS NULL)
+                    OR s.scope IN ('account:' || a.id, 'app:' || a.network || ' ' || COALESCE(a.base_url, ''))
+                    OR (s.scope = 'posts' AND deliveries.post_id IS NOT NULL AND deliveries.action = 'publish'))
+            AND (SELECT COUNT(*) FROM accounts a WHERE a.id = deliveries.account_id AND a.paused_at IS NULL
+                AND a.health <> 'unauthorized' AND a.probe_at IS NULL
+                AND (a.gated_until IS NULL OR a.gated_until <= CAST(g.value ->> 5 AS BIGINT))) = 1
+            AND (SELECT l.delivery_id FROM lanes l WHERE l.lane = deliveries.lane) = deliveries.id))
     RETURNING id, epoch";
 
 const ATTEMPTS: &str = "
