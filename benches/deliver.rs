@@ -44,7 +44,7 @@ const BURST: u64 = 10_000;
 const WRITERS: u64 = 8;
 /// From the start of adding until the first is due, and for each row that is added.
 const HEAD_START: Duration = Duration::from_secs(3);
-const HEAD_START_EACH: Duration = Duration::from_micros(2_000);
+const HEAD_START_EACH: Duration = Duration::from_micros(3_000);
 /// Deliveries of two workers, one of which is killed when a quarter is out.
 const TAKEN_OVER: u64 = 2_000;
 /// Nothing is waited for any longer.

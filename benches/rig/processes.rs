@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-/// Processor time that a process and its children, dead or alive, have used.
+/// Processor time that a process and its children, dead or alive, have used; of this one without its children, which are
+/// the others that are measured.
 pub fn cpu_time(pid: u32) -> Duration {
-    let own = times(pid).map_or(0, |times| times.iter().sum::<u64>());
+    let own = times(pid);
+    if pid == std::process::id() {
+        return hundredths(own.map_or(0, |times| times[..2].iter().sum::<u64>()));
+    }
+    let own = own.map_or(0, |times| times.iter().sum::<u64>());
     let children: u64 = std::fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -12,8 +17,12 @@ pub fn cpu_time(pid: u32) -> Duration {
         .filter(|child| parent(*child) == Some(pid))
         .filter_map(|child| Some(times(child)?[..2].iter().sum::<u64>()))
         .sum();
-    // Linux counts these in hundredths of a second (proc(5), USER_HZ).
-    Duration::from_millis((own + children) * 10)
+    hundredths(own + children)
+}
+
+/// Linux counts these in hundredths of a second (proc(5), USER_HZ).
+fn hundredths(count: u64) -> Duration {
+    Duration::from_millis(count * 10)
 }
 
 /// utime, stime, cutime, cstime.

@@ -21,7 +21,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -122,7 +121,7 @@ impl Simulator {
     pub async fn start(options: Options) -> Result<Self, SimulatorError> {
         options.script.check()?;
         let failed = |source| SimulatorError::Listen { address: options.listen, source };
-        let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
+        let listener = wire::listen(options.listen).map_err(failed)?;
         let dark = watch::Sender::new(false);
         let door = Door::new(listener, dark.subscribe()).map_err(failed)?;
         let address = axum::serve::Listener::local_addr(&door).map_err(failed)?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
 const RESET: u8 = 1;
@@ -85,6 +85,21 @@ impl AsyncWrite for Wire {
     }
 }
 
+/// Connections that wait to be accepted. More than that at a moment are made to wait a second by the system, which no
+/// network of any size does.
+const BACKLOG: u32 = 4096;
+
+/// Opens the port.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// The simulator's listener. While it is dark its port is closed, so that callers are refused as by a dead server.
 pub(crate) struct Door {
     open: Option<TcpListener>,
@@ -112,7 +127,7 @@ impl Listener for Door {
                 continue;
             }
             let Some(listener) = &self.open else {
-                match TcpListener::bind(self.address).await {
+                match listen(self.address) {
                     Ok(listener) => self.open = Some(listener),
                     // Somebody else took the port meanwhile: try until it is free again.
                     Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,

@@ -27,7 +27,7 @@ use crate::store::attempts::{Marked, Outcome, Ready, Turn, Work};
 pub use journal::Journal;
 pub use probe::probe_due;
 
-/// Deliveries one process works on at the same time: each waits for three commits, and the more wait for one, the fewer
+/// Deliveries one process works on at the same time: each waits for two commits, and the more wait for one, the fewer
 /// commits there are.
 const AT_ONCE: usize = 384;
 /// Deliveries of a lane that are taken together: those behind the first need no round of their own.
