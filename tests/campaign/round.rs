@@ -78,7 +78,7 @@ impl Round {
             Round { plan, rig, base, accounts, known: BTreeMap::new(), told: Vec::new(), due: BTreeMap::new() };
         for post in 0..round.plan.posts.len() {
             if round.plan.posts[post].asked_ms.is_none() {
-                round.ask(post).await;
+                round.ask(post, ANSWER_AT_MOST).await;
             }
         }
         round.rig.start_workers().await;
@@ -115,21 +115,29 @@ impl Round {
         }
         steps.sort();
         let begin = self.rig.now();
-        for (at, step) in steps {
-            let wait = (begin + Duration::from_millis(at)).duration_since(self.rig.now());
+        for (place, (at, step)) in steps.iter().enumerate() {
             // The plan's moments are what a round is about.
-            tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
-            match step {
+            tokio::time::sleep(self.left(begin, *at)).await;
+            // Who finds the database locked by a frozen worker must not keep that worker frozen.
+            let next = steps[place..].iter().find(|(_, step)| matches!(step, Step::Begin(_) | Step::End(_)));
+            let patience = next.map_or(ANSWER_AT_MOST, |(at, _)| self.left(begin, *at).min(ANSWER_AT_MOST));
+            match *step {
                 Step::Begin(fault) => self.rig.begin(fault).await,
                 Step::End(fault) => self.rig.end(fault).await,
-                Step::Ask(post) => self.ask(post).await,
-                Step::Cancel(post) => self.cancel(post).await,
+                Step::Ask(post) => self.ask(post, patience).await,
+                Step::Cancel(post) => self.cancel(post, patience).await,
             }
         }
     }
 
+    /// Until a moment of the plan comes.
+    fn left(&self, begin: Timestamp, at_ms: u64) -> Duration {
+        let left = (begin + Duration::from_millis(at_ms)).duration_since(self.rig.now());
+        left.try_into().unwrap_or_default()
+    }
+
     /// Asks for a post. The same key twice is the same post, so it may be asked for again when no answer came.
-    async fn ask(&mut self, number: usize) {
+    async fn ask(&mut self, number: usize, patience: Duration) {
         let post = &self.plan.posts[number];
         let due_at = match post.asked_ms {
             // However often it is asked for: the same key must not stand for two times.
@@ -147,16 +155,16 @@ impl Round {
             confirm: Confirmed { duplicate: true, ..Confirmed::default() },
             ..PostRequest::new(self.accounts[post.account], &*post.text, "cli")
         };
-        let asked = tokio::time::timeout(ANSWER_AT_MOST, compose::post(self.rig.app(), request)).await;
+        let asked = tokio::time::timeout(patience, compose::post(self.rig.app(), request)).await;
         if let Ok(Ok(delivery)) = asked {
             self.known.insert(number, Known { id: delivery.id, at: self.rig.now() });
         }
     }
 
-    async fn cancel(&mut self, post: usize) {
+    async fn cancel(&mut self, post: usize, patience: Duration) {
         let Some(known) = self.known.get(&post) else { return };
         let app = self.rig.app();
-        let cancelled = tokio::time::timeout(ANSWER_AT_MOST, app.store.cancel(known.id, "cli")).await;
+        let cancelled = tokio::time::timeout(patience, app.store.cancel(known.id, "cli")).await;
         let state = cancelled.ok().and_then(Result::ok).map(|delivery| delivery.state);
         self.told.push(Told { post, at: self.rig.now(), state });
     }
@@ -167,7 +175,7 @@ impl Round {
         while self.known.len() < self.plan.posts.len() && asked.elapsed() < PATIENCE {
             for post in 0..self.plan.posts.len() {
                 if !self.known.contains_key(&post) {
-                    self.ask(post).await;
+                    self.ask(post, ANSWER_AT_MOST).await;
                 }
             }
         }
