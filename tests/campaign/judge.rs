@@ -18,6 +18,9 @@ const SLACK: SignedDuration = SignedDuration::from_millis(100);
 const NOTING: SignedDuration = SignedDuration::from_secs(2);
 /// A worker that goes on after a freeze writes at once what it was about to write.
 const AFTER_FREEZE: SignedDuration = SignedDuration::from_secs(3);
+/// From choosing what is first on a lane until its call is marked: what is asked for meanwhile comes behind it, whenever it
+/// was due.
+const PREPARING: SignedDuration = SignedDuration::from_secs(2);
 /// What a worker has to hand over within after SIGTERM.
 const DEPLOY_WITHIN: Duration = Duration::from_secs(10);
 
@@ -192,7 +195,7 @@ impl Judge<'_> {
         })
     }
 
-    /// What was due first, and known before the other was called, is first on the network.
+    /// What was due first, and known before the other had its turn, is first on the network.
     fn order(&mut self, account: usize) {
         let of_account = |fact: &&Fact| self.round.plan.posts[fact.post].account == account && !fact.shown.is_empty();
         let mut facts: Vec<&Fact> = self.facts.deliveries.iter().filter(of_account).collect();
@@ -205,14 +208,15 @@ impl Judge<'_> {
             }
             for second in &facts[place + 1..] {
                 let called_at = second.attempts.first().map(|attempt| attempt.started_at);
-                let was_known = called_at.is_some_and(|called_at| first.known_at < called_at);
+                let was_known = called_at.is_some_and(|called_at| first.known_at < called_at - PREPARING);
                 if was_known && second.shown[0].at < first.shown[0].at {
-                    found.push((*first, second.id));
+                    found.push((*first, second));
                 }
             }
         }
         for (first, second) in found {
-            self.wrong(first, &format!("overtaken by {second}, which was due after it"));
+            let whose = journey(self.round, self.facts, second);
+            self.wrong(first, &format!("overtaken by {}, which was due after it:\n{whose}  and it", second.id));
         }
     }
 

@@ -18,6 +18,8 @@ use crate::rig::Rig;
 const LEAD: Duration = Duration::from_secs(7);
 /// A database that does not answer is asked again later.
 const ANSWER_AT_MOST: Duration = Duration::from_secs(3);
+/// Asking when the next fault's moment has come already: what a database that is well needs.
+const QUICK_ANSWER: Duration = Duration::from_millis(100);
 /// How long a machine under load may take until everything is at rest; usually it takes seconds.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// What is asked for during a round is due in so much less of its time.
@@ -120,7 +122,8 @@ impl Round {
             tokio::time::sleep(self.left(begin, *at)).await;
             // Who finds the database locked by a frozen worker must not keep that worker frozen.
             let next = steps[place..].iter().find(|(_, step)| matches!(step, Step::Begin(_) | Step::End(_)));
-            let patience = next.map_or(ANSWER_AT_MOST, |(at, _)| self.left(begin, *at).min(ANSWER_AT_MOST));
+            let patience =
+                next.map_or(ANSWER_AT_MOST, |(at, _)| self.left(begin, *at).clamp(QUICK_ANSWER, ANSWER_AT_MOST));
             match *step {
                 Step::Begin(fault) => self.rig.begin(fault).await,
                 Step::End(fault) => self.rig.end(fault).await,
