@@ -42,7 +42,7 @@ pub struct TextRule {
 pub struct PaceRule {
     pub calls: u32,
     pub window_seconds: u32,
-    /// At once after a rest.
+    /// Of them, at once after a rest.
     pub burst: u32,
     /// Between two messages of one lane (one chat).
     #[serde(default)]
@@ -161,7 +161,9 @@ impl Policy {
 
     pub fn pace(&self) -> Pace {
         let window = Duration::from_secs(self.pace.window_seconds.into());
-        Pace { interval: window / self.pace.calls.max(1), burst: self.pace.burst.max(1) }
+        // A whole burst and what follows it may fall into one window.
+        let steady = self.pace.calls.saturating_sub(self.pace.burst);
+        Pace { interval: window / steady.max(1), burst: self.pace.burst.max(1) }
     }
 
     /// Between two messages of one lane.
@@ -213,6 +215,14 @@ impl Policies {
                 let message = format!("network = {:?} does not belong in {name}.toml", policy.network.as_str());
                 return Err(ConfigError::invalid(place, message));
             }
+            let PaceRule { calls, window_seconds, burst, .. } = policy.pace;
+            if burst == 0 || burst >= calls || window_seconds == 0 {
+                let message = format!(
+                    "[pace] allows {calls} calls in {window_seconds} s, {burst} of them at once: all three must be at least 1, \
+                     and burst less than calls, since what follows a burst falls into the same window"
+                );
+                return Err(ConfigError::invalid(place, message));
+            }
             policies.insert(policy.network, policy);
         }
         Ok(Policies(policies))
@@ -251,6 +261,16 @@ mod tests {
 
     fn policy() -> Policy {
         Policies::open(None).expect("the built-in rules are sound").of(Network::Telegram).expect("it is there").clone()
+    }
+
+    #[test]
+    fn no_window_has_more_calls_than_the_network_allows() {
+        for policy in Policies::open(None).expect("the built-in rules are sound").0.values() {
+            let Pace { interval, burst } = policy.pace();
+            let window = Duration::from_secs(policy.pace.window_seconds.into());
+            let most = f64::from(burst) + window.as_secs_f64() / interval.as_secs_f64();
+            assert!(most <= f64::from(policy.pace.calls) + 1e-6, "{:?}: {most}", policy.network);
+        }
     }
 
     fn facts(text: &str) -> Facts<'_> {

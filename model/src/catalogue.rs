@@ -120,12 +120,12 @@ pub const LESSONS: &[Lesson] = &[
     without(Rule::DoubtRemains, REPEATED, ONCE),
     without(Rule::DoubtRemains, CANCELLING_KEY, CANCELLED),
     without(Rule::CancelIsNoted, CANCELLING, CANCELLED),
-    without(Rule::ExpiryEndsResending, TIMED, REST),
     without(Rule::LateIsAskedAgain, TIMED, LATE),
     without(Rule::LateProof, DECIDED, PROOF),
     without(Rule::LastWord, DECIDED, LAST_WORD),
     without(Rule::ReopenedTogether, RECONNECTED, ORDER),
     without(Rule::PersonSettles, DECIDED, ONCE),
     without(Rule::TakeBackIsKept, POWER_LOSS_BLIND, UNKNOWN),
+    without(Rule::MarksToldApart, POWER_LOSS, ONCE),
     without(Rule::CheckIsCall, READ_BACK, ONCE),
 ];

@@ -10,6 +10,7 @@ pub fn change(state: &mut State, delivery: usize, to: RowState) {
     row.state = to;
     row.epoch += 1;
     row.wait = Wait::Over;
+    row.marked_by = None;
     if !keeps_looks {
         row.absent_once = false;
         row.gap_over = false;
@@ -102,6 +103,11 @@ pub fn power_loss(state: &mut State) {
         if worker.doing == Doing::TakingBack {
             // Does it again.
             worker.doing = Doing::Marked;
+            worker.uncommitted = false;
+        } else if worker.doing == Doing::Marking {
+            // Keeps that it did not call, whether the mark is there or not.
+            worker.doing = Doing::Marked;
+            worker.late = true;
             worker.uncommitted = false;
         } else if worker.uncommitted && !matches!(worker.doing, Doing::Calling | Doing::Ended(_)) {
             *worker = Worker::IDLE;

@@ -33,8 +33,6 @@ pub enum Rule {
     ReapedIsUnclear,
     /// That a repeated call was refused says nothing about the first one.
     DoubtRemains,
-    /// What expired is not sent again under its key.
-    ExpiryEndsResending,
     /// A call does not begin when the delivery became late while it was prepared.
     LateIsAskedAgain,
     /// The network's proof counts, whatever became of the row meanwhile.
@@ -49,6 +47,8 @@ pub enum Rule {
     PersonSettles,
     /// That a call was not made is kept until the database takes it.
     TakeBackIsKept,
+    /// A mark is told from another of the same epoch, which comes again where a commit was taken back.
+    MarksToldApart,
     /// The request leaves in the moment the deadline was asked. No code can promise this.
     CheckIsCall,
 }
@@ -69,7 +69,6 @@ impl Rule {
         Rule::Gate,
         Rule::ReapedIsUnclear,
         Rule::DoubtRemains,
-        Rule::ExpiryEndsResending,
         Rule::LateIsAskedAgain,
         Rule::LateProof,
         Rule::LastWord,
@@ -77,6 +76,7 @@ impl Rule {
         Rule::CancelIsNoted,
         Rule::PersonSettles,
         Rule::TakeBackIsKept,
+        Rule::MarksToldApart,
         Rule::CheckIsCall,
     ];
 
@@ -97,7 +97,6 @@ impl Rule {
             Rule::Gate => "the gate after an unclear end",
             Rule::ReapedIsUnclear => "the gate after what the reaper found",
             Rule::DoubtRemains => "doubt about the first call when a repeated one is refused",
-            Rule::ExpiryEndsResending => "an end of repeating what expired",
             Rule::LateIsAskedAgain => "asking again for lateness before the call",
             Rule::LateProof => "a proof that counts when it comes late",
             Rule::LastWord => "the last word of who sends it after all",
@@ -105,6 +104,7 @@ impl Rule {
             Rule::CancelIsNoted => "noting a cancellation during the call",
             Rule::PersonSettles => "a person who waits before looking",
             Rule::TakeBackIsKept => "keeping that a call was not made until the database takes it",
+            Rule::MarksToldApart => "telling marks of one epoch apart",
             Rule::CheckIsCall => "a request that leaves when the deadline is asked",
         }
     }

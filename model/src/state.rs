@@ -70,6 +70,8 @@ pub struct Row {
     /// Renumbered after every step, since only equality and order count ([`State::renumber`]).
     pub epoch: u8,
     pub wait: Wait,
+    /// Whose mark it is while it is `sending`: the attempt's time.
+    pub marked_by: Option<u8>,
     /// One look did not find it.
     pub absent_once: bool,
     /// The time between two looks has passed.
@@ -248,6 +250,7 @@ impl State {
             state: RowState::Queued,
             epoch: 0,
             wait: Wait::Over,
+            marked_by: None,
             absent_once: false,
             gap_over: false,
             cancel_wanted: false,

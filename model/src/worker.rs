@@ -111,9 +111,12 @@ pub fn mark(scenario: &Scenario, state: &mut State, index: usize) {
         && state.sql.account == Account::Open
         && has_lane;
     if !may {
-        // Written down by the epoch it had: `PutBack`, or back to `verifying`.
+        // Written down by the epoch it had: `PutBack`, or what the look before it means.
+        if worker.resends {
+            return conclude(scenario, state, index);
+        }
         if owns(scenario, state, index, expected) {
-            put_back(scenario, state, delivery, worker.resends);
+            put_back(scenario, state, delivery, false);
         }
         return idle(scenario, state, index);
     }
@@ -123,6 +126,7 @@ pub fn mark(scenario: &Scenario, state: &mut State, index: usize) {
     change(state, delivery, RowState::Sending);
     let row = state.row(delivery);
     row.wait = Wait::Lease;
+    row.marked_by = Some(index as u8);
     if row.key == KeyClock::Uncalled {
         row.key = KeyClock::Fresh;
     }
@@ -147,10 +151,11 @@ pub fn call(state: &mut State, index: usize) {
     state.requests.push(Request { delivery, owner: Some(index), stage: Stage::UnderWay });
 }
 
-/// `Store::not_called`: the deadline had passed.
+/// `Store::not_called`: the deadline had passed, or the commit of the mark failed, and may have been made all the same.
 pub fn take_back(scenario: &Scenario, state: &mut State, index: usize) {
     let worker = state.workers[index];
-    if owns(scenario, state, index, RowState::Sending) {
+    let is_its_own = state.sql.rows[worker.delivery].marked_by == Some(index as u8);
+    if owns(scenario, state, index, RowState::Sending) && (is_its_own || !scenario.rules.has(Rule::MarksToldApart)) {
         if !state.history[worker.delivery].called {
             state.row(worker.delivery).key = KeyClock::Uncalled;
         }
@@ -266,8 +271,8 @@ pub fn may_send_again(scenario: &Scenario, state: &State, index: usize) -> bool 
     }
     let is_young = row.key == KeyClock::Fresh || !scenario.rules.has(Rule::HalfTheKeysLife);
     let is_first_look = !row.absent_once || !scenario.rules.has(Rule::DoubtRemains);
-    let is_of_use = !state.history[delivery].expired || !scenario.rules.has(Rule::ExpiryEndsResending);
-    scenario.network.has_key() && is_young && is_first_look && is_of_use && !row.cancel_wanted
+    let is_in_time = !state.history[delivery].late || !scenario.rules.has(Rule::LateIsAskedAgain);
+    scenario.network.has_key() && is_young && is_first_look && is_in_time
 }
 
 /// What the look means where nothing is sent again.

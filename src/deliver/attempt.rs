@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::{Ended, Moment, Sender};
 use crate::app::{App, AppError};
-use crate::model::{AccountId, Action, DeliveryState, Health, Hold};
+use crate::model::{Action, DeliveryState, Health, Hold};
 use crate::policy::Facts;
 use crate::queue::{Budget, Gate};
 use crate::store::StoreError;
@@ -32,8 +32,6 @@ const TELLINGS: u32 = 16;
 const UNCLEAR_MAILS: u32 = 3;
 /// From so many failed calls on an endpoint counts as failing.
 const FAILING_FROM: u32 = 3;
-/// What waits with an unclear end for an account that a person must open is looked at again after this.
-const CLOSED_BY_HAND: Duration = Duration::from_secs(60);
 /// A setting that cannot work is tried again after this, in case it was mended.
 const SETTINGS_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
@@ -109,7 +107,7 @@ impl Sender {
             }
             Action::Delete | Action::Webhook | Action::Mail => Prepared::default(),
         };
-        self.call(work, publisher, prepared, moment).await
+        self.call(work, publisher, prepared, Outcome::PutBack { reason: None }, moment).await
     }
 
     /// Lateness brought it into its account's quiet hours: it goes back, and waits for their end.
@@ -121,35 +119,26 @@ impl Sender {
         Ok(ended)
     }
 
-    /// From the compare-and-set on: also how a verified absence is sent again with the same key.
+    /// From the compare-and-set on: also how what was not found is sent again with the same key. `otherwise` is what becomes
+    /// of it where it may not be called for now.
     pub(super) async fn call(
         &self,
         before: Work,
         publisher: &dyn Publisher,
         prepared: Prepared,
+        otherwise: Outcome,
         moment: Moment,
     ) -> Result<Ended, StoreError> {
         // The lease in the database begins no earlier than this.
         let asked = Instant::now();
         let mut work = before.clone();
-        let (worker, lease) = (&self.app.worker, call_lease(&self.app, &before));
-        match self.app.store.begin_sending(&mut work, &prepared, worker, lease, moment.now()).await {
+        let (worker, lease, now) = (&self.app.worker, call_lease(&self.app, &before), moment.now());
+        match self.app.store.begin_sending(&mut work, &prepared, worker, lease, now).await {
             Ok(true) => self.called(work, &before, publisher, asked, moment).await,
-            Ok(false) => {
-                let outcome = match before.state {
-                    DeliveryState::Verifying => {
-                        let reason = "it waits until its account may send, to be sent again under the same key";
-                        let at = self.opens(before.account_id, moment.now()).await?;
-                        Outcome::Verifying { at, reason: reason.to_owned() }
-                    }
-                    _ => Outcome::PutBack { reason: None },
-                };
-                self.record(&before, outcome, moment).await
-            }
+            Ok(false) => self.record(&before, otherwise, moment).await,
             Err(error) => {
-                let mut unsure = before;
-                (unsure.state, unsure.epoch) = (DeliveryState::Sending, unsure.epoch + 1);
-                Ok(self.keep_not_called(&unsure, &error, moment))
+                work.mark(before.epoch + 1, prepared, now);
+                Ok(self.keep_not_called(&work, &error, moment))
             }
         }
     }
@@ -240,17 +229,8 @@ impl Sender {
         Ended { rest: Some(moment.now() + super::DATABASE_AWAY), ..Ended::default() }
     }
 
-    /// When to look again at what waits for its account with an unclear end: each look reads from the network, which is
-    /// not to be asked every other second for as long as a person leaves the account closed.
-    async fn opens(&self, account: AccountId, now: Timestamp) -> Result<Timestamp, StoreError> {
-        let account = self.app.store.account(account).await?;
-        let by_hand = account.paused_at.is_some() || account.health == Health::Unauthorized;
-        let again = now + if by_hand { CLOSED_BY_HAND } else { super::DATABASE_AWAY * 2 };
-        Ok(account.gated_until.map_or(again, |until| until.max(again)))
-    }
-
     /// Takes one call from the budget of its app, where the network's policy names one; or when to ask again.
-    async fn over_budget(&self, work: &Work, now: Timestamp) -> Result<Option<Outcome>, StoreError> {
+    pub(super) async fn over_budget(&self, work: &Work, now: Timestamp) -> Result<Option<Outcome>, StoreError> {
         let Some(rule) = self.app.policies.of(work.network).and_then(|policy| policy.app.as_ref()) else {
             return Ok(None);
         };
@@ -406,7 +386,7 @@ pub(super) fn ready(app: &App, work: &Work, now: Timestamp) -> Option<Readied> {
 }
 
 /// Asks the rules again: they, the text's limit or the answered message may have changed since it was queued.
-fn refused(app: &App, work: &Work, publisher: &dyn Publisher, now: Timestamp) -> Option<Outcome> {
+pub(super) fn refused(app: &App, work: &Work, publisher: &dyn Publisher, now: Timestamp) -> Option<Outcome> {
     if work.action == Action::Delete {
         return None;
     }
@@ -443,10 +423,16 @@ async fn the_call(work: &Work, publisher: &dyn Publisher, timeout: Duration) -> 
         }
     };
     match tokio::time::timeout(timeout, AssertUnwindSafe(call).catch_unwind()).await {
-        Ok(Ok(answer)) => Call::Answered(answer),
+        Ok(Ok(answer)) => Call::Answered(answer.map(storable)),
         Ok(Err(_)) => Call::Panicked,
         Err(_) => Call::TimedOut,
     }
+}
+
+/// A network's names without what no database keeps as text.
+pub(super) fn storable(Receipt { remote_id, local_id, url }: Receipt) -> Receipt {
+    let kept = |text: String| text.replace('\0', "\u{FFFD}");
+    Receipt { remote_id: kept(remote_id), local_id: local_id.map(kept), url: url.map(kept) }
 }
 
 fn no_connector(error: AppError, now: Timestamp) -> Outcome {

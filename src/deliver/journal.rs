@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::model::{DeliveryId, DeliveryState};
-use crate::store::attempts::{Outcome, Work};
+use crate::store::attempts::{Marking, Outcome, Work};
 use crate::store::{Store, StoreError};
 
 /// One file an outcome, so that processes that share the folder cannot harm each other.
@@ -23,7 +23,29 @@ struct Entry {
     delivery_id: DeliveryId,
     epoch: i64,
     state: DeliveryState,
+    /// When the call was about to be made.
+    #[serde(default)]
+    called_at: Option<Timestamp>,
     outcome: Outcome,
+}
+
+impl Entry {
+    /// False: another worker is in the middle of a call for it.
+    async fn apply(&self, store: &Store, now: Timestamp) -> Result<bool, StoreError> {
+        let Entry { delivery_id: id, epoch, state, called_at, ref outcome } = *self;
+        match outcome {
+            Outcome::Sent { receipt, .. } => return store.replay_sent(id, epoch, receipt, now).await,
+            Outcome::PutBack { reason } if state == DeliveryState::Sending => {
+                // Without its time it cannot be told from another worker's call, and the network is asked instead.
+                if let Some(at) = called_at {
+                    let reason = reason.as_deref().unwrap_or_default();
+                    store.replay_not_called(&Marking { id, epoch, at }, reason, now).await?;
+                }
+            }
+            outcome => _ = store.replay(id, state, epoch, outcome, now).await?,
+        }
+        Ok(true)
+    }
 }
 
 impl Journal {
@@ -35,7 +57,8 @@ impl Journal {
 
     /// On the disk when this returns.
     pub fn write(&self, work: &Work, outcome: &Outcome) -> io::Result<()> {
-        let entry = Entry { delivery_id: work.id, epoch: work.epoch, state: work.state, outcome: outcome.clone() };
+        let Work { id, epoch, state, last_called_at, .. } = *work;
+        let entry = Entry { delivery_id: id, epoch, state, called_at: last_called_at, outcome: outcome.clone() };
         let name = format!("{}-{}.json", work.id, work.epoch);
         let unfinished = self.dir.join(format!("{name}.part"));
         let mut file = File::create(&unfinished)?;
@@ -46,6 +69,9 @@ impl Journal {
     }
 
     /// Puts every entry into the database. Answers how many must wait for another time.
+    ///
+    /// # Errors
+    /// The database does not answer. An entry that it refuses for what is in it is kept aside.
     pub async fn replay(&self, store: &Store, now: Timestamp) -> Result<usize, StoreError> {
         let mut waiting = 0;
         for path in self.entries() {
@@ -55,19 +81,16 @@ impl Journal {
                 let _ = fs::rename(&path, path.with_extension("unreadable"));
                 continue;
             };
-            let applied = match &entry.outcome {
-                Outcome::Sent { receipt, .. } => {
-                    store.replay_sent(entry.delivery_id, entry.epoch, receipt, now).await?
+            let applied = match entry.apply(store, now).await {
+                Err(refused) if refused.is_about_the_row() => {
+                    error!(
+                        delivery.id = %entry.delivery_id, %refused, file = %path.display(),
+                        "the database refuses a journal entry, it is kept aside: please report it; the network is asked"
+                    );
+                    let _ = fs::rename(&path, path.with_extension("refused"));
+                    continue;
                 }
-                Outcome::PutBack { reason } if entry.state == DeliveryState::Sending => {
-                    let reason = reason.as_deref().unwrap_or_default();
-                    store.replay_not_called(entry.delivery_id, entry.epoch, reason, now).await?;
-                    true
-                }
-                outcome => {
-                    store.replay(entry.delivery_id, entry.state, entry.epoch, outcome, now).await?;
-                    true
-                }
+                applied => applied?,
             };
             if applied {
                 info!(delivery.id = %entry.delivery_id, "an outcome from the journal is in the database");

@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use muhatap_connectors::{Connector, Receipt};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tracing::{Instrument, debug, error, info_span, warn};
 
 use crate::app::{App, AppError};
 use crate::live::Wake;
-use crate::model::{AccountId, DeliveryId};
+use crate::model::{AccountId, Action, DeliveryId};
 use crate::outbox;
 use crate::queue::{Claim, Done, Due, Gate, Want};
 use crate::store::StoreError;
@@ -105,7 +105,7 @@ pub async fn run(app: Arc<App>) {
         }
     }
     let mut running: JoinSet<Worked> = JoinSet::new();
-    let mut held: HashMap<String, Claim> = HashMap::new();
+    let mut held: HashMap<task::Id, Claim> = HashMap::new();
     let mut done: Vec<Done> = Vec::new();
     let mut generation = None;
     // How long a lane is this process's in the dispatcher; prolonged at each third.
@@ -126,8 +126,8 @@ pub async fn run(app: Arc<App>) {
                     tokio::time::sleep(DATABASE_AWAY).await;
                 }
                 for claim in step.claims {
-                    held.insert(claim.lane.clone(), claim.clone());
-                    running.spawn(sender.clone().work(claim));
+                    let task = running.spawn(sender.clone().work(claim.clone()));
+                    held.insert(task.id(), claim);
                 }
                 step.next
             }
@@ -140,20 +140,23 @@ pub async fn run(app: Arc<App>) {
         let full = running.len() >= AT_ONCE;
         tokio::select! {
             () = app.shutdown.cancelled() => {}
-            Some(ended) = running.join_next() => {
+            Some(ended) = running.join_next_with_id() => {
                 // Those that were written in one commit end together: dispatcher and live pages hear of them together.
                 let (mut next, mut news) = (Some(ended), false);
                 while let Some(ended) = next {
                     match ended {
-                        Ok(worked) => {
-                            held.remove(&worked.done.lane);
+                        Ok((task, worked)) => {
+                            held.remove(&task);
                             news |= worked.is_news;
                             done.push(close(&app, worked).await);
                         }
                         // Its lane opens again when its lease runs out.
-                        Err(error) => error!(%error, "a sender ended in a panic"),
+                        Err(error) => {
+                            held.remove(&error.id());
+                            error!(%error, "a sender ended in a panic");
+                        }
                     }
-                    next = running.try_join_next();
+                    next = running.try_join_next_with_id();
                 }
                 if news {
                     app.live.wake(Wake::Events);
@@ -318,6 +321,8 @@ impl Sender {
         }
         let pause = self.app.policies.of(work.network).map_or(Duration::ZERO, |policy| policy.lane_rest());
         ended.rest = match &outcome {
+            // Deletions have no order: those behind it need not wait.
+            Outcome::Retry { .. } if work.action == Action::Delete => None,
             Outcome::Retry { at, .. }
             | Outcome::Verifying { at, .. }
             | Outcome::Absent { at }
@@ -326,6 +331,7 @@ impl Sender {
             _ => None,
         };
         match &outcome {
+            Outcome::Retry { .. } if work.action == Action::Delete => ended.finished.push(work.id),
             // The hint stays for the next try.
             Outcome::Retry { .. }
             | Outcome::PutBack { .. }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use muhatap_connectors::{Certainty, ConnectorError, Prepared, Publisher, Receipt};
 use tracing::{error, info, warn};
 
-use super::attempt::{jitter, retry};
+use super::attempt::{jitter, refused, retry, storable};
 use super::{Ended, Moment, Sender};
 use crate::model::{Action, Health};
 use crate::store::StoreError;
@@ -79,31 +79,45 @@ impl Sender {
                 self.record(&work, Outcome::Sent { receipt, found: true }, moment).await
             }
             // The network drops a second one with the same key, so sending again cannot double it.
-            (_, Certainty::Key { life }) if self.may_repeat(&work, life, now) => {
+            (seen, Certainty::Key { life }) if self.may_repeat(&work, publisher, life, now).await? => {
                 let prepared = work.prepared.clone().unwrap_or_default();
-                self.call(work, publisher, prepared, moment).await
+                let otherwise = self.not_found(&work, &seen, now);
+                self.call(work, publisher, prepared, otherwise, moment).await
             }
-            (Seen::Ambiguous, _) => {
-                let reason = "the network shows the same text from another delivery: look whether it is there twice";
-                self.record(&work, Outcome::Unknown { reason: reason.into(), settles_at: None }, moment).await
-            }
-            (Seen::NotHere, _) => {
-                let gap = self.app.config.delivery.read_back_gap;
-                let proved = work.absent_since.is_some_and(|first| first + gap <= now);
-                let outcome = match proved {
-                    true => proved_absent(&work, now),
-                    false => Outcome::Absent { at: work.absent_since.unwrap_or(now) + gap },
-                };
+            (seen, _) => {
+                let outcome = self.not_found(&work, &seen, now);
                 self.record(&work, outcome, moment).await
             }
         }
     }
 
+    /// What a look means that did not find it, where it is not sent again under its key.
+    fn not_found(&self, work: &Work, seen: &Seen, now: Timestamp) -> Outcome {
+        if matches!(seen, Seen::Ambiguous) {
+            let reason = "the network shows the same text from another delivery: look whether it is there twice";
+            return Outcome::Unknown { reason: reason.into(), settles_at: None };
+        }
+        let gap = self.app.config.delivery.read_back_gap;
+        match work.absent_since.is_some_and(|first| first + gap <= now) {
+            true => proved_absent(work, now),
+            false => Outcome::Absent { at: work.absent_since.unwrap_or(now) + gap },
+        }
+    }
+
     /// Whether it is sent again under its key without being proved absent: after its first call alone, since what made a
-    /// second one end unclearly may do so for ever; and only what is still wanted.
-    fn may_repeat(&self, work: &Work, life: Duration, now: Timestamp) -> bool {
-        let is_wanted = !work.cancel_wanted && work.expires_at.is_none_or(|expires_at| now < expires_at);
-        is_wanted && work.attempts <= 1 && work.absent_since.is_none() && self.key_lives(work, life, now)
+    /// second one end unclearly may do so for ever; and only what could be sent now if it had never been called. Whether
+    /// it is still wanted is asked by the mark.
+    async fn may_repeat(
+        &self,
+        work: &Work,
+        publisher: &dyn Publisher,
+        life: Duration,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let is_first = work.attempts <= 1 && work.absent_since.is_none() && self.key_lives(work, life, now);
+        let is_its_time = !work.is_late(now) && !work.is_quiet(now);
+        let may_go = is_first && is_its_time && refused(&self.app, work, publisher, now).is_none();
+        Ok(may_go && self.over_budget(work, now).await?.is_none())
     }
 
     /// Whether a call that starts now ends well before the network forgets the key. Half of its documented life, since
@@ -123,7 +137,7 @@ impl Sender {
         let unavailable = |what: &str| Look::Network(ConnectorError::Unavailable(what.into()));
         match tokio::time::timeout(READ_AT_MOST, AssertUnwindSafe(find).catch_unwind()).await {
             Ok(Ok(Ok(Some(receipt)))) if taken.contains(&receipt.remote_id) => Ok(Seen::Ambiguous),
-            Ok(Ok(Ok(Some(receipt)))) => Ok(Seen::Here(receipt)),
+            Ok(Ok(Ok(Some(receipt)))) => Ok(Seen::Here(storable(receipt))),
             Ok(Ok(Ok(None))) => Ok(Seen::NotHere),
             Ok(Ok(Err(error))) => Err(Look::Network(error)),
             Ok(Err(_)) => Err(unavailable("a mistake of ours while reading back (see the log)")),

@@ -52,7 +52,7 @@ impl StoreError {
     }
 
     /// The row itself is at fault, so its neighbours can be stored without it.
-    pub(in crate::store) fn is_about_the_row(&self) -> bool {
+    pub fn is_about_the_row(&self) -> bool {
         let Self::Database(error) = self else { return false };
         match error {
             sqlx::Error::Database(error) => match error.code().as_deref() {

@@ -15,8 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tracing::{error, warn};
 
-use super::attempts::{Finish, Mark, Take, Turn, apply_all, mark_all, take_all};
-use super::high_water::{HighWater, Marking};
+use super::attempts::{Finish, Mark, Marking, Take, Turn, apply_all, mark_all, take_all};
+use super::high_water::HighWater;
 use super::open::DatabaseFile;
 use super::{Engine, StoreError, Tx};
 

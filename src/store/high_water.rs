@@ -16,11 +16,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::AnyPool;
 use tracing::{error, warn};
 
-use super::attempts::Work;
+use super::attempts::Marking;
 use super::decisions::hold_restored;
 use super::rows::Cells;
 use super::{Engine, Store, StoreError, Tx, micros};
-use crate::model::DeliveryId;
 
 /// In `data_dir`.
 const FILE: &str = "high-water.json";
@@ -34,21 +33,6 @@ const ASK: &str = "
     SELECT (SELECT value FROM installation WHERE name = 'high_water') AS high_water,
         (SELECT value FROM installation WHERE name = 'restored_at') AS restored_at,
         (SELECT COUNT(*) FROM attempts WHERE delivery_id = $1 AND epoch = $2 AND called_at = $3) AS marked";
-
-/// A call that was about to be made. The epoch alone would come again in an older copy.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Marking {
-    pub id: DeliveryId,
-    pub epoch: i64,
-    pub at: Timestamp,
-}
-
-impl Marking {
-    /// Of a delivery that is marked.
-    pub fn of(work: &Work) -> Marking {
-        Marking { id: work.id, epoch: work.epoch, at: work.last_called_at.unwrap_or(work.due_at) }
-    }
-}
 
 /// What the file holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]

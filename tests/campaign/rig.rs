@@ -393,7 +393,11 @@ fn channel(number: usize) -> String {
 
 /// A network's policy with the campaign's pace, which is one for all networks.
 fn paced(policy: &str) -> String {
-    let pace = format!("calls = {}\nwindow_seconds = 1\nburst = {}\n", 1_000 / plan::INTERVAL.as_millis(), plan::BURST);
+    let pace = format!(
+        "calls = {}\nwindow_seconds = 1\nburst = {}\n",
+        plan::BURST + 1_000 / plan::INTERVAL.as_millis() as u32,
+        plan::BURST
+    );
     let mut text = String::new();
     for line in policy.lines() {
         match line.split(' ').next().unwrap_or_default() {

@@ -6,7 +6,7 @@ use muhatap::compose::PostRequest;
 use muhatap::model::{DeliveryId, DeliveryState, Hold};
 use muhatap::standing::{Next, Why};
 use muhatap::store::StoreError;
-use muhatap::store::attempts::Turn;
+use muhatap::store::attempts::{Marking, Turn};
 use muhatap::store::deliveries::Decision;
 use muhatap::store::many::Act;
 use muhatap_connectors::{Certainty, Prepared};
@@ -141,8 +141,11 @@ async fn a_call_that_was_not_made_is_not_remembered_as_one(
         let Turn::Send(mut work) = turn else { panic!("it is due: {turn:?}") };
         let prepared = Prepared::default();
         assert!(store.begin_sending(&mut work, &prepared, "w1", lease, bench.now()).await.expect("answered"));
-        let replayed = store.replay_not_called(id, work.epoch, "too late", bench.now()).await;
-        assert!(replayed.expect("answered"));
+        let marking = Marking::of(&work);
+        let another = Marking { at: marking.at - Duration::from_secs(1), ..marking };
+        let replayed = store.replay_not_called(&another, "too late", bench.now()).await;
+        assert!(!replayed.expect("answered"), "a call of that epoch whose commit was taken back is not this one");
+        assert!(store.replay_not_called(&marking, "too late", bench.now()).await.expect("answered"));
     }
     let view = bench.view(id).await;
     assert_eq!((view.state, view.attempts, view.first_called_at), (DeliveryState::Queued, 0, None));

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use url::Url;
 
-use crate::support::network::FakeNetwork;
+use crate::support::network::{End, FakeNetwork};
 use crate::support::sending::Bench;
 use crate::support::{Backend, eventually};
 
@@ -28,6 +28,8 @@ const MARK: &[u8] = b"INSERT INTO attempts";
 #[derive(Default)]
 struct Wire {
     loses: AtomicBool,
+    /// The commit itself is lost, and taken back.
+    takes_back: AtomicBool,
     /// With that commit every connection ends, and there are no new ones before it is opened again.
     shuts: AtomicBool,
     shut: watch::Sender<bool>,
@@ -62,11 +64,17 @@ impl Wire {
             tokio::select! {
                 read = client.read(&mut asked) => {
                     let asked = &asked[..read.ok().filter(|read| *read > 0)?];
-                    server.write_all(asked).await.ok()?;
                     said.extend_from_slice(asked);
-                    if holds(asked, b"COMMIT") && holds(&said, MARK) && self.loses.swap(false, Ordering::Relaxed) {
-                        // The server has committed when it answers.
-                        server.readable().await.ok()?;
+                    let is_lost =
+                        holds(asked, b"COMMIT") && holds(&said, MARK) && self.loses.swap(false, Ordering::Relaxed);
+                    if !(is_lost && self.takes_back.load(Ordering::Relaxed)) {
+                        server.write_all(asked).await.ok()?;
+                    }
+                    if is_lost {
+                        if !self.takes_back.load(Ordering::Relaxed) {
+                            // The server has committed when it answers.
+                            server.readable().await.ok()?;
+                        }
                         self.shut.send_replace(self.shuts.load(Ordering::Relaxed));
                         return None;
                     }
@@ -149,5 +157,35 @@ async fn what_was_never_called_is_not_unknown_after_an_outage(
     bench.drain().await;
     assert_eq!(bench.state(id).await, DeliveryState::Sent);
     assert_eq!((bench.network.calls(), bench.view(id).await.attempts), (1, 1));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_mark_that_was_taken_back_says_nothing_of_the_call_after_it(
+    #[values(Certainty::None, Certainty::ReadBack)] certainty: Certainty,
+    #[values(true, false)] prepared: bool,
+) {
+    let (bench, wire) = bench(certainty).await;
+    if prepared {
+        bench.network.script_prepare([]);
+    }
+    let id = bench.post("bir").await;
+    wire.takes_back.store(true, Ordering::Relaxed);
+    wire.shuts.store(true, Ordering::Relaxed);
+    bench.turn().await;
+    assert_eq!(bench.network.calls(), 0);
+    wire.shut.send_replace(false);
+    eventually("the database is back", async || bench.app.store.ping().await.is_ok()).await;
+    // Called for under the same epoch, with an unclear end, before the journal says that nothing was called.
+    bench.later(LEASE_AND_SETTLE);
+    bench.reap().await;
+    bench.network.script([End::AcceptThenError]);
+    bench.turn().await;
+    let unclear = bench.state(id).await;
+    assert_eq!(bench.network.calls(), 1);
+    assert!(matches!(unclear, DeliveryState::Unknown | DeliveryState::Verifying), "{unclear:?}");
+    assert_eq!(bench.sender.replay(bench.now()).await.expect("the database answers"), 0);
+    assert_eq!((bench.state(id).await, bench.view(id).await.attempts), (unclear, 1));
     bench.stop().await;
 }

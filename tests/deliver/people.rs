@@ -324,3 +324,23 @@ async fn lists_are_filtered_and_paged(#[values(Backend::Sqlite, Backend::Postgre
     assert_eq!(counts, [(DeliveryState::Cancelled, 1), (DeliveryState::Queued, 6)]);
     bench.stop().await;
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_deletion_that_fails_holds_up_no_other(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (first, second) = (bench.post("bir").await, bench.post("iki tane").await);
+    bench.drain().await;
+    for id in [first, second] {
+        bench.app.store.delete_again(id, "ayşe").await.expect("it can be deleted");
+    }
+    bench.network.script([End::Unavailable]);
+    let failed = bench.takedown().await;
+    assert_eq!(failed.rest, None);
+    bench.takedown().await;
+    assert_eq!(bench.network.texts(), ["bir"]);
+    bench.later(MINUTE);
+    bench.takedown().await;
+    assert_eq!(bench.network.shown(), []);
+    bench.stop().await;
+}

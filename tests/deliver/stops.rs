@@ -279,3 +279,29 @@ async fn who_works_and_who_went_away_is_known(#[values(Backend::Sqlite, Backend:
     assert!(matches!(why, Why::NoWorker { last_seen: Some(at) } if at >= now), "one that ended is remembered: {why:?}");
     bench.stop().await;
 }
+
+#[rstest]
+#[tokio::test]
+async fn an_unclear_post_does_not_hold_up_replies_while_posts_are_stopped(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(Certainty::Key { life: MINUTE * 60 * 24 * 3650 }, Certainty::ReadBack)] certainty: Certainty,
+) {
+    let bench = Bench::new(backend, certainty).await;
+    let post = bench.post("kampanya").await;
+    bench.network.script([End::Unclear]);
+    bench.turn().await;
+    let answer = reply(&bench).await;
+    bench.app.store.stop(&Scope::Posts, "deprem", "ayşe").await.expect("it can be stopped");
+    for _ in 0..3 {
+        bench.later(MINUTE);
+        bench.turn().await;
+    }
+    assert_eq!((bench.network.finds(), bench.network.calls()), (2, 2), "looked for twice, and not again");
+    assert_eq!((bench.state(answer).await, bench.state(post).await), (DeliveryState::Sent, DeliveryState::Queued));
+    bench.app.store.resume(&Scope::Posts, MINUTE, "ayşe").await.expect("it goes on");
+    bench.later(MINUTE);
+    bench.drain().await;
+    assert_eq!(bench.state(post).await, DeliveryState::Sent);
+    assert_eq!(bench.network.ever_shown().len(), 2);
+    bench.stop().await;
+}

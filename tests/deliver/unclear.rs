@@ -477,3 +477,51 @@ async fn a_late_proof_that_names_another_deliverys_message_is_for_people_to_deci
     assert!(view.reason.is_some_and(|reason| reason.contains("another delivery")));
     bench.stop().await;
 }
+
+#[rstest]
+#[tokio::test]
+async fn what_became_late_is_not_repeated_under_its_key_before_a_person_says_so(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::Key { life: HOUR * 24 * 3650 }).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::Unclear]);
+    bench.turn().await;
+    // An outage of six hours, and a post that may be a quarter of an hour late.
+    bench.later(HOUR * 6);
+    for _ in 0..3 {
+        bench.turn().await;
+        bench.later(SETTLE);
+    }
+    let view = bench.view(id).await;
+    assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("late")));
+    assert_eq!((bench.network.calls(), bench.network.finds()), (1, 2));
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_proof_that_comes_after_a_person_cancelled_takes_the_message_down(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let id = bench.post("bir").await;
+    bench.network.script([End::Wait]);
+    let frozen = bench.spawn_turn();
+    bench.network.until_called().await;
+    bench.later(Duration::from_secs(120));
+    bench.reap().await;
+    bench.turn().await;
+    assert_eq!(bench.state(id).await, DeliveryState::Unknown);
+    bench.later(SETTLE);
+    bench.app.store.decide(id, Decision::Cancel, Duration::ZERO, "ali", bench.now()).await.expect("decided");
+    // It is out all the same.
+    bench.network.go_on();
+    frozen.await.expect("it ends").expect("the database answers");
+    assert_eq!(bench.state(id).await, DeliveryState::Sent, "the network's proof is the truth");
+    muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
+    bench.takedown().await;
+    assert_eq!(bench.network.shown(), []);
+    assert!(bench.view(id).await.deleted_at.is_some());
+    bench.stop().await;
+}

@@ -8,7 +8,7 @@ use muhatap::deliver::{Journal, Sender};
 use muhatap::model::DeliveryState;
 use muhatap::store::attempts::{Outcome, Turn};
 use muhatap::store::deliveries::Decision;
-use muhatap_connectors::{Certainty, Prepared};
+use muhatap_connectors::{Certainty, Prepared, Receipt};
 use rstest::rstest;
 
 use crate::support::network::{End, FakeNetwork, Keys};
@@ -175,8 +175,11 @@ async fn a_worker_that_comes_back_after_its_lease_without_a_call_takes_it_back(
 
 #[rstest]
 #[tokio::test]
-async fn a_second_proof_of_one_delivery_is_told(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
-    let network = FakeNetwork::with_keys(Certainty::ReadBack, Keys::Ignored);
+async fn a_second_proof_of_one_delivery_is_told(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(Certainty::ReadBack, Certainty::None)] certainty: Certainty,
+) {
+    let network = FakeNetwork::with_keys(certainty, Keys::Ignored);
     let bench = Bench::on(backend, network, |config| {
         config.delivery.post_late = HOUR;
         config.delivery.call_timeout = Duration::from_secs(60);
@@ -191,6 +194,11 @@ async fn a_second_proof_of_one_delivery_is_told(#[values(Backend::Sqlite, Backen
         bench.reap().await;
         muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
         bench.drain().await;
+        if bench.state(id).await == DeliveryState::Unknown {
+            bench.later(Duration::from_secs(120));
+            let again = bench.app.store.decide(id, Decision::Queue, Duration::ZERO, "ali", bench.now()).await;
+            again.expect("nothing is there, as far as a person can see");
+        }
     }
     let view = bench.view(id).await;
     assert_eq!((view.state, view.reason), (DeliveryState::Sent, None));
@@ -451,5 +459,53 @@ async fn another_database_with_the_same_folder_is_no_older_copy() {
     other.turn().await;
     assert_eq!(other.state(id).await, DeliveryState::Sent);
     other.stop().await;
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_epoch_that_came_again_lets_one_worker_call(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    bench.post("bir").await;
+    let (store, lease, prepared) = (&bench.app.store, Duration::from_secs(40), Prepared::default());
+    let turn = store.take(&bench.lane(), "w1", lease, None, bench.now()).await.expect("the database answers");
+    let Turn::Send(mut work) = turn else { panic!("it is due: {turn:?}") };
+    // As one whose taking was lost with its commit, so that the other one's has the same epoch.
+    let mut lost = work.clone();
+    assert!(store.begin_sending(&mut work, &prepared, "w1", lease, bench.now()).await.expect("the database answers"));
+    let later = bench.now() + Duration::from_millis(1);
+    assert!(!store.begin_sending(&mut lost, &prepared, "w2", lease, later).await.expect("the database answers"));
+    assert_eq!(lost.state, DeliveryState::Preparing);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_the_database_refuses_of_the_journal_keeps_nothing_else_back(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let ids = [bench.post("bir").await, bench.post("iki tane").await];
+    let journal = Journal::open(&bench.app.config.data_dir()).expect("the folder can be made");
+    let (store, lease) = (&bench.app.store, Duration::from_secs(40));
+    let mut works = Vec::new();
+    for id in ids {
+        let turn = store.take(&bench.lane(), "w1", lease, None, bench.now()).await.expect("the database answers");
+        let Turn::Send(mut work) = turn else { panic!("it is due: {turn:?}") };
+        let prepared = bench.prepared(id);
+        assert!(store.begin_sending(&mut work, &prepared, "w1", lease, bench.now()).await.expect("answered"));
+        works.push(work);
+        bench.later(Duration::from_secs(120));
+        bench.reap().await;
+        bench.turn().await;
+        muhatap::deliver::probe_due(&bench.sender, bench.now()).await.expect("the database answers");
+    }
+    for (work, name) in works.iter().zip(["post/\0", "post/2"]) {
+        let receipt = Receipt { remote_id: name.into(), local_id: None, url: None };
+        journal.write(work, &Outcome::Sent { receipt, found: false }).expect("it can be written");
+    }
+    assert_eq!(bench.sender.replay(bench.now()).await.expect("the database answers"), 0);
+    assert_eq!(bench.state(ids[1]).await, DeliveryState::Sent);
+    assert_eq!(bench.sender.replay(bench.now()).await.expect("the database answers"), 0);
     bench.stop().await;
 }

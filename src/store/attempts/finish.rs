@@ -273,11 +273,13 @@ pub(in crate::store) async fn apply_all(tx: &mut Tx, finishes: &[Finish]) -> Res
     let freed = ends.iter().filter(|end| end.moved.state != DeliveryState::Verifying);
     let freed: Vec<_> = freed.map(|end| (end.work().lane.as_str(), end.work().id.to_string())).collect();
     tx.over(FREE_LANES, &freed).await?;
-    // The turn of what is tried again is kept: nothing behind it on the lane goes first.
+    // The turn of what is tried again is kept: nothing behind it on the lane goes first. Deletions have no order.
     let gated: Vec<_> = ends
         .iter()
         .filter_map(|end| match &end.finish.outcome {
-            Outcome::Retry { at, reason } if end.moved.state == DeliveryState::Retry => {
+            Outcome::Retry { at, reason }
+                if end.moved.state == DeliveryState::Retry && end.work().action != Action::Delete =>
+            {
                 Some((end.work().lane.as_str(), micros(*at), reason.as_str()))
             }
             _ => None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muhatap_connectors::Prepared;
 
-use super::{Outcome, Work, apply, event, followers, free_lane, wait_for};
+use super::{Marking, Outcome, Work, apply, event, followers, free_lane, wait_for};
 use crate::model::{Action, DeliveryId, DeliveryState};
 use crate::store::rows::Cells;
 use crate::store::{Store, StoreError, Tx, events, maybe_micros, micros};
@@ -135,7 +135,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if rows.rows_affected() == 0 {
-            let taken_back = take_back_late(&mut tx, work.id, work.epoch, reason, now).await?;
+            let taken_back = take_back_late(&mut tx, &Marking::of(work), reason, now).await?;
             tx.commit().await?;
             return Ok(taken_back);
         }
@@ -153,25 +153,26 @@ impl Store {
 /// made nothing can be out, so nobody has to look or to decide.
 pub(super) async fn take_back_late(
     tx: &mut Tx,
-    id: DeliveryId,
-    epoch: i64,
+    Marking { id, epoch, at }: &Marking,
     reason: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    wait_for(tx, id).await?;
+    wait_for(tx, *id).await?;
     let row = sqlx::query(
         "UPDATE deliveries SET state = CASE WHEN cancel_wanted IS NULL THEN 'queued' ELSE 'cancelled' END,
             epoch = epoch + 1, worker = NULL, lease_until = NULL, first_called_at = NULL, last_called_at = NULL,
             attempts = attempts - 1, absent_since = NULL, read_failures = 0, next_at = $3, changed_at = $3, reason = $4
          WHERE id = $1 AND (state IN ('verifying', 'unknown') OR (state = 'sending' AND epoch = $2))
+            AND EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = $1 AND a.epoch = $2 AND a.called_at = $5)
             AND NOT EXISTS (SELECT 1 FROM attempts a
                 WHERE a.delivery_id = $1 AND a.epoch <> $2 AND COALESCE(a.outcome, '') <> 'put_back')
          RETURNING state, lane",
     )
     .bind(id.to_string())
-    .bind(epoch)
+    .bind(*epoch)
     .bind(micros(now))
     .bind(reason)
+    .bind(micros(*at))
     .fetch_optional(&mut **tx)
     .await?;
     let Some(row) = row else { return Ok(false) };
@@ -179,13 +180,13 @@ pub(super) async fn take_back_late(
         "UPDATE attempts SET finished_at = $3, outcome = 'put_back', detail = $4 WHERE delivery_id = $1 AND epoch = $2",
     )
     .bind(id.to_string())
-    .bind(epoch)
+    .bind(*epoch)
     .bind(micros(now))
     .bind(reason)
     .execute(&mut **tx)
     .await?;
-    free_lane(tx, &row.text("lane")?, id).await?;
-    followers(tx, id, row.word("state")?, now).await?;
-    event(tx, id, now).await?;
+    free_lane(tx, &row.text("lane")?, *id).await?;
+    followers(tx, *id, row.word("state")?, now).await?;
+    event(tx, *id, now).await?;
     Ok(true)
 }

@@ -22,8 +22,7 @@ use muhatap_connectors::{Outgoing, Prepared, Receipt, ReplyTo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::rows::Cells;
-use super::{Store, StoreError, Tx};
+use super::{Store, StoreError, Tx, micros};
 use crate::model::{AccountId, Action, Class, DeliveryId, DeliveryState, Hold, Network, Visibility};
 use crate::policy::Answered;
 use crate::quiet::QuietHours;
@@ -78,13 +77,18 @@ pub struct Work {
 
 impl Work {
     /// What the compare-and-set before the call made of it.
-    pub(in crate::store) fn mark(&mut self, epoch: i64, prepared: Prepared, now: Timestamp) {
+    pub fn mark(&mut self, epoch: i64, prepared: Prepared, now: Timestamp) {
         self.epoch = epoch;
         self.state = DeliveryState::Sending;
         self.first_called_at = self.first_called_at.or(Some(now));
         self.last_called_at = Some(now);
         self.attempts += 1;
         self.prepared = Some(prepared);
+    }
+
+    /// Whether a person is asked before it is sent at `now`.
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        self.due_at < now - self.late_limit
     }
 
     /// Whether it would be sent in quiet hours at `now`.
@@ -109,6 +113,22 @@ impl Work {
             visibility: self.visibility,
             language: None,
         }
+    }
+}
+
+/// One mark, told apart from every other: an epoch comes again where the commit that minted it was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Marking {
+    pub id: DeliveryId,
+    pub epoch: i64,
+    /// When the call was about to be made.
+    pub at: Timestamp,
+}
+
+impl Marking {
+    /// Of a delivery that is marked.
+    pub fn of(work: &Work) -> Marking {
+        Marking { id: work.id, epoch: work.epoch, at: work.last_called_at.unwrap_or(work.due_at) }
     }
 }
 
@@ -222,7 +242,7 @@ impl Store {
     ) -> Result<Turn, StoreError> {
         let take = Take { lane: lane.to_owned(), worker: worker.to_owned(), lease, ready: ready.cloned(), now };
         match self.group().take(take).await? {
-            Turn::Unsure(marked, _) => match self.is_marked(marked.work.id, marked.work.epoch).await {
+            Turn::Unsure(marked, _) => match self.is_marked(&Marking::of(&marked.work)).await {
                 Ok(true) => Ok(Turn::Call(marked)),
                 Ok(false) => Ok(Turn::Rest(now)),
                 Err(error) => Ok(Turn::Unsure(marked, error)),
@@ -243,22 +263,32 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mark = Mark::of(work, prepared, worker, lease, now);
-        let epoch = match self.group().mark(mark).await {
-            Ok(Some(epoch)) => epoch,
-            unsure if !self.is_marked(work.id, work.epoch + 1).await? => return unsure.map(|_| false),
-            _ => work.epoch + 1,
-        };
-        work.mark(epoch, prepared.clone(), now);
+        let mut marked = work.clone();
+        marked.mark(work.epoch + 1, prepared.clone(), now);
+        match self.group().mark(mark).await {
+            Ok(Some(_)) => {}
+            unsure if !self.is_marked(&Marking::of(&marked)).await? => return unsure.map(|_| false),
+            _ => {}
+        }
+        *work = marked;
         Ok(true)
     }
 
-    /// Whether a commit was made whose answer was lost: then its repetition finds nothing to move. Nobody but the worker
-    /// that asks can have moved it to `sending` under that epoch.
-    async fn is_marked(&self, id: DeliveryId, epoch: i64) -> Result<bool, StoreError> {
+    /// Whether a commit was made whose answer was lost: then its repetition finds nothing to move. If it was taken back,
+    /// another worker may have moved the delivery to `sending` under the same epoch meanwhile.
+    async fn is_marked(&self, marking: &Marking) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let row = wait_for(&mut tx, id).await?;
+        wait_for(&mut tx, marking.id).await?;
+        let marked = sqlx::query(
+            "SELECT id FROM deliveries WHERE id = $1 AND state = 'sending' AND epoch = $2 AND last_called_at = $3",
+        )
+        .bind(marking.id.to_string())
+        .bind(marking.epoch)
+        .bind(micros(marking.at))
+        .fetch_optional(&mut *tx)
+        .await?;
         tx.commit().await?;
-        Ok(row.is_some_and(|(state, of)| state == DeliveryState::Sending && of == epoch))
+        Ok(marked.is_some())
     }
 
     /// Writes down how work on a delivery ended, frees its lane unless it must be verified, and wakes what follows it.
@@ -276,12 +306,9 @@ impl Store {
     }
 }
 
-/// State and epoch once whoever writes the delivery now is through with it: a commit whose answer was lost may still be on
-/// its way to the disk, and a question that does not wait would be told how the row was before.
-async fn wait_for(tx: &mut Tx, id: DeliveryId) -> Result<Option<(DeliveryState, i64)>, StoreError> {
-    let row = sqlx::query("UPDATE deliveries SET epoch = epoch WHERE id = $1 RETURNING state, epoch")
-        .bind(id.to_string())
-        .fetch_optional(&mut **tx)
-        .await?;
-    row.map(|row| Ok((row.word("state")?, row.number("epoch")?))).transpose()
+/// Until whoever writes the delivery now is through with it: a commit whose answer was lost may still be on its way to the
+/// disk, and a question that does not wait would be told how the row was before.
+async fn wait_for(tx: &mut Tx, id: DeliveryId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE deliveries SET epoch = epoch WHERE id = $1").bind(id.to_string()).execute(&mut **tx).await?;
+    Ok(())
 }

@@ -4,22 +4,16 @@ use jiff::Timestamp;
 use muhatap_connectors::Receipt;
 
 use super::mark::take_back_late;
-use super::{Outcome, Work, apply, event, work};
-use crate::model::{DeliveryId, DeliveryState};
+use super::{Marking, Outcome, Work, apply, event, work};
+use crate::model::{Action, DeliveryId, DeliveryState};
 use crate::store::rows::Cells;
-use crate::store::{Store, StoreError, micros};
+use crate::store::{Store, StoreError, enqueue, micros};
 
 impl Store {
     /// As [`Store::not_called`], from the journal: the database was away when the call was not started.
-    pub async fn replay_not_called(
-        &self,
-        id: DeliveryId,
-        epoch: i64,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    pub async fn replay_not_called(&self, marking: &Marking, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let taken_back = take_back_late(&mut tx, id, epoch, reason, now).await?;
+        let taken_back = take_back_late(&mut tx, marking, reason, now).await?;
         tx.commit().await?;
         Ok(taken_back)
     }
@@ -62,8 +56,7 @@ impl Store {
             return Ok(true);
         }
         if work.state.is_end() {
-            tracing::error!(delivery.id = %id, state = %work.state, "it was sent, but the delivery ended otherwise: look at the network");
-            return Ok(true);
+            return self.correct_end(work, receipt, now).await;
         }
         if work.state == DeliveryState::Sending && work.epoch != epoch {
             return Ok(false);
@@ -71,13 +64,31 @@ impl Store {
         self.finish(&work, &Outcome::Sent { receipt: receipt.clone(), found: false }, now).await
     }
 
+    /// A person decided, or it expired, before the proof came that it is out: it is `sent` all the same, so that people see
+    /// it and can delete it. Where a person cancelled it, it is deleted at once.
+    async fn correct_end(&self, work: Work, receipt: &Receipt, now: Timestamp) -> Result<bool, StoreError> {
+        tracing::error!(delivery.id = %work.id, state = %work.state, "it had ended otherwise, and is on the network all the same");
+        let mut tx = self.begin().await?;
+        let sent = Outcome::Sent { receipt: receipt.clone(), found: false };
+        let corrected = apply(&mut tx, &work, &sent, now).await?;
+        if corrected && work.state == DeliveryState::Cancelled && work.action == Action::Publish && !work.cancel_wanted
+        {
+            enqueue::take_back(&mut tx, work.id, "cancelled, and on the network all the same", now).await?;
+        }
+        tx.commit().await?;
+        Ok(corrected)
+    }
+
     /// Two messages were proved for one delivery: a worker was frozen between its deadline and its request, on a network
-    /// that cannot drop the second. Nothing can prevent it, so people are told: on the delivery, and by an alert.
+    /// that cannot drop the second. Nothing can prevent it, so people are told: on the delivery, and by an alert. What a
+    /// person said of where it is may be the same message by another name.
     async fn note_second_proof(&self, id: DeliveryId, receipt: &Receipt, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let noted = sqlx::query(
             "UPDATE deliveries SET reason = $3, changed_at = $4, doubled_ref = $2
-             WHERE id = $1 AND state = 'sent' AND network_ref <> $2 AND decided_by IS NULL",
+             WHERE id = $1 AND state = 'sent' AND network_ref <> $2
+                AND (decided_by IS NULL OR EXISTS (SELECT 1 FROM attempts a
+                    WHERE a.delivery_id = $1 AND a.outcome = 'sent' AND a.network_ref = deliveries.network_ref))",
         )
         .bind(id.to_string())
         .bind(receipt.remote_id.as_str())

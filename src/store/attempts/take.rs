@@ -264,7 +264,7 @@ async fn call(
             }
             None => {
                 free_lane(tx, &takes[at].lane, before.id).await?;
-                Turn::Rest(now)
+                Turn::Rest(now + BUSY_LANE)
             }
         };
     }
@@ -306,7 +306,7 @@ async fn own(tx: &mut Tx, takes: &[Take], chosen: Vec<(usize, Work)>, turns: &mu
             None if is_verified => Turn::Rest(now + BUSY_LANE),
             None => {
                 free_lane(tx, &takes[at].lane, work.id).await?;
-                Turn::Rest(now)
+                Turn::Rest(now + BUSY_LANE)
             }
         };
     }
@@ -324,7 +324,7 @@ impl Aside {
     fn of(work: &Work, now: Timestamp) -> Option<Aside> {
         match () {
             () if work.expires_at.is_some_and(|expires_at| expires_at <= now) => Some(Self::Expired),
-            () if work.due_at < now - work.late_limit => Some(Self::Late),
+            () if work.is_late(now) => Some(Self::Late),
             () => None,
         }
     }

@@ -215,7 +215,8 @@ impl Store {
             // A dead letter holds no lane; one state to the other, so that nothing is taken twice.
             let rows = sqlx::query(
                 "UPDATE deliveries SET state = 'queued', epoch = epoch + 1, due_at = $1, next_at = $1, expires_at = $2,
-                    hold = NULL, reason = NULL, worker = NULL, lease_until = NULL, decided_by = $3, changed_at = $1
+                    hold = NULL, reason = NULL, worker = NULL, lease_until = NULL, cancel_wanted = NULL, decided_by = $3,
+                    changed_at = $1
                  WHERE id IN (SELECT id FROM deliveries WHERE account_id = $4 AND payload_id IS NOT NULL
                         AND state IN ('failed', 'expired', 'held') AND created_at >= $5 AND id = COALESCE($6, id)
                         ORDER BY created_at LIMIT $7)
