@@ -32,7 +32,6 @@ pub struct BatchRequest {
     pub author: String,
     /// The same key twice gives the same posts.
     pub key: Option<String>,
-    pub expires_at: Option<Timestamp>,
     pub confirm: Confirmed,
 }
 
@@ -43,6 +42,8 @@ pub struct BatchPost {
     pub text: String,
     /// At once unless said.
     pub due_at: Option<Timestamp>,
+    /// Not to be sent any more after.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A campaign with its posts.
@@ -91,7 +92,7 @@ pub async fn post(app: &App, request: BatchRequest) -> Result<(Option<CampaignId
         let single = PostRequest {
             key: request.key.as_deref().map(|key| key_of(key, &request.posts, index)),
             due_at: post.due_at,
-            expires_at: request.expires_at,
+            expires_at: post.expires_at,
             confirm: request.confirm,
             ..PostRequest::new(post.account_id, post.text.as_str(), request.author.as_str())
         };

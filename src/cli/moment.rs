@@ -1,9 +1,9 @@
 //! A time as people write it on the command line: RFC 3339, or local in a zone.
 
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Timestamp, Zoned};
 
 use super::UsageError;
 
@@ -11,10 +11,21 @@ use super::UsageError;
 /// beginning), the last two in `zone`.
 pub fn parse(text: &str, zone: &str) -> Result<Timestamp, UsageError> {
     let text = text.trim();
+    let pieces = Pieces::parse(text).ok();
+    let says_both =
+        pieces.as_ref().is_some_and(|pieces| pieces.offset().is_some() && pieces.time_zone_annotation().is_some());
+    if says_both && let Ok(at) = text.parse::<Timestamp>() {
+        return match text.parse::<Zoned>() {
+            Ok(there) => Ok(there.timestamp()),
+            Err(_) => Err(UsageError(format!(
+                "{text} contradicts itself: its offset is not that of its zone at this time ({}); write one of the two",
+                at.strftime("%Y-%m-%d %H:%M UTC")
+            ))),
+        };
+    }
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
-    let pieces = Pieces::parse(text).ok();
     let known = match pieces.as_ref().map_or(Ok(None), Pieces::to_time_zone) {
         Ok(Some(named)) => named,
         Ok(None) => TimeZone::get(zone).map_err(|_| UsageError(format!("{zone:?} is not a time zone")))?,
@@ -64,6 +75,15 @@ pub fn parse_hour(text: &str, zone: &str) -> Result<Timestamp, UsageError> {
     parse(text, zone)
 }
 
+/// A day as the calendar has it.
+pub fn date(text: &str) -> Result<Date, UsageError> {
+    let text = text.trim();
+    text.parse().map_err(|_| match no_such_day(text) {
+        Some(day) => UsageError(format!("there is no {day}: look at the calendar, and write a day that exists")),
+        None => UsageError(format!("{text:?} is not a date; write it as 2026-12-31")),
+    })
+}
+
 /// The date that `text` begins with, where it is written like one and no calendar has it.
 fn no_such_day(text: &str) -> Option<&str> {
     let day = text.get(..10)?;
@@ -94,7 +114,7 @@ fn written(at: Timestamp, zone: &TimeZone) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{in_zone, parse, parse_hour};
+    use super::{date, in_zone, parse, parse_hour};
 
     #[test]
     fn a_time_out_of_range_says_the_range_in_the_zone() {
@@ -148,5 +168,11 @@ mod tests {
         let none = parse("2027-02-29 02:30", "Europe/Istanbul").expect_err("no such day").to_string();
         assert!(none.contains("there is no 2027-02-29"), "{none}");
         assert!(parse("2026-11-21T14:30[Mars/Olympus]", "Europe/Istanbul").is_err(), "a zone that nobody knows");
+        let both = parse("2026-12-01T10:00+02:00[Europe/Istanbul]", "UTC").expect_err("it is +03:00 there").to_string();
+        assert!(both.contains("contradicts itself") && both.contains("2026-12-01 08:00 UTC"), "{both}");
+        assert!(parse("2026-12-01T10:00+03:00[Europe/Istanbul]", "UTC").is_ok());
+        let written = date("30.11.2027").expect_err("not so").to_string();
+        assert!(written.contains("write it as 2026-12-31"), "{written}");
+        assert!(date("2027-02-29").expect_err("no such day").to_string().contains("there is no 2027-02-29"));
     }
 }

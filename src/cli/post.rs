@@ -79,7 +79,7 @@ pub(super) struct Repeat {
     #[arg(long, value_name = "DAYS", requires = "repeat")]
     on: Option<String>,
     /// The last date
-    #[arg(long, value_name = "DATE", requires = "repeat", conflicts_with = "times")]
+    #[arg(long, value_name = "DATE", requires = "repeat", conflicts_with = "times", value_parser = moment::date)]
     until: Option<Date>,
     /// How many times
     #[arg(long, value_name = "NUMBER", requires = "repeat")]
@@ -178,19 +178,14 @@ async fn several(app: &App, args: Args, accounts: &[Account]) -> Result<ExitCode
     }
     let mut posts = Vec::with_capacity(accounts.len());
     for account in accounts {
-        let due_at = args.at.as_deref().map(|at| moment::parse_hour(at, &account.timezone)).transpose()?;
-        posts.push(BatchPost { account_id: account.id, text: args.text.clone(), due_at });
+        let there = |at: &String| moment::parse_hour(at, &account.timezone);
+        let (due_at, expires_at) =
+            (args.at.as_ref().map(there).transpose()?, args.expires.as_ref().map(there).transpose()?);
+        posts.push(BatchPost { account_id: account.id, text: args.text.clone(), due_at, expires_at });
     }
     let zone = accounts.first().map_or("UTC", |account| account.timezone.as_str());
     let confirm = args.confirmed();
-    let request = BatchRequest {
-        campaign: args.campaign,
-        posts,
-        author: "cli".into(),
-        key: args.key,
-        expires_at: args.expires.as_deref().map(|at| moment::parse_hour(at, zone)).transpose()?,
-        confirm,
-    };
+    let request = BatchRequest { campaign: args.campaign, posts, author: "cli".into(), key: args.key, confirm };
     let (_, deliveries) = campaigns::post(app, request).await.map_err(|error| explain_batch(error, zone))?;
     print_json(&deliveries)
 }

@@ -93,7 +93,7 @@ struct RuleChange {
     #[arg(long, value_name = "DAYS")]
     on: Option<String>,
     /// The last date
-    #[arg(long, value_name = "DATE", conflicts_with = "times")]
+    #[arg(long, value_name = "DATE", conflicts_with = "times", value_parser = super::moment::date)]
     until: Option<Date>,
     /// How many times, counted from its first date
     #[arg(long, value_name = "NUMBER")]

@@ -239,8 +239,17 @@ pub async fn written(app: &App, request: PostRequest) -> Result<NewPost, Compose
     let length = publisher.measure(&message);
     check(policy, &Facts { text: &text, length, answers: None, at: due_at })?;
     keep_private(&text, Visibility::Public, request.confirm)?;
-    if request.expires_at.is_some_and(|expires_at| expires_at <= due_at) {
-        return Err(ComposeError::Invalid("it would expire before it is due; choose a later time to expire".into()));
+    if let Some(expires_at) = request.expires_at {
+        if expires_at <= due_at {
+            return Err(ComposeError::Invalid(
+                "it would expire before it is due; choose a later time to expire".into(),
+            ));
+        }
+        if expires_at <= now && request.origin.occurrence.is_none() {
+            return Err(ComposeError::Invalid(format!(
+                "it was of use until {expires_at}, which has passed; choose a later time to expire, or none"
+            )));
+        }
     }
     let body = serde_json::json!(["post", account.id, text, request.due_at, request.after, request.expires_at]);
     let new = NewDelivery {

@@ -115,6 +115,11 @@ impl Keeping {
         after.unwrap_or(at)
     }
 
+    /// `at`, or the end of the quiet hours that it lies in.
+    pub fn outside(&self, at: Timestamp) -> Timestamp {
+        self.end_after(at).unwrap_or(at)
+    }
+
     fn end_after(&self, at: Timestamp) -> Option<Timestamp> {
         self.hours?.end_after(at, &self.zone)
     }

@@ -114,9 +114,7 @@ impl Store {
                 "{due_at} has passed by more than the delivery may be late; choose a later time"
             )));
         }
-        if work.expires_at.is_some_and(|expires_at| expires_at <= due_at) && !is_occurrence(&mut tx, id).await? {
-            return Err(StoreError::Conflict(format!("delivery {id} expires before {due_at}; choose an earlier time")));
-        }
+        must_be_of_use(&mut tx, &work, due_at, now).await?;
         if !set(&mut tx, &work, to, Times::at(due_at), who, now).await? {
             return Err(changed_meanwhile(id));
         }
@@ -253,6 +251,7 @@ impl Store {
                         Slots::of(&mut tx, work.account_id, &HashSet::from([id]), spacing, now).await?.take()
                     }
                 };
+                must_be_of_use(&mut tx, &work, due_at, now).await?;
                 if !set(&mut tx, &work, DeliveryState::Queued, Times::at(due_at), who, now).await? {
                     return Err(changed_meanwhile(id));
                 }
@@ -442,6 +441,19 @@ fn look_first(id: DeliveryId) -> StoreError {
         "delivery {id} may be out already: look at the network, then decide that it is sent, to send it again, or to give \
          it up"
     ))
+}
+
+/// Refuses to send what would expire before it goes out.
+async fn must_be_of_use(tx: &mut Tx, work: &Work, due_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    let Some(expires_at) = work.expires_at.filter(|expires_at| *expires_at <= due_at) else { return Ok(()) };
+    if is_occurrence(tx, work.id).await? {
+        return Ok(());
+    }
+    let next = match expires_at > now {
+        true => "choose an earlier time",
+        false => "write a new one, or cancel it",
+    };
+    Err(StoreError::Conflict(format!("delivery {} was to be sent until {expires_at} at the latest; {next}", work.id)))
 }
 
 /// Whether a recurring post made it: when it expires goes by when it is due then.

@@ -1,6 +1,7 @@
 //! What people have stopped, and how it goes on again without a burst.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,10 +11,12 @@ use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use super::attempts::event;
+use super::quiet::keeping;
 use super::rows::Cells;
 use super::slots::Slots;
 use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::model::{AccountId, DeliveryId, Hold};
+use crate::quiet::Keeping;
 use crate::standing::{Scope, Sent, Stop};
 
 /// The database's times are no finer.
@@ -202,6 +205,8 @@ pub(in crate::store) async fn let_out(
         // Touched in any case, so that every process looks at it again.
         sqlx::query(
             "UPDATE deliveries SET due_at = COALESCE($3, due_at), next_at = COALESCE($3, next_at),
+                expires_at = CASE WHEN post_id IN (SELECT id FROM posts WHERE recurrence_id IS NOT NULL)
+                    THEN expires_at + (COALESCE($3, due_at) - due_at) ELSE expires_at END,
                 decided_by = COALESCE($5, decided_by), epoch = epoch + 1, changed_at = $4
              WHERE id = $1 AND epoch = $2 AND state IN ('queued', 'retry')",
         )
@@ -241,7 +246,7 @@ async fn waited(
     .await?;
     let mut release = Release { spacing_seconds: spacing.as_secs(), ..Release::default() };
     let mut next: HashMap<AccountId, Timestamp> = HashMap::new();
-    let mut accounts = BTreeSet::new();
+    let mut keeps: HashMap<AccountId, Keeping> = HashMap::new();
     let mut due = Vec::new();
     for row in &rows {
         if !is_covered(scope, row)? {
@@ -266,21 +271,22 @@ async fn waited(
             continue;
         }
         let account: AccountId = row.word("account_id")?;
+        let keeping = match keeps.entry(account) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(keeping(tx, account, spacing).await?),
+        };
         // The first at once: what was released for later was due after it.
-        let at = next.get(&account).copied().unwrap_or(now);
+        let at = keeping.outside(next.get(&account).copied().unwrap_or(now));
         next.insert(account, at + spacing);
-        accounts.insert(account);
         release.spaced += 1;
         release.last_at = release.last_at.max(Some(at));
         due.push(Due { id, epoch, due_at, at: (at > now).then_some(at) });
     }
-    release.accounts = accounts.len() as i64;
+    release.accounts = keeps.len() as i64;
     for (account, mut next) in next {
         // One alone goes out now, and is in nobody's way.
-        if next <= now + spacing {
-            continue;
-        }
-        for overtaking in overtaking(tx, account, &mut next, spacing, now).await? {
+        let Some(keeping) = keeps.get(&account).filter(|_| next > now + spacing) else { continue };
+        for overtaking in overtaking(tx, account, &mut next, keeping, now).await? {
             release.spaced += 1;
             release.last_at = release.last_at.max(overtaking.at);
             due.push(overtaking);
@@ -289,12 +295,13 @@ async fn waited(
     Ok((release, due))
 }
 
-/// The account's posts that are planned for before `next`, each with its new time, which is `spacing` after the one before.
+/// The account's posts that are planned for before `next`, each with its new time: the spacing after the one before, and
+/// outside of quiet hours.
 async fn overtaking(
     tx: &mut Tx,
     account: AccountId,
     next: &mut Timestamp,
-    spacing: Duration,
+    keeping: &Keeping,
     now: Timestamp,
 ) -> Result<Vec<Due>, StoreError> {
     let (mut moved, mut from) = (Vec::new(), now + A_MICROSECOND);
@@ -313,8 +320,9 @@ async fn overtaking(
         .await?;
         for row in &rows {
             let due_at = row.time("due_at")?;
-            moved.push(Due { id: row.word("id")?, epoch: row.number("epoch")?, due_at, at: Some(*next) });
-            *next += spacing;
+            let at = keeping.outside(*next);
+            moved.push(Due { id: row.word("id")?, epoch: row.number("epoch")?, due_at, at: Some(at) });
+            *next = at + keeping.spacing;
         }
         from = until;
     }

@@ -217,13 +217,13 @@ async fn plan(
         account_id: account.id,
         text: draft.text_of(account.id).to_owned(),
         due_at: Some(*at),
+        expires_at: None,
     });
     let request = BatchRequest {
         campaign: (!draft.campaign.is_empty()).then(|| draft.campaign.clone()),
         posts: posts.collect(),
         author: console.viewer.actor.clone(),
         key: Some(draft.key.clone()),
-        expires_at: None,
         confirm: draft.confirmed(),
     };
     let (campaign, deliveries) = campaigns::post(app, request).await.map_err(|error| match error {

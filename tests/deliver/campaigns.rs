@@ -30,11 +30,10 @@ fn batch(posts: impl IntoIterator<Item = (AccountId, &'static str)>) -> BatchReq
         campaign: Some("Kış indirimi".into()),
         posts: posts
             .into_iter()
-            .map(|(account_id, text)| BatchPost { account_id, text: text.into(), due_at: None })
+            .map(|(account_id, text)| BatchPost { account_id, text: text.into(), due_at: None, expires_at: None })
             .collect(),
         author: "ayşe".into(),
         key: Some("form-1".into()),
-        expires_at: None,
         confirm: Confirmed::default(),
     }
 }

@@ -344,3 +344,41 @@ async fn a_deletion_that_fails_holds_up_no_other(#[values(Backend::Sqlite, Backe
     assert_eq!(bench.network.shown(), []);
     bench.stop().await;
 }
+
+#[rstest]
+#[tokio::test]
+async fn what_is_of_no_use_any_more_is_not_released(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let mut past = PostRequest::new(bench.account, "bir", "test");
+    (past.due_at, past.expires_at) = (Some(bench.now() - MINUTE * 3), Some(bench.now() - MINUTE));
+    let refused = bench.try_post(past.clone()).await.expect_err("it is over").to_string();
+    assert!(refused.contains("which has passed; choose a later time to expire"), "{refused}");
+    past.expires_at = Some(bench.now() + MINUTE);
+    let id = bench.try_post(past).await.expect("it is late, and still of use").id;
+    bench.execute("UPDATE deliveries SET state = 'held', hold = 'late'").await;
+    bench.later(MINUTE * 2);
+    let store = &bench.app.store;
+    for refused in [
+        store.decide(id, Decision::Queue, Duration::ZERO, "ayşe", bench.now()).await,
+        store.retry(id, Duration::ZERO, "ayşe", bench.now()).await,
+    ] {
+        let refused = refused.expect_err("it would expire at once").to_string();
+        assert!(refused.ends_with("at the latest; write a new one, or cancel it"), "{refused}");
+    }
+    store.decide(id, Decision::Cancel, Duration::ZERO, "ayşe", bench.now()).await.expect("it can be cancelled");
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_was_deleted_is_no_duplicate(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let id = bench.post("Bugün bütün mağazalarda indirim").await;
+    bench.turn().await;
+    let again = || PostRequest::new(bench.account, "Bugün bütün mağazalarda indirim", "test");
+    assert!(bench.try_post(again()).await.is_err(), "it is out");
+    bench.app.store.delete_again(id, "ayşe").await.expect("it can be deleted");
+    bench.takedown().await;
+    bench.try_post(again()).await.expect("it is not there any more");
+    bench.stop().await;
+}

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use muhatap::compose::{self, PostRequest, ReplyRequest};
 use muhatap::model::DeliveryState;
 use muhatap::quiet::{self, Moved, QuietHours};
-use muhatap::standing::Why;
+use muhatap::standing::{Scope, Why};
 use muhatap_connectors::{Certainty, Change};
 use rstest::rstest;
 
@@ -185,5 +185,33 @@ async fn what_quiet_hours_took_they_give_back_and_what_a_person_moved_stays(
     assert!(freed.reason.as_deref().is_some_and(|reason| reason.contains("as soon as it may")), "{:?}", freed.reason);
     bench.drain().await;
     assert_eq!(bench.state(waits).await, DeliveryState::Sent);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_a_stop_held_up_goes_out_spaced_and_outside_of_quiet_hours(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let store = &bench.app.store;
+    store.stop(&Scope::Posts, "deprem", "ayşe").await.expect("it can be stopped");
+    let mut ids = Vec::new();
+    for text in ["Birinci haber", "İkinci duyuru", "Üçüncü not"] {
+        ids.push(bench.post(text).await);
+    }
+    // Quiet from the next minute but one on, for an hour.
+    let zone = TimeZone::get("Europe/Istanbul").expect("a bundled zone");
+    let soon = (store.clock() + MINUTE * 2).to_zoned(zone.clone()).time();
+    let from = Time::constant(soon.hour(), soon.minute(), 0, 0);
+    let until = from.wrapping_add(1.hour());
+    let hours = QuietHours::new(from, until).expect("an hour");
+    quiet::set(&bench.app, bench.account, Some(hours), "ayşe").await.expect("set");
+    let planned = store.clock();
+    store.resume(&Scope::Posts, MINUTE * 2, "ayşe").await.expect("it goes on");
+    let end = hours.end_after(planned + MINUTE * 3, &zone).expect("it is quiet then");
+    let due = [bench.view(ids[1]).await.due_at, bench.view(ids[2]).await.due_at];
+    assert_eq!(due, [end, end + MINUTE * 2]);
+    assert!(bench.view(ids[0]).await.due_at <= store.clock(), "one goes at once");
     bench.stop().await;
 }

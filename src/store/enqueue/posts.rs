@@ -271,6 +271,8 @@ async fn near_duplicate(
         "SELECT d.id, d.due_at, p.text_fingerprint FROM deliveries d JOIN posts p ON p.id = d.post_id
          WHERE d.account_id = $1 AND d.due_at >= $2 AND d.due_at < $3 AND d.action = 'publish'
             AND d.state NOT IN ('failed', 'expired', 'cancelled') AND COALESCE(p.recurrence_id, '') <> $5 AND d.id <> $6
+            AND NOT EXISTS (SELECT 1 FROM outgoing o JOIN accounts a ON a.network = o.network
+                WHERE a.id = d.account_id AND o.remote_id = d.network_ref AND o.deleted_at IS NOT NULL)
          ORDER BY d.due_at, d.id LIMIT $4",
     )
     .bind(account.to_string())

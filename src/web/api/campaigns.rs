@@ -147,11 +147,15 @@ async fn batch(
         posts: new
             .posts
             .into_iter()
-            .map(|post| BatchPost { account_id: post.account_id, text: post.text, due_at: post.due_at })
+            .map(|NewBatchPost { account_id, text, due_at }| BatchPost {
+                account_id,
+                text,
+                due_at,
+                expires_at: new.expires_at,
+            })
             .collect(),
         author: caller.actor,
         key: key_of(&headers)?,
-        expires_at: new.expires_at,
         confirm: Confirmed { duplicate: new.confirm_duplicate, personal_data: new.confirm_personal_data },
     };
     let (campaign_id, deliveries) = campaigns::post(&app, request).await?;
