@@ -47,7 +47,8 @@ enum Action {
     Show { recurring: RecurrenceId },
     /// Change one from the next occurrence that was not called yet on; what is not named stays
     ///
-    /// An occurrence that a person moved keeps its time and takes the new text; one that a person cancelled stays cancelled.
+    /// An occurrence that a person moved, or that already waits for the end of quiet hours, keeps its time and takes the new
+    /// text; one that a person cancelled stays cancelled.
     ///
     /// Example: muhatap recurring change 01JD3ZQ8M4W5Y6X7V8T9S0R1Q2 --at 10:00
     /// Example: muhatap recurring change 01JD3ZQ8M4W5Y6X7V8T9S0R1Q2 --at "2026-12-01 10:00" --repeat weekly --on fri
@@ -68,7 +69,7 @@ enum Action {
     /// Example: muhatap recurring pause 01JD3ZQ8M4W5Y6X7V8T9S0R1Q2
     #[command(verbatim_doc_comment)]
     Pause { recurring: RecurrenceId },
-    /// Go on after `pause`; what would have been due meanwhile is not made
+    /// Go on after `pause`; what would have gone out meanwhile is not made
     ///
     /// Example: muhatap recurring resume 01JD3ZQ8M4W5Y6X7V8T9S0R1Q2
     #[command(verbatim_doc_comment)]

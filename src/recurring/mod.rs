@@ -9,6 +9,7 @@ mod rule;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tracing::{error, info, warn};
@@ -44,7 +45,7 @@ pub struct ChangedRecurrence {
     pub recurrence: RecurrenceView,
     /// Taken back; the rule makes those anew whose dates it still has.
     pub replaced: usize,
-    /// A person had moved them: they keep their time, with the new text.
+    /// A person had moved them, or quiet hours to beyond this moment: they keep their time, with the new text.
     pub kept: usize,
 }
 
@@ -88,8 +89,8 @@ pub async fn start(
     made_at_once(app, id).await
 }
 
-/// Changes a recurring post from the next occurrence that was not called yet on, or says why not. What a person moved keeps
-/// its time, and what a person cancelled stays so.
+/// Changes a recurring post from the next occurrence that was not called yet on, or says why not. What a person moved, and
+/// what already waits for the end of quiet hours, keeps its time; what a person cancelled stays so.
 pub async fn change(
     app: &App,
     id: RecurrenceId,
@@ -193,9 +194,12 @@ async fn make_for(
     account: &RecurrenceAccount,
     now: Timestamp,
 ) -> Result<Option<(Progress, usize)>, StoreError> {
-    let dates = missing(recurrence, account, now);
+    let hours = app.store.quiet_hours(account.account_id).await?;
+    let zone = TimeZone::get(&app.store.account(account.account_id).await?.timezone).unwrap_or(TimeZone::UTC);
+    let goes_at = |due_at| hours.and_then(|hours| hours.end_after(due_at, &zone)).unwrap_or(due_at);
+    let dates = missing(recurrence, account, goes_at, now);
     let late_limit = SignedDuration::try_from(app.config.delivery.post_late).unwrap_or(SignedDuration::MAX);
-    let missed = dates.iter().take_while(|(_, due_at)| now.duration_since(*due_at) > late_limit).count();
+    let missed = dates.iter().take_while(|(_, due_at)| now.duration_since(goes_at(*due_at)) > late_limit).count();
     let passed_over = match recurrence.missed {
         Missed::Skip => missed,
         Missed::Ask => missed.saturating_sub(ASKED_ABOUT),
@@ -226,8 +230,14 @@ async fn make_for(
     Ok(Some((progress, made)))
 }
 
-/// The dates up to the horizon that were not looked at yet.
-fn missing(recurrence: &RecurrenceView, account: &RecurrenceAccount, now: Timestamp) -> Vec<(Date, Timestamp)> {
+/// The dates up to the horizon that were not looked at yet, without those that went out before the last change or in a
+/// pause; `goes_at` says when what is due goes out.
+fn missing(
+    recurrence: &RecurrenceView,
+    account: &RecurrenceAccount,
+    goes_at: impl Fn(Timestamp) -> Timestamp,
+    now: Timestamp,
+) -> Vec<(Date, Timestamp)> {
     let rule = &recurrence.rule;
     let start = match account.made_through {
         Some(date) => date.tomorrow(),
@@ -237,7 +247,7 @@ fn missing(recurrence: &RecurrenceView, account: &RecurrenceAccount, now: Timest
     rule.dates(start)
         .filter_map(|date| Some((date, rule.moment(date)?)))
         .take_while(|(_, due_at)| *due_at <= horizon(now))
-        .filter(|(_, due_at)| *due_at >= recurrence.effective_at)
+        .filter(|(_, due_at)| *due_at >= recurrence.effective_at && goes_at(*due_at) >= recurrence.changed_at)
         .collect()
 }
 

@@ -440,7 +440,7 @@ texts! {
     NothingNext: "Sırada bir şey yok.", "Nothing comes next.";
     OccurrencesPast: "Zamanı gelenler", "So far";
     OccurrencesPlanned: "Planlananlar", "Planned";
-    OccurrencesKept: "Elle taşıdığınız {0} gönderi yerinde kaldı ve yeni metni aldı.", "{0} post that a person had moved keeps its time and takes the new text.|{0} posts that a person had moved keep their times and take the new text.";
+    OccurrencesKept: "Elle taşınan ya da sessiz saatlerin bitmesini bekleyen {0} gönderi yerinde kaldı ve yeni metni aldı.", "{0} post that a person had moved, or that waits for the end of quiet hours, keeps its time and takes the new text.|{0} posts that a person had moved, or that wait for the end of quiet hours, keep their times and take the new text.";
     RuleActive: "Sürüyor", "Active";
     RulePaused: "Duraklatıldı", "Paused";
     RuleEnded: "Sonlandırıldı", "Ended";

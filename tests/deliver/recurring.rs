@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use muhatap::app::App;
 use muhatap::compose::{ComposeError, Confirmed, PostRequest};
 use muhatap::model::{DeliveryState, Frequency, Hold, Missed, RecurrenceId, RecurrenceState};
+use muhatap::quiet::{self, QuietHours};
 use muhatap::recurring::{self, Rule};
 use muhatap::store::StoreError;
 use muhatap::store::deliveries::{DeliveryFilter, DeliveryOrder, DeliveryView};
@@ -55,7 +57,10 @@ async fn occurrences(bench: &Bench, id: RecurrenceId, state: DeliveryState) -> V
 
 /// As if it had been made ten days ago and no worker had run since.
 async fn ten_days_ago(bench: &Bench) {
-    bench.database.execute("UPDATE recurrences SET effective_at = effective_at - 864000000000, next_at = 0").await;
+    bench
+        .database
+        .execute("UPDATE recurrences SET effective_at = effective_at - 864000000000, changed_at = 0, next_at = 0")
+        .await;
     bench.database.execute("UPDATE recurrences SET rule = REPLACE(rule, '\"from\":\"20', '\"from\":\"19')").await;
     bench.database.execute("UPDATE recurrence_accounts SET made_through = NULL").await;
 }
@@ -263,6 +268,128 @@ async fn a_pause_takes_back_what_is_to_come_and_an_end_is_for_good(
     for action in ["recurrence.add", "recurrence.pause", "recurrence.resume", "recurrence.end"] {
         assert_eq!(log.iter().filter(|line| line.action == action).count(), 1, "{action}");
     }
+    bench.stop().await;
+}
+
+/// A daily post whose occurrence of half an hour ago waits for the end of quiet hours; that one, and when they end.
+async fn waiting_for_the_morning(bench: &Bench, missed: Missed) -> (RecurrenceView, NewRecurrence, DeliveryView) {
+    let zone = TimeZone::get("Europe/Istanbul").expect("a bundled zone");
+    let now = bench.app.store.clock();
+    let minute = |at: Timestamp| {
+        let time = at.to_zoned(zone.clone()).time();
+        Time::constant(time.hour(), time.minute(), 0, 0)
+    };
+    let hours = QuietHours::new(minute(now - HOUR), minute(now + HOUR * 5)).expect("six hours");
+    quiet::set(&bench.app, bench.account, Some(hours), "ayşe").await.expect("set");
+    let wanted = (now - HOUR / 2).to_zoned(zone);
+    let mut new = daily(bench, missed, "Günaydın!");
+    (new.rule.time, new.rule.from) = (wanted.time(), wanted.date());
+    let recurrence = start(bench, new.clone()).await;
+    // As if it had been started an hour ago.
+    bench.execute("UPDATE recurrences SET effective_at = effective_at - 3600000000, changed_at = 0").await;
+    bench.execute("UPDATE recurrence_accounts SET made_through = NULL").await;
+    recurring::make(&bench.app, recurrence.id, now - HOUR).await.expect("made");
+    let tonight = occurrences(bench, recurrence.id, DeliveryState::Queued).await.remove(0);
+    assert_eq!(tonight.wanted_at, Some(wanted.timestamp()));
+    assert!(tonight.due_at > now && tonight.due_at < now + HOUR * 6, "{tonight:?}");
+    (recurrence, new, tonight)
+}
+
+/// The queued occurrences that are due when `tonight` was.
+async fn as_tonight(bench: &Bench, recurrence: RecurrenceId, tonight: &DeliveryView) -> Vec<DeliveryView> {
+    let mut queued = occurrences(bench, recurrence, DeliveryState::Queued).await;
+    queued.retain(|view| view.due_at < tonight.due_at + HOUR);
+    queued
+}
+
+/// The end of the quiet hours comes, and what waited for it goes out.
+async fn in_the_morning(bench: &Bench, tonight: &DeliveryView) {
+    let until = tonight.due_at.duration_since(bench.now()) + SignedDuration::from_secs(1);
+    bench.later(Duration::try_from(until).expect("it is to come"));
+    bench.reap().await;
+    bench.drain().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_waits_for_the_end_of_quiet_hours_takes_a_changes_text_and_keeps_its_time(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(0, -3600, 60 * 40)] moved: i64,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (recurrence, new, tonight) = waiting_for_the_morning(&bench, Missed::Skip).await;
+    let mut changed = NewRecurrence { texts: vec![(bench.account, "İyi günler!".into())], ..new };
+    // Its time within the same night, where that is the same date.
+    let time = changed.rule.time.checked_add(SignedDuration::from_secs(moved));
+    changed.rule.time = time.unwrap_or(changed.rule.time);
+    let changed =
+        recurring::change(&bench.app, recurrence.id, changed, Confirmed::default(), "ali").await.expect("changed");
+    let kept = as_tonight(&bench, recurrence.id, &tonight).await;
+    assert_eq!(kept.len(), 1, "once, not lost and not twice");
+    assert_eq!((kept[0].id, kept[0].due_at, kept[0].wanted_at), (tonight.id, tonight.due_at, tonight.wanted_at));
+    assert_eq!((kept[0].text.as_str(), kept[0].expires_at), ("İyi günler!", tonight.expires_at));
+    assert_eq!(changed.kept, 1);
+    assert_eq!(changed.recurrence.next[0], tonight.due_at);
+    recurring::make(&bench.app, recurrence.id, bench.now()).await.expect("made");
+    in_the_morning(&bench, &tonight).await;
+    assert_eq!(bench.network.texts(), ["İyi günler!"]);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_pause_in_the_night_that_ends_before_the_morning_loses_nothing(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values(Missed::Skip, Missed::Ask)] missed: Missed,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (recurrence, new, tonight) = waiting_for_the_morning(&bench, missed).await;
+    for _ in 0..2 {
+        recurring::pause(&bench.app, recurrence.id, "ayşe").await.expect("paused");
+        assert!(occurrences(&bench, recurrence.id, DeliveryState::Queued).await.is_empty());
+        recurring::resume(&bench.app, recurrence.id, "ayşe").await.expect("resumed");
+        let again = as_tonight(&bench, recurrence.id, &tonight).await;
+        assert_eq!(again.len(), 1, "once, not lost and not twice");
+        assert_eq!((again[0].due_at, again[0].wanted_at), (tonight.due_at, tonight.wanted_at));
+        assert_eq!((again[0].key.as_str(), again[0].expires_at), (tonight.key.as_str(), tonight.expires_at));
+    }
+    // With what was changed meanwhile.
+    recurring::pause(&bench.app, recurrence.id, "ayşe").await.expect("paused");
+    let changed = NewRecurrence { texts: vec![(bench.account, "İyi günler!".into())], ..new };
+    recurring::change(&bench.app, recurrence.id, changed, Confirmed::default(), "ali").await.expect("changed");
+    let resumed = recurring::resume(&bench.app, recurrence.id, "ayşe").await.expect("resumed");
+    assert_eq!((resumed.next[0], resumed.accounts[0].skipped), (tonight.due_at, 0));
+    recurring::make(&bench.app, recurrence.id, bench.now()).await.expect("made");
+    in_the_morning(&bench, &tonight).await;
+    assert_eq!(bench.network.texts(), ["İyi günler!"]);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_was_due_in_a_pause_or_cancelled_before_it_does_not_come_back(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values("cancelled", "hours passed", "hours ended")] how: &str,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (recurrence, _, tonight) = waiting_for_the_morning(&bench, Missed::Ask).await;
+    if how == "cancelled" {
+        bench.app.store.cancel(tonight.id, "ayşe").await.expect("cancelled");
+    }
+    recurring::pause(&bench.app, recurrence.id, "ayşe").await.expect("paused");
+    if how != "cancelled" {
+        quiet::set(&bench.app, bench.account, None, "ayşe").await.expect("ended");
+    }
+    if how == "hours passed" {
+        // As if it had been the morning, and the hours others.
+        bench.execute("UPDATE deliveries SET due_at = due_at - 21600000000 WHERE state = 'cancelled'").await;
+    }
+    let resumed = recurring::resume(&bench.app, recurrence.id, "ayşe").await.expect("resumed");
+    assert_eq!(resumed.accounts[0].skipped, 0, "it is not missed either");
+    assert!(as_tonight(&bench, recurrence.id, &tonight).await.is_empty());
+    assert!(occurrences(&bench, recurrence.id, DeliveryState::Held).await.is_empty());
+    in_the_morning(&bench, &tonight).await;
+    assert_eq!(bench.network.calls(), 0);
     bench.stop().await;
 }
 

@@ -19,7 +19,7 @@ use crate::store::{Store, StoreError, Tx, audit, events, maybe_micros, micros};
 pub struct Changed {
     /// Taken back, to be made anew where the rule still has their dates.
     pub replaced: usize,
-    /// A person had moved them: they keep their time, with the new text.
+    /// A person had moved them, or quiet hours to beyond this moment: they keep their time, with the new text.
     pub kept: usize,
 }
 
@@ -58,8 +58,9 @@ impl Withdrawal {
 
 impl Store {
     /// Gives a recurring post another rule or other texts, from the next occurrence that was not called yet on: those
-    /// still to come are taken back and made anew, but for those that a person moved and whose date the rule still has.
-    /// These keep their time and are `rewritten`, which has each account of `new` once.
+    /// still to come are taken back and made anew, but for those whose date the rule still has and that a person moved, or
+    /// that were wanted before and wait for the end of quiet hours. These keep their time and are `rewritten`, which has
+    /// each account of `new` once.
     pub async fn change_recurrence(
         &self,
         id: RecurrenceId,
@@ -73,8 +74,9 @@ impl Store {
         let kept = keep_moved(&mut tx, id, &new.rule, rewritten, now).await?;
         let withdrawn = withdraw(&mut tx, id, Withdrawal::Replaced, &kept, who, now).await?;
         sqlx::query(
-            "UPDATE recurrences SET rule = $2, missed = $3, revision = revision + 1, effective_at = $4, next_at = $4,
-                changed_at = $4 WHERE id = $1",
+            "UPDATE recurrences SET rule = $2, missed = $3, revision = revision + 1, next_at = $4, changed_at = $4,
+                effective_at = CASE WHEN paused_at IS NULL THEN $4 ELSE effective_at END
+             WHERE id = $1",
         )
         .bind(id.to_string())
         .bind(json!(new.rule).to_string())
@@ -107,19 +109,22 @@ impl Store {
         finish(tx, id, "recurrence.pause", withdrawn, who, now).await
     }
 
-    /// Goes on after a pause; what would have been due meanwhile is not made.
+    /// Goes on after a pause; what would have gone out meanwhile is not made. What was taken back, was wanted before now and
+    /// would wait for the end of quiet hours still, is made anew.
     pub async fn resume_recurrence(&self, id: RecurrenceId, who: &str) -> Result<(), StoreError> {
         let now = self.clock();
         let mut tx = self.begin().await?;
         if must_go_on(&mut tx, id).await?.is_none() {
             return Ok(());
         }
+        let effective_at = still_waiting(&mut tx, id, now).await?.unwrap_or(now);
         sqlx::query(
-            "UPDATE recurrences SET paused_at = NULL, revision = revision + 1, effective_at = $2, next_at = $2,
+            "UPDATE recurrences SET paused_at = NULL, revision = revision + 1, effective_at = $3, next_at = $2,
                 changed_at = $2 WHERE id = $1",
         )
         .bind(id.to_string())
         .bind(micros(now))
+        .bind(micros(effective_at))
         .execute(&mut *tx)
         .await?;
         sqlx::query("UPDATE recurrence_accounts SET made_through = NULL WHERE recurrence_id = $1")
@@ -154,6 +159,23 @@ async fn must_go_on(tx: &mut Tx, id: RecurrenceId) -> Result<Option<Timestamp>, 
         Some(at) => Err(StoreError::Conflict(format!("recurring post {id} was ended at {at}; make a new one"))),
         None => row.maybe_time("paused_at"),
     }
+}
+
+/// When the earliest was wanted of those that the pause took back and that would still wait for the end of quiet hours. A
+/// restored backup does not know what went out before it was put back.
+async fn still_waiting(tx: &mut Tx, id: RecurrenceId, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let row = sqlx::query(
+        "SELECT MIN(d.wanted_at) AS wanted_at FROM deliveries d JOIN posts p ON p.id = d.post_id
+         JOIN recurrences r ON r.id = p.recurrence_id
+         WHERE r.id = $1 AND d.action = 'publish' AND d.state = 'cancelled' AND d.reason = $2
+            AND d.due_at > $3 AND d.wanted_at <= $3 AND d.wanted_at >= r.effective_at",
+    )
+    .bind(id.to_string())
+    .bind(Withdrawal::Paused.reason())
+    .bind(micros(now))
+    .fetch_one(&mut **tx)
+    .await?;
+    row.maybe_time("wanted_at")
 }
 
 /// Cancels occurrences that were not called yet, but for those that are `kept`; answers how many. Their keys become free, so
@@ -203,8 +225,9 @@ async fn withdraw(
     Ok(withdrawn)
 }
 
-/// Gives the occurrences that a person moved, and that are still to come, their account's new text; answers which. One
-/// whose date or account is no longer the recurring post's is left to be withdrawn.
+/// Gives the occurrences that a person moved, or that the rule does not make anew since they were wanted before now, their
+/// account's new text, where they are still to come; answers which. One whose date or account is no longer the recurring
+/// post's is left to be withdrawn.
 async fn keep_moved(
     tx: &mut Tx,
     id: RecurrenceId,
@@ -215,7 +238,7 @@ async fn keep_moved(
     let rows = sqlx::query(
         "SELECT d.id, d.account_id, d.idem_key, d.due_at FROM deliveries d JOIN posts p ON p.id = d.post_id
          WHERE p.recurrence_id = $1 AND d.action = 'publish' AND d.first_called_at IS NULL AND d.due_at > $2
-            AND d.state IN ('waiting', 'queued', 'retry') AND d.decided_by IS NOT NULL
+            AND d.state IN ('waiting', 'queued', 'retry') AND (d.decided_by IS NOT NULL OR d.wanted_at <= $2)
          ORDER BY d.id",
     )
     .bind(id.to_string())

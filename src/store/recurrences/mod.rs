@@ -40,7 +40,8 @@ pub struct RecurrenceView {
     pub author: String,
     pub created_at: Timestamp,
     pub changed_at: Timestamp,
-    /// Nothing due before is made: when it was made, last changed or resumed.
+    /// Nothing due before is made: when it was made, last changed or resumed; or earlier, where it was resumed while an
+    /// occurrence waited for the end of quiet hours.
     pub effective_at: Timestamp,
     pub paused_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,

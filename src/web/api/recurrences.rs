@@ -127,8 +127,8 @@ async fn start(
     Ok((StatusCode::CREATED, Json(recurrence)))
 }
 
-/// Changes a recurring post from the next occurrence that was not called yet on. One that a person moved keeps its time, and
-/// takes the new text; one that a person cancelled stays cancelled.
+/// Changes a recurring post from the next occurrence that was not called yet on. One that a person moved, or that already
+/// waits for the end of quiet hours, keeps its time and takes the new text; one that a person cancelled stays cancelled.
 #[utoipa::path(put, path = "/recurrences/{id}", tag = "schedule", params(("id" = RecurrenceId, Path)),
     request_body = NewRecurring, responses((status = 200, body = ChangedRecurrence)))]
 async fn change(
@@ -152,7 +152,7 @@ async fn pause(
     Ok(Json(recurring::pause(&app, id, &caller.actor).await?))
 }
 
-/// Goes on after a pause; what would have been due meanwhile is not made.
+/// Goes on after a pause; what would have gone out meanwhile is not made.
 #[utoipa::path(post, path = "/recurrences/{id}/resume", tag = "schedule", params(("id" = RecurrenceId, Path)),
     responses((status = 200, body = RecurrenceView)))]
 async fn resume(
