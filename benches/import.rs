@@ -31,7 +31,7 @@ async fn main() {
 
     let database = dir.path().join("muhatap.db");
     let store = Store::open(&format!("sqlite:{}", database.display())).await.expect("a database can be made");
-    let account_id = store.put_account(&account()).await.expect("an account can be added");
+    let account_id = store.put_account(&account(), Duration::ZERO).await.expect("an account can be added");
     let put = import_contacts(
         open(&contacts),
         None,

@@ -232,7 +232,7 @@ async fn put(
     // Untried settings are at least those a connector can be built from.
     connect(&config.settings(secret.cloned(), Arc::new(MemorySession::default()))).map_err(AccountError::Network)?;
     let new = app.new_account(config, secret, ORIGIN);
-    let id = app.store.put_account_by(&new, hand).await?;
+    let id = app.store.put_account_by(&new, hand, app.config.delivery.release_spacing).await?;
     if let Some(tried) = tried {
         app.store.set_profile(id, &tried.profile).await?;
         if let Some(session) = &tried.session {

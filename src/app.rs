@@ -116,7 +116,7 @@ impl App {
         connect_as(&settings, named_by(origin))
             .map_err(|source| AppError::Account { name: account.name.clone(), source })?;
         let new = self.new_account(account, secret.as_ref(), origin);
-        Ok(self.store.put_account(&new).await?)
+        Ok(self.store.put_account(&new, self.config.delivery.release_spacing).await?)
     }
 
     /// An account as it is stored, its secret encrypted.

@@ -117,6 +117,7 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
 
 /// Makes every account's streams those that its settings ask for.
 async fn sync_streams(app: &App) -> Result<(), StoreError> {
+    let spacing = app.config.delivery.release_spacing;
     for account in app.store.accounts().await? {
         if account.paused_at.is_some() || account.origin == "import" {
             continue;
@@ -128,7 +129,7 @@ async fn sync_streams(app: &App) -> Result<(), StoreError> {
             Err(AppError::Store(error)) => return Err(error),
             Err(error) => {
                 warn!(account.id = %account.id, error = %error, "account cannot be listened on");
-                app.store.set_health(account.id, Health::Failing, Some(&error.to_string())).await?;
+                app.store.set_health(account.id, Health::Failing, Some(&error.to_string()), spacing).await?;
             }
         }
     }
@@ -322,7 +323,7 @@ async fn patiently(store: &Store, lease: &StreamLease, polled: &Polled) -> Resul
 /// The account is well once none of its streams fails.
 async fn recover(app: &App, account: AccountId) -> Result<(), StoreError> {
     if app.store.failing_streams(account).await? == 0 {
-        app.store.set_health(account, Health::Ok, None).await?;
+        app.store.set_health(account, Health::Ok, None, app.config.delivery.release_spacing).await?;
     }
     Ok(())
 }
@@ -335,7 +336,8 @@ async fn fail(app: &App, lease: &StreamLease, failure: &PollFailure, health: Opt
     }
     info!(reason, failures = lease.failures, "poll failed");
     if let Some(health) = health {
-        app.store.set_health(lease.account_id, health, Some(reason)).await?;
+        let spacing = app.config.delivery.release_spacing;
+        app.store.set_health(lease.account_id, health, Some(reason), spacing).await?;
         app.live.wake(Wake::Events);
     }
     Ok(())

@@ -167,7 +167,10 @@ async fn put(
         ConnectorError::Settings(message) => AccountError::Invalid { field: "url", message },
         error => AccountError::Network(error),
     })?;
-    let id = app.store.put_account_by(&app.new_account(config, Some(secret), ORIGIN), hand).await?;
+    let id = app
+        .store
+        .put_account_by(&app.new_account(config, Some(secret), ORIGIN), hand, app.config.delivery.release_spacing)
+        .await?;
     wake(app);
     Ok(id)
 }

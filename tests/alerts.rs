@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use muhatap::alerts;
@@ -134,7 +135,10 @@ async fn each_trouble_raises_one_alert_and_its_end_closes_it(
     let late = delivery(&database, account, "queued", None, now - SignedDuration::from_mins(5)).await;
     let on_time = delivery(&database, account, "queued", None, now).await;
     delivery(&database, account, "sent", None, now).await;
-    store.set_health(account, Health::Unauthorized, Some("the network refuses the token")).await.unwrap();
+    store
+        .set_health(account, Health::Unauthorized, Some("the network refuses the token"), Duration::ZERO)
+        .await
+        .unwrap();
 
     let raised = store.raise_alerts(now).await.unwrap();
     assert_eq!(raised.len(), 6, "{raised:?}");
@@ -160,7 +164,7 @@ async fn each_trouble_raises_one_alert_and_its_end_closes_it(
     for id in [unknown, held, held_late, late, on_time] {
         set_state(&database, id, "sent").await;
     }
-    store.set_health(account, Health::Ok, None).await.unwrap();
+    store.set_health(account, Health::Ok, None, Duration::ZERO).await.unwrap();
     store.raise_alerts(now).await.unwrap();
     let open = open_alerts(&store).await;
     assert_eq!(open.iter().map(|alert| alert.kind.as_str()).collect::<Vec<_>>(), ["delivery_failed"]);
@@ -403,7 +407,7 @@ async fn a_mail_that_was_certainly_not_taken_is_sent_again_and_one_that_is_refus
     let failed = app.store.delivery_counts().await.unwrap();
     assert!(failed.contains(&(DeliveryState::Failed, 1)), "{failed:?}");
     let later = now + SignedDuration::from_mins(2);
-    app.store.decide(mail.id, Decision::Queue, std::time::Duration::ZERO, "ayşe", later).await.unwrap();
+    app.store.decide(mail.id, Decision::Queue, Duration::ZERO, "ayşe", later).await.unwrap();
     tell(&app, &sender, later + SignedDuration::from_mins(1)).await;
     assert_eq!(the_mail(&app).await.state, DeliveryState::Sent);
     assert_eq!(mails.kept().len(), 1);

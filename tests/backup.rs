@@ -28,7 +28,7 @@ async fn something(store: &Store) {
         secret: None,
         secret_mark: None,
     };
-    let account_id = store.put_account(&account).await.unwrap();
+    let account_id = store.put_account(&account, Duration::ZERO).await.unwrap();
     let post = NewDelivery {
         account_id,
         lane: format!("{account_id}/posts"),

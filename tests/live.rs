@@ -62,7 +62,7 @@ async fn without_redis_a_wake_up_is_heard_in_its_own_process_and_nothing_fails()
 #[tokio::test]
 async fn a_live_page_hears_what_another_process_wrote(#[values(Backend::Sqlite, Backend::Postgres)] backend: Backend) {
     let (_database, store) = fresh_store(backend).await;
-    let account = store.put_account(&account("destek")).await.unwrap();
+    let account = store.put_account(&account("destek"), LONG).await.unwrap();
     let (live, end) = (Live::default(), CancellationToken::new());
     let mut page = live.subscribe();
     let following = tokio::spawn({
@@ -70,7 +70,7 @@ async fn a_live_page_hears_what_another_process_wrote(#[values(Backend::Sqlite, 
         async move { live.follow(&store, end).await }
     });
     // Written without a wake-up here, as another process does.
-    store.set_health(account, Health::Failing, Some("no answer")).await.unwrap();
+    store.set_health(account, Health::Failing, Some("no answer"), LONG).await.unwrap();
     let heard = tokio::time::timeout(Duration::from_secs(30), async {
         loop {
             let event = page.recv().await.unwrap();
@@ -106,28 +106,28 @@ async fn an_account_in_the_file_is_brought_up_to_date_paused_when_gone_and_goes_
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
     let (_database, store) = fresh_store(backend).await;
-    let id = store.put_account(&account("destek")).await.unwrap();
+    let id = store.put_account(&account("destek"), LONG).await.unwrap();
     store.save_session(id, Some("v1:one"), "v1:session").await.unwrap();
 
     let mut changed = account("destek");
     changed.listen_for = vec!["#yeni".to_owned()];
-    assert_eq!(store.put_account(&changed).await.unwrap(), id);
+    assert_eq!(store.put_account(&changed, LONG).await.unwrap(), id);
     assert_eq!(store.account(id).await.unwrap().listen_for, ["#yeni"]);
     assert_eq!(store.stored_secrets(id).await.unwrap().session.as_deref(), Some("v1:session"));
 
     changed.secret = Some("v1:two".to_owned());
     changed.secret_mark = Some("mark of two".to_owned());
-    store.put_account(&changed).await.unwrap();
+    store.put_account(&changed, LONG).await.unwrap();
     assert_eq!(store.stored_secrets(id).await.unwrap().session, None, "a session ends with its secret");
     store.save_session(id, Some("v1:one"), "v1:late").await.unwrap();
     assert_eq!(store.stored_secrets(id).await.unwrap().session, None, "a late session of the former secret is dropped");
 
     assert_eq!(store.pause_accounts_not_in_file(&[]).await.unwrap(), ["destek"]);
     assert!(store.account(id).await.unwrap().paused_at.is_some());
-    store.put_account(&changed).await.unwrap();
+    store.put_account(&changed, LONG).await.unwrap();
     assert!(store.account(id).await.unwrap().paused_at.is_none());
 
     store.pause_account(id, "a person paused it", "local").await.unwrap();
-    store.put_account(&changed).await.unwrap();
+    store.put_account(&changed, LONG).await.unwrap();
     assert!(store.account(id).await.unwrap().paused_at.is_some(), "only a person ends a person's pause");
 }

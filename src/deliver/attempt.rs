@@ -293,7 +293,7 @@ impl Sender {
             }
             ConnectorError::Unauthorized(_) => {
                 // The outcome matters more than these notes: a database that is away must not lose it.
-                let noted = self.app.store.set_health(work.account_id, Health::Unauthorized, Some(&reason)).await;
+                let noted = self.note_refused(work.account_id, &reason).await;
                 warn_of("the account could not be marked as refused", noted);
                 self.app.live.wake(crate::live::Wake::Streams);
                 let reason = format!("{reason}: reconnect the account, then it goes on by itself");
@@ -335,6 +335,12 @@ impl Sender {
         }
     }
 
+    /// The network takes the account's credentials no more.
+    pub(super) async fn note_refused(&self, account: AccountId, reason: &str) -> Result<(), StoreError> {
+        let spacing = self.app.config.delivery.release_spacing;
+        self.app.store.set_health(account, Health::Unauthorized, Some(reason), spacing).await
+    }
+
     /// Whether the receiver takes events: what people see, and are alerted by, is the endpoint and not each event.
     async fn note_health(&self, work: &Work, outcome: &Outcome) {
         let (health, reason) = match outcome {
@@ -347,7 +353,8 @@ impl Sender {
             }
             _ => return,
         };
-        let noted = self.app.store.set_health(work.account_id, health, reason).await;
+        let spacing = self.app.config.delivery.release_spacing;
+        let noted = self.app.store.set_health(work.account_id, health, reason, spacing).await;
         warn_of("how the endpoint is doing could not be noted", noted);
     }
 

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 use super::Sender;
 use super::attempt::jitter;
 use crate::live::Wake;
-use crate::model::{AccountId, Health};
+use crate::model::AccountId;
 use crate::queue::Gate;
 use crate::store::StoreError;
 
@@ -33,7 +33,7 @@ impl Sender {
                 Ok(Err(error)) => {
                     if matches!(error, ConnectorError::Unauthorized(_)) {
                         let reason = error.to_string();
-                        self.app.store.set_health(account, Health::Unauthorized, Some(&reason)).await.ok();
+                        self.note_refused(account, &reason).await.ok();
                     }
                     Err(error.to_string())
                 }

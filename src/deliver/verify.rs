@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::attempt::{jitter, refused, retry, storable};
 use super::{Ended, Moment, Sender};
-use crate::model::{Action, Health};
+use crate::model::Action;
 use crate::store::StoreError;
 use crate::store::attempts::{Outcome, PROVED_ABSENT, Work};
 
@@ -158,7 +158,7 @@ impl Sender {
                 self.record(work, Outcome::Unread { at, reason }, moment).await
             }
             ConnectorError::Unauthorized(_) => {
-                self.app.store.set_health(work.account_id, Health::Unauthorized, Some(&reason)).await?;
+                self.note_refused(work.account_id, &reason).await?;
                 self.unread(work, reason, moment).await
             }
             _ => self.unread(work, reason, moment).await,

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -57,7 +58,7 @@ pub async fn account_of_files(store: &Store, zone: &str) -> Result<Account, Stor
         secret: None,
         secret_mark: None,
     };
-    store.account(store.put_account(&account).await?).await
+    store.account(store.put_account(&account, Duration::ZERO).await?).await
 }
 
 /// A chunk of the file, understood.

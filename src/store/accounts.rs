@@ -225,25 +225,36 @@ impl Store {
     }
 
     /// Adds an account or brings the one of that name up to date. Changed credentials end the session the network
-    /// handed out for the former ones; an account that was paused because it had left the file goes on.
-    pub async fn put_account(&self, new: &NewAccount) -> Result<AccountId, StoreError> {
-        self.put(new, None).await
+    /// handed out for the former ones; an account that was paused because it had left the file goes on. What waited for
+    /// either goes out `spacing` apart.
+    pub async fn put_account(&self, new: &NewAccount, spacing: Duration) -> Result<AccountId, StoreError> {
+        self.put(new, None, spacing).await
     }
 
     /// As [`Store::put_account`], by a person: in the audit log, and only a name that is free or of a removed account
     /// makes a new one.
-    pub async fn put_account_by(&self, new: &NewAccount, hand: &ByHand<'_>) -> Result<AccountId, StoreError> {
-        self.put(new, Some(hand)).await
+    pub async fn put_account_by(
+        &self,
+        new: &NewAccount,
+        hand: &ByHand<'_>,
+        spacing: Duration,
+    ) -> Result<AccountId, StoreError> {
+        self.put(new, Some(hand), spacing).await
     }
 
-    async fn put(&self, new: &NewAccount, hand: Option<&ByHand<'_>>) -> Result<AccountId, StoreError> {
+    async fn put(
+        &self,
+        new: &NewAccount,
+        hand: Option<&ByHand<'_>>,
+        spacing: Duration,
+    ) -> Result<AccountId, StoreError> {
         let now = self.clock();
         let mut tx = self.begin().await?;
         tx.alone("accounts").await?;
         let brand = put_brand(&mut tx, &new.brand, now).await?;
         let found = sqlx::query(
             "SELECT id, network, origin, brand_id, base_url, login, listen_for, poll_seconds, timezone, secret_mark,
-             pause_reason, changed_at FROM accounts WHERE name = $1",
+             pause_reason, health, changed_at FROM accounts WHERE name = $1",
         )
         .bind(&new.name)
         .fetch_optional(&mut *tx)
@@ -253,7 +264,7 @@ impl Store {
         }
         let id = match &found {
             None => insert(&mut tx, new, brand, now).await?,
-            Some(row) => update(&mut tx, new, row, brand, now).await?,
+            Some(row) => update(&mut tx, new, row, brand, spacing, now).await?,
         };
         if let Some(hand) = hand {
             let action = if hand.changes.is_some() { "account_changed" } else { "account_added" };
@@ -320,7 +331,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             reopen(&mut tx, Some(id), now).await?;
-            let release = let_out(&mut tx, &Scope::Account { account_id: id }, spacing, who, now).await?;
+            let release = let_out(&mut tx, &Scope::Account { account_id: id }, spacing, Some(who), now).await?;
             let detail =
                 serde_json::json!({ "spaced": release.spaced, "at_once": release.at_once, "held": release.held });
             audit::write(&mut tx, now, who, "account_resumed", &id.to_string(), detail).await?;
@@ -329,14 +340,22 @@ impl Store {
         tx.commit().await
     }
 
-    /// Notes how the account is doing; writes only what changed.
-    pub async fn set_health(&self, id: AccountId, health: Health, reason: Option<&str>) -> Result<(), StoreError> {
+    /// Notes how the account is doing; writes only what changed. What waited until the account may send goes out `spacing`
+    /// apart.
+    pub async fn set_health(
+        &self,
+        id: AccountId,
+        health: Health,
+        reason: Option<&str>,
+        spacing: Duration,
+    ) -> Result<(), StoreError> {
         let known = sqlx::query("SELECT health, health_reason FROM accounts WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(self.pool())
             .await?
             .ok_or_else(|| StoreError::NotFound(format!("there is no account {id}")))?;
-        if known.word::<Health>("health")? == health && known.maybe_text("health_reason")?.as_deref() == reason {
+        let before: Health = known.word("health")?;
+        if before == health && known.maybe_text("health_reason")?.as_deref() == reason {
             return Ok(());
         }
         let now = self.clock();
@@ -348,7 +367,9 @@ impl Store {
             .bind(micros(now))
             .execute(&mut *tx)
             .await?;
-        reopen(&mut tx, Some(id), now).await?;
+        if health != Health::Unauthorized {
+            go_on(&mut tx, id, before == Health::Unauthorized, spacing, now).await?;
+        }
         events::write(&mut tx, now, "account", &id.to_string()).await?;
         tx.commit().await
     }
@@ -430,6 +451,7 @@ async fn update(
     new: &NewAccount,
     row: &AnyRow,
     brand: BrandId,
+    spacing: Duration,
     now: Timestamp,
 ) -> Result<AccountId, StoreError> {
     check_same_account(new, row)?;
@@ -448,14 +470,35 @@ async fn update(
     if !same_access {
         write_access(tx, id, new, now).await?;
     }
-    if row.maybe_text("pause_reason")?.is_some_and(|reason| [NOT_IN_FILE, REMOVED].contains(&reason.as_str())) {
+    let returns =
+        row.maybe_text("pause_reason")?.is_some_and(|reason| [NOT_IN_FILE, REMOVED].contains(&reason.as_str()));
+    if returns {
         sqlx::query("UPDATE accounts SET paused_at = NULL, pause_reason = NULL WHERE id = $1")
             .bind(id.to_string())
             .execute(&mut **tx)
             .await?;
-        reopen(tx, Some(id), now).await?;
+    }
+    if returns || !same_access {
+        let was_closed = returns || row.text("health")? == Health::Unauthorized.as_str();
+        go_on(tx, id, was_closed, spacing, now).await?;
     }
     Ok(id)
+}
+
+/// The account may send again: everything that waited for that goes on together, its posts `spacing` apart. One that was
+/// not closed, and held nothing, goes on as it did.
+async fn go_on(
+    tx: &mut Tx,
+    id: AccountId,
+    was_closed: bool,
+    spacing: Duration,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let reopened = reopen(tx, Some(id), now).await?;
+    if was_closed || reopened > 0 {
+        let_out(tx, &Scope::Account { account_id: id }, spacing, None, now).await?;
+    }
+    Ok(())
 }
 
 /// An account keeps its network and whoever may change it.
@@ -517,7 +560,6 @@ async fn write_access(tx: &mut Tx, id: AccountId, new: &NewAccount, now: Timesta
         .bind(micros(now))
         .execute(&mut **tx)
         .await?;
-    reopen(tx, Some(id), now).await?;
     Ok(())
 }
 

@@ -442,7 +442,7 @@ mod tests {
             .await
             .expect_err("the rows are there already");
         drop(tx);
-        store.put_account(&imported()).await.expect("writing goes on");
+        store.put_account(&imported(), Duration::ZERO).await.expect("writing goes on");
     }
 
     /// The schema as it was before `version`, made by hand: what a program of that time left.
@@ -492,7 +492,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_is_named_writes_nothing_in_part_and_is_over_when_there_is_room() {
         let (_dir, store) = fresh().await;
-        let account = store.put_account(&imported()).await.expect("there is room");
+        let account = store.put_account(&imported(), Duration::ZERO).await.expect("there is room");
         let analyzer = Analyzer::new(&DictionaryPaths::default());
         let changes: Vec<_> = (0..200).map(|number| understand(&analyzer, None, seen(number))).collect();
         let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(store.pool()).await.expect("it is known");

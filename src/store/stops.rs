@@ -102,7 +102,7 @@ impl Store {
         if stopped.rows_affected() == 0 {
             return Ok(Release { spacing_seconds: spacing.as_secs(), ..Release::default() });
         }
-        let release = let_out(&mut tx, scope, spacing, who, now).await?;
+        let release = let_out(&mut tx, scope, spacing, Some(who), now).await?;
         let detail = json!({ "spaced": release.spaced, "at_once": release.at_once, "held": release.held });
         audit::write(&mut tx, now, who, "sending.resume", &scope.to_string(), detail).await?;
         events::write(&mut tx, now, "account", &scope.to_string()).await?;
@@ -191,11 +191,12 @@ fn is_covered(scope: &Scope, row: &AnyRow) -> Result<bool, StoreError> {
 }
 
 /// Gives what waited for a scope that is open now its times: posts one after the other on each account, answers at once.
+/// Where nobody let it out (`who`), its times are nobody's word, and quiet hours go on to move them.
 pub(in crate::store) async fn let_out(
     tx: &mut Tx,
     scope: &Scope,
     spacing: Duration,
-    who: &str,
+    who: Option<&str>,
     now: Timestamp,
 ) -> Result<Release, StoreError> {
     let stops = sqlx::query(STOPS).fetch_all(&mut **tx).await?;
@@ -214,13 +215,13 @@ pub(in crate::store) async fn let_out(
         .bind(epoch)
         .bind(at.map(micros))
         .bind(micros(now))
-        .bind(at.map(|_| who))
+        .bind(at.and(who))
         .execute(&mut **tx)
         .await?;
         event(tx, *id, now).await?;
         if let Some(at) = at {
             let detail = json!({ "from": due_at, "to": at });
-            audit::write(tx, now, who, "delivery.move", &id.to_string(), detail).await?;
+            audit::write(tx, now, who.unwrap_or("clock"), "delivery.move", &id.to_string(), detail).await?;
         }
     }
     Ok(release)

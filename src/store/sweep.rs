@@ -380,8 +380,9 @@ async fn close_account(tx: &mut Tx, account: AccountId, at: Timestamp) -> Result
     Ok(())
 }
 
-/// Queues again what was held until its account may send: of one account, or of all. Whatever opens an account does so in
-/// the same transaction, or what stood behind on the lane would go first. Answers how many.
+/// Queues again what was held until its account may send: of one account, or of each where one of them has waited long
+/// enough. An account's go together, or a later one would go before an earlier one that was tried again since. Whatever
+/// opens an account does so in the same transaction, or what stood behind on the lane would go first. Answers how many.
 pub(in crate::store) async fn reopen(
     tx: &mut Tx,
     account: Option<AccountId>,
@@ -390,8 +391,11 @@ pub(in crate::store) async fn reopen(
     let reopened = sqlx::query(
         "UPDATE deliveries SET state = 'queued', hold = NULL, epoch = epoch + 1, next_at = $1, changed_at = $1,
             reason = NULL
-         WHERE state = 'held' AND hold = 'account' AND next_at <= $1 AND account_id IN
-            (SELECT id FROM accounts WHERE health <> 'unauthorized' AND paused_at IS NULL AND id = COALESCE($2, id))",
+         WHERE state = 'held' AND hold = 'account' AND account_id IN
+            (SELECT id FROM accounts WHERE health <> 'unauthorized' AND paused_at IS NULL AND id = COALESCE($2, id))
+            AND (account_id = $2 OR account_id IN
+                (SELECT h.account_id FROM deliveries h
+                 WHERE h.state = 'held' AND h.hold = 'account' AND h.next_at <= $1))",
     )
     .bind(micros(now))
     .bind(account.map(|id| id.to_string()))

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use muhatap::compose::PostRequest;
-use muhatap::model::{DeliveryState, Health};
+use muhatap::model::{DeliveryId, DeliveryState, Health, Network};
 use muhatap::standing::Why;
+use muhatap::store::accounts::NewAccount;
 use muhatap::store::attempts::Outcome;
 use muhatap_connectors::Certainty;
 use rstest::rstest;
 
 use crate::support::Backend;
+use crate::support::messages;
 use crate::support::network::End;
-use crate::support::sending::Bench;
+use crate::support::sending::{Bench, connect};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -122,7 +124,97 @@ async fn refused_credentials_hold_the_queue_until_the_account_is_reconnected(
     assert_eq!(bench.network.calls(), 1, "nothing is called meanwhile");
 
     // Before any other round of the reaper: what stood behind must not go first.
-    bench.app.store.set_health(bench.account, Health::Ok, None).await.expect("it can be set");
+    bench.app.store.set_health(bench.account, Health::Ok, None, MINUTE * 2).await.expect("it can be set");
+    bench.drain().await;
+    assert_eq!(bench.network.texts(), ["bir"]);
+    bench.later(MINUTE);
+    bench.drain().await;
+    assert_eq!(bench.network.texts(), ["bir", "iki tane"]);
+    bench.stop().await;
+}
+
+/// Two posts that wrong settings of their account hold, and one that nobody has tried yet.
+async fn held_by_settings(bench: &Bench) -> Vec<DeliveryId> {
+    let mut posts = vec![bench.post("bir").await, bench.post("iki tane").await];
+    bench.network.script_prepare([End::Settings, End::Settings]);
+    bench.drain().await;
+    for post in &posts {
+        let view = bench.view(*post).await;
+        assert_eq!((view.state, view.hold.as_deref()), (DeliveryState::Held, Some("account")));
+    }
+    posts.push(bench.post("üç küçük kedi").await);
+    posts
+}
+
+/// All of it goes out in order, one a minute.
+async fn goes_out_spaced(bench: &Bench) {
+    let all = ["bir", "iki tane", "üç küçük kedi"];
+    for out in 1..=all.len() {
+        bench.drain().await;
+        assert_eq!(bench.network.texts(), all[..out]);
+        bench.later(MINUTE);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_wrong_settings_held_goes_out_in_order_once_they_are_mended(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+    #[values("token", "address", "health")] mended: &str,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    held_by_settings(&bench).await;
+    // At once, long before they would be tried again.
+    let store = &bench.app.store;
+    let mut new = messages::new_account("Marka", "biz", Network::Mastodon);
+    match mended {
+        "token" => new.secret_mark = Some("another".to_owned()),
+        "address" => new.base_url = Some("https://mended.example".to_owned()),
+        _ => store.set_health(bench.account, Health::Ok, None, MINUTE).await.expect("it can be set"),
+    }
+    store.put_account(&new, MINUTE).await.expect("it can be changed");
+    connect(&bench.app, bench.account, &bench.network).await;
+    goes_out_spaced(&bench).await;
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_account_that_is_back_in_the_configuration_file_goes_on_spaced(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let store = &bench.app.store;
+    held_by_settings(&bench).await;
+    bench.execute("UPDATE accounts SET origin = 'file'").await;
+    assert_eq!(store.pause_accounts_not_in_file(&[]).await.expect("paused"), ["biz"]);
+    bench.drain().await;
+    assert_eq!(bench.network.calls(), 0);
+    let new = NewAccount { origin: "file", ..messages::new_account("Marka", "biz", Network::Mastodon) };
+    store.put_account(&new, MINUTE).await.expect("it is back");
+    goes_out_spaced(&bench).await;
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_wrong_settings_hold_is_tried_again_together(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    held_by_settings(&bench).await;
+    bench
+        .execute("UPDATE deliveries SET due_at = due_at + 600000000, next_at = due_at + 600000000 WHERE hold IS NULL")
+        .await;
+    bench.reap().await;
+    bench.drain().await;
+    assert_eq!(bench.network.prepared(), 2, "not before its time");
+    // As if the first one had been tried since.
+    bench
+        .execute("UPDATE deliveries SET next_at = next_at + 30000000 WHERE seq = (SELECT MIN(seq) FROM deliveries)")
+        .await;
+    bench.later(MINUTE + Duration::from_secs(1));
+    bench.reap().await;
     bench.drain().await;
     assert_eq!(bench.network.texts(), ["bir", "iki tane"]);
     bench.stop().await;

@@ -152,9 +152,12 @@ async fn a_token_revoked_in_the_middle_of_a_batch_loses_nothing(
         "1 of 3 out, 1 on the way, 1 to be decided"
     );
 
-    bench.app.store.set_health(bench.account, Health::Ok, None).await.expect("reconnected");
-    bench.reap().await;
-    bench.drain().await;
+    bench.app.store.set_health(bench.account, Health::Ok, None, SPACING).await.expect("reconnected");
+    for _ in 0..2 {
+        bench.reap().await;
+        bench.drain().await;
+        bench.later(SPACING);
+    }
     assert_eq!(bench.network.texts(), ["Birinci haber", "İkinci duyuru", "Üçüncü not"]);
     bench.stop().await;
 }

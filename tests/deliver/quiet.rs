@@ -6,7 +6,7 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use muhatap::compose::{self, PostRequest, ReplyRequest};
-use muhatap::model::DeliveryState;
+use muhatap::model::{DeliveryState, Health};
 use muhatap::quiet::{self, Moved, QuietHours};
 use muhatap::standing::{Scope, Why};
 use muhatap_connectors::{Certainty, Change};
@@ -14,6 +14,7 @@ use rstest::rstest;
 
 use crate::support::Backend;
 use crate::support::messages::{batch, lease, message};
+use crate::support::network::End;
 use crate::support::sending::Bench;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -128,6 +129,39 @@ async fn what_lateness_brought_into_quiet_hours_is_not_sent_in_them(
     bench.later(Duration::try_from(end.duration_since(bench.now())).expect("it is to come") + Duration::from_secs(1));
     bench.drain().await;
     assert_eq!(bench.state(late).await, DeliveryState::Sent);
+    bench.stop().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_account_that_is_reconnected_in_quiet_hours_keeps_them(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (hours, end) = now_quiet(&bench);
+    let texts = ["Birinci haber", "İkinci duyuru", "Üçüncü not"];
+    for text in texts {
+        bench.post(text).await;
+    }
+    bench.network.script([End::Unauthorized]);
+    bench.drain().await;
+    // As if the hours had begun just now: no round has moved what waits.
+    let minute = |time: Time| i64::from(time.hour()) * 60 + i64::from(time.minute());
+    let (from, until) = (minute(hours.from), minute(hours.until));
+    let begin = format!("INSERT INTO quiet_hours SELECT id, {from}, {until} FROM accounts");
+    bench.execute(begin.leak()).await;
+    bench.app.store.set_health(bench.account, Health::Ok, None, MINUTE).await.expect("reconnected");
+    for _ in 0..3 {
+        bench.drain().await;
+        bench.later(MINUTE);
+    }
+    assert_eq!(bench.network.texts().len(), 0);
+    bench.later(Duration::try_from(end.duration_since(bench.now())).expect("it is to come") + Duration::from_secs(1));
+    for out in 1..=3 {
+        bench.drain().await;
+        assert_eq!(bench.network.texts(), texts[..out]);
+        bench.later(MINUTE);
+    }
     bench.stop().await;
 }
 

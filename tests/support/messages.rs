@@ -1,5 +1,7 @@
 //! Accounts, streams and messages as tests want them.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, ToSpan};
 use muhatap::analyze::{Analyzer, DictionaryPaths};
 use muhatap::listen::understand;
@@ -17,7 +19,12 @@ pub async fn account(store: &Store, name: &str, network: Network) -> AccountId {
 
 /// As [`account`], of another brand.
 pub async fn account_of(store: &Store, brand: &str, name: &str, network: Network) -> AccountId {
-    let new = NewAccount {
+    store.put_account(&new_account(brand, name, network), Duration::ZERO).await.expect("an account can be added")
+}
+
+/// The account as it is put; again with a change, it is changed.
+pub fn new_account(brand: &str, name: &str, network: Network) -> NewAccount {
+    NewAccount {
         name: name.to_owned(),
         brand: brand.to_owned(),
         network,
@@ -29,8 +36,7 @@ pub async fn account_of(store: &Store, brand: &str, name: &str, network: Network
         origin: "console",
         secret: None,
         secret_mark: None,
-    };
-    store.put_account(&new).await.expect("an account can be added")
+    }
 }
 
 pub fn mentions_stream() -> Stream {
@@ -42,8 +48,7 @@ pub async fn lease(store: &Store, account: AccountId) -> StreamLease {
     store.sync_streams(account, &[mentions_stream()]).await.expect("streams can be set");
     store.poll_account_now(account).await.expect("streams can be made due");
     loop {
-        let lease =
-            store.take_due_stream("test", std::time::Duration::from_secs(60)).await.expect("a stream can be taken");
+        let lease = store.take_due_stream("test", Duration::from_secs(60)).await.expect("a stream can be taken");
         let lease = lease.expect("the account's stream is due");
         if lease.account_id == account {
             return lease;
