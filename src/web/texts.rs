@@ -452,7 +452,7 @@ texts! {
     EndRuleAsk: "Bu yinelenen gönderi sonlandırılsın mı?", "End this recurring post?";
     EndRuleMore: "Henüz çıkmamış tüm gönderileri iptal edilir; yayımlanmış olanlar kalır.", "Whatever of it is not out yet is cancelled; what is published stays.";
     ChangeRule: "Değiştir", "Change";
-    ChangeRuleMore: "Değişiklik, ağa henüz gönderilmemiş ilk gönderiden başlar. Yayımlanmış olanlar değişmez; elle taşınanlar yerinde kalıp yeni metni alır, iptal edilenler iptal kalır.", "The change counts from the next post that was not sent yet. What is published does not change; what was moved by hand keeps its time and takes the new text, and what was cancelled stays so.";
+    ChangeRuleMore: "Değişiklik, ağa henüz gönderilmemiş ilk gönderiden başlar. Yayımlanmış olanlar değişmez; elle taşınanlar ve sessiz saatlerin bitmesini şu anda bekleyenler yerinde kalıp yeni metni alır, iptal edilenler iptal kalır.", "The change counts from the next post that was not sent yet. What is published does not change; what was moved by hand, or already waits for the end of quiet hours, keeps its time and takes the new text, and what was cancelled stays so.";
     RuleSkipped: "Zamanında hazırlanamayan {0} tarih atlandı", "{0} date passed before its post could be made|{0} dates passed before their posts could be made";
     RuleProblem: "{0} hesabında sıradaki gönderi hazırlanamıyor: {1}", "The next post cannot be made on {0}: {1}";
     RecurrenceStarted: "Yinelenen gönderi oluşturuldu.", "The recurring post is made.";
