@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::{Ended, Moment, Sender};
 use crate::app::{App, AppError};
-use crate::model::{Action, DeliveryState, Health, Hold};
+use crate::model::{AccountId, Action, DeliveryState, Health, Hold};
 use crate::policy::Facts;
 use crate::queue::{Budget, Gate};
 use crate::store::StoreError;
