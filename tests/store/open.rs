@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::support::{Backend, Database, fresh_store};
+use crate::support::{Backend, Database, fresh_store, postgres};
 use muhatap::store::{Store, StoreError};
 
 #[rstest]
@@ -97,4 +97,11 @@ async fn a_file_that_was_replaced_is_written_no_more() {
     assert!(turn.is_err_and(|error| error.to_string().contains("replaced")));
     // Started again, it works.
     database.store().await.ping().await.expect("it is there");
+}
+
+#[tokio::test]
+async fn a_server_whose_commits_do_not_survive_power_loss_is_refused() {
+    let url = tokio::task::spawn_blocking(postgres::careless_database).await.expect("it starts");
+    let Err(StoreError::Open(refused)) = Store::open(&url).await else { panic!("it must not open") };
+    assert!(refused.contains("fsync") && refused.contains("change the server's settings"), "{refused}");
 }

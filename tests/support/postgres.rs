@@ -14,11 +14,11 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 use super::programs;
 
 const SCRIPT: &str = r#"
-bin=$1 port=$2
+bin=$1 port=$2 setting=$3
 dir=$(mktemp -d /tmp/muhatap-postgres-XXXXXX) || exit 1
 "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 || { cat "$dir/log"; rm -rf "$dir"; exit 1; }
 "$bin/postgres" -D "$dir/data" -p "$port" -k "$dir" -c listen_addresses=127.0.0.1 -c max_connections=400 \
-    -c shared_buffers=32MB -c autovacuum=off >>"$dir/log" 2>&1 </dev/null &
+    -c shared_buffers=32MB -c autovacuum=off -c "$setting" >>"$dir/log" 2>&1 </dev/null &
 server=$!
 while kill -0 $server 2>/dev/null; do
     if "$bin/pg_isready" -q -h 127.0.0.1 -p "$port"; then echo ready; read -r _; break; fi
@@ -45,25 +45,33 @@ pub async fn fresh_database() -> String {
     format!("postgres://postgres@127.0.0.1:{port}/{name}")
 }
 
+/// The address of a database of a server of its own, on which a commit may be lost with the power.
+pub fn careless_database() -> String {
+    format!("postgres://postgres@127.0.0.1:{}/postgres", started("fsync=off"))
+}
+
 /// The port of the server, which the first caller starts.
 fn server() -> u16 {
     static PORT: OnceLock<u16> = OnceLock::new();
-    *PORT.get_or_init(|| {
-        let bin = programs::postgres();
-        let mut said = String::new();
-        // Between choosing a free port and taking it another process may take it.
-        for _ in 0..3 {
-            let port = programs::free_port();
-            match start(&bin, port) {
-                Ok(()) => return port,
-                Err(output) => said = output,
-            }
-        }
-        panic!("PostgreSQL did not start: {said}")
-    })
+    *PORT.get_or_init(|| started("fsync=on"))
 }
 
-fn start(bin: &Path, port: u16) -> Result<(), String> {
+/// Starts a server with a setting, and answers its port.
+fn started(setting: &str) -> u16 {
+    let bin = programs::postgres();
+    let mut said = String::new();
+    // Between choosing a free port and taking it another process may take it.
+    for _ in 0..3 {
+        let port = programs::free_port();
+        match start(&bin, port, setting) {
+            Ok(()) => return port,
+            Err(output) => said = output,
+        }
+    }
+    panic!("PostgreSQL did not start: {said}")
+}
+
+fn start(bin: &Path, port: u16, setting: &str) -> Result<(), String> {
     let mut command = match programs::postgres_user().is_some() {
         // PostgreSQL refuses to run as root.
         true => {
@@ -73,7 +81,7 @@ fn start(bin: &Path, port: u16) -> Result<(), String> {
         }
         false => Command::new("sh"),
     };
-    command.args(["-c", SCRIPT, "sh"]).arg(bin).arg(port.to_string());
+    command.args(["-c", SCRIPT, "sh"]).arg(bin).arg(port.to_string()).arg(setting);
     command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     // A group of its own: an interrupt from the keyboard ends the tests, and their end stops the server in order.
     std::os::unix::process::CommandExt::process_group(&mut command, 0);

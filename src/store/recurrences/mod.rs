@@ -204,7 +204,8 @@ impl Store {
     pub async fn due_recurrences(&self, now: Timestamp, limit: i64) -> Result<Vec<RecurrenceId>, StoreError> {
         let rows = sqlx::query(
             "SELECT id FROM recurrences WHERE ended_at IS NULL AND paused_at IS NULL AND next_at <= $1
-             ORDER BY next_at LIMIT $2",
+             ORDER BY EXISTS (SELECT 1 FROM recurrence_accounts a
+                WHERE a.recurrence_id = recurrences.id AND a.problem IS NOT NULL), next_at LIMIT $2",
         )
         .bind(micros(now))
         .bind(limit)
