@@ -87,11 +87,13 @@ pub struct Done {
     pub account: AccountId,
     pub lane: String,
     pub nonce: u64,
-    /// Deliveries of the lane that need nobody's attention any more.
+    /// Deliveries of the lane that need nobody's attention any more, unless something new was said of them since the claim
+    /// was made: [`Dispatcher::add`].
     pub finished: Vec<DeliveryId>,
     /// How many of the claim's hints nobody came to: the account's pace gets them back.
     pub untouched: u32,
-    /// The lane rests until then, or until its gate opens if that is later.
+    /// The lane rests until then, or until its gate opens if that is later; not if one of its hints moved or went since the
+    /// claim was made: then it is looked at once more.
     pub rest: Option<Timestamp>,
 }
 
@@ -132,8 +134,14 @@ pub struct QueueError(pub String);
 /// Orders deliveries over lanes, classes, accounts and workers.
 #[async_trait]
 pub trait Dispatcher: Send + Sync {
-    /// Adds hints. One already there takes the new class and due time; a lane that rests until the time it had, as for the
-    /// next try of what failed, rests no longer when that becomes earlier.
+    /// Adds hints. One already there takes the new class and due time.
+    ///
+    /// A lane's rest is a hint too: most often that its first delivery is tried again or asked about later. When one of its
+    /// hints gets another time than the lane rests until, or goes, the rest ends: whoever looks too early is told by the
+    /// database how long to rest.
+    ///
+    /// What changes in a lane that somebody holds is news that the holder may not know of: such a hint stays when the
+    /// holder is done with the delivery, and comes no earlier than just after the claim.
     async fn add(&self, hints: &[Hint]) -> Result<(), QueueError>;
 
     /// Takes back what is done, wakes what is due, reaps leases that ran out, and hands out lanes: the more urgent class
@@ -147,10 +155,12 @@ pub trait Dispatcher: Send + Sync {
     /// Prolongs leases; the answer lists the lanes that are no longer this worker's.
     async fn extend(&self, claims: &[Claim], lease: Duration) -> Result<Vec<String>, QueueError>;
 
-    /// Moves hints to another time, or takes them out. Those that are not there are passed over.
+    /// Moves hints to another time, or takes them out, with what that means for the lane's rest and its holder, as in
+    /// [`Dispatcher::add`]. Those that are not there are passed over.
     async fn move_(&self, places: &[Place], to: Option<Timestamp>) -> Result<(), QueueError>;
 
-    /// Closes a lane or an account until then; `None` opens it. Who is at work in it is not disturbed.
+    /// Closes a lane or an account until then; `None` opens it. Who is at work in it is not disturbed. A closed lane rests,
+    /// and ends that as any rest.
     async fn gate(&self, gate: &Gate, until: Option<Timestamp>) -> Result<(), QueueError>;
 
     /// Takes up to `take` calls from an app-wide budget that `Budget` describes, and says how many it got. A campaign

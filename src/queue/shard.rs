@@ -42,12 +42,20 @@ type Name = (AccountId, String);
 struct Lane {
     hints: BTreeSet<(Class, Tick, DeliveryId)>,
     keys: HashMap<DeliveryId, (Class, Tick)>,
-    /// The nonce of its lease; the lane's timer is the lease's end.
-    lease: Option<u64>,
+    /// The lane's timer is its end.
+    lease: Option<Lease>,
+    /// [`Tick::FIRST`] in a leased lane: one of its hints moved or went, so that it does not rest at the lease's end.
     rests_until: Option<Tick>,
     timer: Option<Tick>,
     /// Its place among its account's ready lanes.
     place: Option<(Class, u64)>,
+}
+
+#[derive(Debug)]
+struct Lease {
+    nonce: u64,
+    /// A hint was added or changed since. Only then what is due after the nonce may be news that its holder does not know.
+    has_news: bool,
 }
 
 #[derive(Debug)]
@@ -142,14 +150,33 @@ impl Lane {
         due.map(|(_, due, id)| (*due, *id))
     }
 
-    /// Adds or changes a hint. Answers whether it is new.
-    fn put(&mut self, id: DeliveryId, class: Class, due: Tick) -> bool {
-        let before = self.keys.insert(id, (class, due));
+    /// Adds or changes a hint.
+    fn put(&mut self, id: DeliveryId, class: Class, mut due: Tick) {
+        let before = self.keys.get(&id).copied();
+        if before == Some((class, due)) {
+            return;
+        }
+        if before.is_some_and(|(_, was)| was != due) {
+            self.stir(Some(due));
+        }
+        if let Some(lease) = &mut self.lease {
+            lease.has_news = true;
+            if before.is_some() {
+                due = due.max(Tick(lease.nonce).after(Duration::from_micros(1)));
+            }
+        }
         if let Some((class, due)) = before {
             self.hints.remove(&(class, due, id));
         }
+        self.keys.insert(id, (class, due));
         self.hints.insert((class, due, id));
-        before.is_none()
+    }
+
+    /// Ends its rest, since one of its hints got another time or went; not where that time is what it rests until.
+    fn stir(&mut self, to: Option<Tick>) {
+        if to.is_none() || self.rests_until != to {
+            self.rests_until = Some(Tick::FIRST);
+        }
     }
 
     /// Answers whether it was there.
@@ -180,12 +207,8 @@ impl Shard {
             if before == Some((class, due)) {
                 continue;
             }
-            if before.is_some_and(|(_, before)| due < before && lane.rests_until == Some(before)) {
-                lane.rests_until = None;
-            }
-            if lane.put(hint.id, class, due) {
-                self.hints += 1;
-            }
+            lane.put(hint.id, class, due);
+            self.hints += usize::from(before.is_none());
             lanes.add(name);
         }
         self.rank_lanes(now, &lanes);
@@ -213,8 +236,8 @@ impl Shard {
         let mut lost = Vec::new();
         for claim in claims {
             let name = (claim.account, claim.lane.clone());
-            match self.lanes.get(&name).and_then(|lane| lane.lease) {
-                Some(nonce) if nonce == claim.nonce => self.set_lane_timer(&name, Some(until)),
+            match self.lanes.get(&name).and_then(|lane| lane.lease.as_ref()) {
+                Some(lease) if lease.nonce == claim.nonce => self.set_lane_timer(&name, Some(until)),
                 _ => lost.push(claim.lane.clone()),
             }
         }
@@ -229,9 +252,10 @@ impl Shard {
             let Some(lane) = self.lanes.get_mut(&name) else { continue };
             let Some((class, _)) = lane.keys.get(&place.id).copied() else { continue };
             match to {
-                Some(due) => _ = lane.put(place.id, class, due.into()),
+                Some(due) => lane.put(place.id, class, due.into()),
                 None => {
                     lane.remove(place.id);
+                    lane.stir(None);
                     self.hints -= 1;
                 }
             }
@@ -284,13 +308,13 @@ impl Shard {
         let name = (done.account, done.lane.clone());
         let Some(lane) = self.lanes.get_mut(&name) else { return };
         // Reaped meanwhile, and perhaps another worker's by now.
-        if lane.lease != Some(done.nonce) {
-            return;
+        let Some(lease) = lane.lease.take_if(|lease| lease.nonce == done.nonce) else { return };
+        if lane.rests_until != Some(Tick::FIRST) {
+            lane.rests_until = lane.rests_until.max(done.rest.map(Tick::from));
         }
-        lane.lease = None;
-        lane.rests_until = lane.rests_until.max(done.rest.map(Tick::from));
         for id in &done.finished {
-            if lane.remove(*id) {
+            let is_news = lease.has_news && lane.keys.get(id).is_some_and(|(_, due)| due.0 > lease.nonce);
+            if !is_news && lane.remove(*id) {
                 self.hints -= 1;
             }
         }
@@ -342,7 +366,7 @@ impl Shard {
         }
         // From the clock, so that it also grows over a loss of everything that was known.
         self.nonce = (self.nonce + 1).max(now.0);
-        lane.lease = Some(self.nonce);
+        lane.lease = Some(Lease { nonce: self.nonce, has_news: false });
         let until = now.after(want.lease);
         self.set_lane_timer(&name, Some(until));
         self.set_lane_place(&name, None);

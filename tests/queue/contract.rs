@@ -40,7 +40,10 @@ contract! {
     a_gate_closes_a_lane_until_its_time_or_until_it_is_opened,
     a_lease_that_ran_out_gives_the_lane_to_another,
     a_lane_that_rests_keeps_what_it_has,
-    a_lane_that_rests_for_a_delivery_opens_when_that_is_wanted_earlier,
+    a_lane_that_rests_opens_when_one_of_its_hints_moves_or_goes,
+    the_word_of_the_next_try_opens_no_lane,
+    a_lane_whose_hints_moved_while_it_was_held_does_not_rest,
+    what_is_said_of_a_held_lane_outlives_its_holder,
     hints_move_go_and_are_never_there_twice,
     campaigns_leave_the_last_fifth_of_a_budget,
     whoever_waits_is_woken_by_what_comes;
@@ -193,21 +196,141 @@ async fn a_lane_that_rests_keeps_what_it_has(queue: &Fixture) {
     assert_eq!(ids(&queue.claim(2).await), [id(1)], "the first one is still the first");
 }
 
-async fn a_lane_that_rests_for_a_delivery_opens_when_that_is_wanted_earlier(queue: &Fixture) {
-    let mut failed = queue.hint(1, "posts", Class::REPLY, 1);
-    let mut behind = queue.hint(1, "posts", Class::REPLY, 2);
-    queue.add(&[failed.clone(), behind.clone()]).await;
-    let claim = queue.claim(1).await.remove(0);
-    failed.due = queue.now() + SECOND * 60;
-    queue.step(0, vec![Done { finished: Vec::new(), rest: Some(failed.due), ..sent(&claim) }]).await;
+/// What a person does to a hint.
+const CHANGES: [fn(&Fixture, &Hint) -> Change; 5] = [
+    |_, _| Change::Go,
+    |queue, _| Change::Move(queue.now()),
+    |queue, _| Change::Move(queue.now() + SECOND * 90),
+    |queue, hint| Change::Add(Hint { due: queue.now(), ..hint.clone() }),
+    |queue, hint| Change::Add(Hint { due: queue.now() + SECOND * 90, ..hint.clone() }),
+];
+
+enum Change {
+    Go,
+    Move(Timestamp),
+    Add(Hint),
+}
+
+impl Fixture {
+    async fn change(&self, hint: &Hint, change: Change) {
+        let changed = match change {
+            Change::Go => self.dispatcher.move_(&[place(hint)], None).await,
+            Change::Move(to) => self.dispatcher.move_(&[place(hint)], Some(to)).await,
+            Change::Add(hint) => self.dispatcher.add(&[hint]).await,
+        };
+        changed.expect("the queue answers");
+    }
+
+    /// Two hints of a lane, the first of which fails and is tried again in a minute; the claim that failed, and how it
+    /// ended.
+    async fn failed(&self, account: u128) -> ([Hint; 2], Done) {
+        let number = account * 10;
+        let [mut failed, behind] = [1, 2].map(|one| self.hint(account, "posts", Class::REPLY, number + one));
+        self.add(&[failed.clone(), behind.clone()]).await;
+        let claim = self.claim(12).await.remove(0);
+        assert_eq!(claim.account, failed.account);
+        self.later(SECOND);
+        failed.due = self.now() + SECOND * 60;
+        let done = Done { finished: Vec::new(), rest: Some(failed.due), ..sent(&claim) };
+        ([failed, behind], done)
+    }
+}
+
+async fn a_lane_that_rests_opens_when_one_of_its_hints_moves_or_goes(queue: &Fixture) {
+    for (number, change) in CHANGES.iter().enumerate() {
+        // Whether or not the queue was told of the next try by then.
+        for told in [false, true] {
+            let account = 2 * number as u128 + u128::from(told) + 1;
+            let ([failed, behind], done) = queue.failed(account).await;
+            queue.step(0, vec![done]).await;
+            if told {
+                queue.add(std::slice::from_ref(&failed)).await;
+            }
+            assert_eq!(queue.claim(12).await, [], "change {number}");
+            queue.change(&failed, change(queue, &failed)).await;
+            let claims = queue.claim(12).await;
+            assert_eq!(claims.len(), 1, "change {number}, told: {told}");
+            // As the database says, should it have been too early.
+            let rest = Some(queue.now() + SECOND * 30);
+            queue.step(0, vec![Done { finished: Vec::new(), rest, ..sent(&claims[0]) }]).await;
+            assert_eq!(queue.claim(12).await, [], "change {number}, told: {told}");
+            for hint in [failed, behind] {
+                queue.change(&hint, Change::Go).await;
+            }
+        }
+    }
+}
+
+async fn the_word_of_the_next_try_opens_no_lane(queue: &Fixture) {
+    let ([mut failed, behind], mut done) = queue.failed(1).await;
+    for number in 0..5 {
+        queue.step(0, vec![done]).await;
+        // From every process, and again every minute.
+        for _ in 0..3 {
+            queue.add(&[failed.clone(), behind.clone()]).await;
+            queue.change(&failed, Change::Move(failed.due)).await;
+            assert_eq!(queue.claim(1).await, []);
+        }
+        queue.add(&[queue.hint(1, "posts", Class::REPLY, 30 + number)]).await;
+        assert_eq!(queue.claim(1).await, [], "nor does what is new in it");
+        queue.change(&queue.hint(1, "posts", Class::REPLY, 99), Change::Go).await;
+        assert_eq!(queue.claim(1).await, [], "nor what is not there");
+        queue.later(SECOND * 60);
+        let claim = queue.claim(12).await.remove(0);
+        failed.due = queue.now() + SECOND * 60;
+        done = Done { finished: Vec::new(), rest: Some(failed.due), ..sent(&claim) };
+    }
+    // Where the word comes before the worker's, the lane may be looked at once more, and then it rests.
     queue.add(std::slice::from_ref(&failed)).await;
-    // Another one of the lane is no reason.
-    behind.due -= SECOND;
-    queue.add(std::slice::from_ref(&behind)).await;
+    queue.step(0, vec![done]).await;
+    for claim in queue.claim(12).await {
+        queue.step(0, vec![Done { finished: Vec::new(), rest: Some(failed.due), ..sent(&claim) }]).await;
+        queue.add(std::slice::from_ref(&failed)).await;
+    }
     assert_eq!(queue.claim(1).await, []);
-    failed.due = queue.now();
-    queue.add(std::slice::from_ref(&failed)).await;
-    assert_eq!(queue.claim(1).await.len(), 1);
+}
+
+async fn a_lane_whose_hints_moved_while_it_was_held_does_not_rest(queue: &Fixture) {
+    for (number, change) in CHANGES.iter().enumerate() {
+        let ([failed, behind], done) = queue.failed(number as u128 + 1).await;
+        queue.change(&failed, change(queue, &failed)).await;
+        assert_eq!(queue.claim(12).await, [], "it is held");
+        queue.step(0, vec![done]).await;
+        assert_eq!(queue.claim(12).await.len(), 1, "change {number}");
+        for hint in [failed, behind] {
+            queue.change(&hint, Change::Go).await;
+        }
+    }
+}
+
+async fn what_is_said_of_a_held_lane_outlives_its_holder(queue: &Fixture) {
+    let [mut moved, mut freed, sent_one] = [1, 2, 3].map(|number| queue.hint(1, "posts", Class::REPLY, number));
+    freed.due -= SECOND * 9;
+    queue.add(&[moved.clone(), freed.clone(), sent_one.clone()]).await;
+    let claim = queue.ask(Want { claims: 12, hints: 9, lease: LEASE, done: Vec::new() }).await.remove(0);
+    assert_eq!(claim.hints.len(), 3);
+    assert_eq!(queue.dispatcher.extend(std::slice::from_ref(&claim), LEASE).await, Ok(Vec::new()));
+    moved.due = queue.now() + SECOND * 5;
+    // Wanted since, at a time before the claim.
+    freed.due += SECOND * 2;
+    let added = queue.hint(1, "posts", Class::REPLY, 4);
+    queue.add(&[moved.clone(), freed.clone(), sent_one.clone(), added.clone()]).await;
+    assert_eq!(queue.dispatcher.extend(std::slice::from_ref(&claim), LEASE).await, Ok(Vec::new()));
+    queue.step(0, vec![sent(&claim)]).await;
+    assert_eq!(
+        queue.dispatcher.counts().await.expect("the queue answers")["hints"],
+        3,
+        "only what nothing was said of"
+    );
+    queue.later(Duration::from_millis(1));
+    let want = Want { claims: 12, hints: 9, lease: LEASE, done: Vec::new() };
+    let claims = queue.ask(want.clone()).await;
+    assert_eq!(ids(&claims), [id(4), id(2)]);
+    queue.later(SECOND * 5);
+    let claims = queue.ask(Want { done: vec![sent(&claims[0])], ..want }).await;
+    assert_eq!(ids(&claims), [id(1)]);
+    queue.step(0, vec![sent(&claims[0])]).await;
+    assert_eq!(queue.dispatcher.counts().await.expect("the queue answers")["hints"], 0);
 }
 
 async fn hints_move_go_and_are_never_there_twice(queue: &Fixture) {

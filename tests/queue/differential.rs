@@ -95,9 +95,11 @@ impl Pair {
         }
     }
 
+    /// Often a round moment, so that a lane may rest until the very time of a hint.
     fn after(&self, millis: i64) -> Timestamp {
         let micros = self.micros.load(Ordering::Relaxed) + millis * 1000;
-        Timestamp::from_microsecond(micros).expect("in range")
+        let round = if millis % 2 == 0 { 400_000 } else { 1 };
+        Timestamp::from_microsecond(micros - micros % round).expect("in range")
     }
 
     /// Does it in both; answers what each said.

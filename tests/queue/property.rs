@@ -37,12 +37,49 @@ struct Plain {
     hints: BTreeMap<DeliveryId, Hint>,
     held: BTreeMap<String, Claim>,
     resting: BTreeMap<String, Timestamp>,
+    /// Held lanes of which a hint was added or changed since, and those of which one moved or went.
+    told: BTreeSet<String>,
+    stirred: BTreeSet<String>,
 }
 
 impl Plain {
     fn pass(&mut self, now: Timestamp) {
         self.held.retain(|_, claim| claim.until > now);
         self.resting.retain(|_, until| *until > now);
+        for lanes in [&mut self.told, &mut self.stirred] {
+            lanes.retain(|lane| self.held.contains_key(lane));
+        }
+    }
+
+    /// The first moment after its lane's claim, where somebody holds it.
+    fn after_claim(&self, lane: &str) -> Option<Timestamp> {
+        self.held.get(lane).map(|claim| at(1_577_836_800_000) + Duration::from_micros(claim.nonce + 1))
+    }
+
+    fn put(&mut self, mut hint: Hint) {
+        let before = self.hints.get(&hint.id);
+        if before.is_some_and(|before| (before.class, before.due) == (hint.class, hint.due)) {
+            return;
+        }
+        let is_known = before.is_some();
+        if before.is_some_and(|before| before.due != hint.due) {
+            self.stir(&hint.lane, Some(hint.due));
+        }
+        if let Some(after) = self.after_claim(&hint.lane) {
+            self.told.insert(hint.lane.clone());
+            if is_known {
+                hint.due = hint.due.max(after);
+            }
+        }
+        self.hints.insert(hint.id, hint);
+    }
+
+    fn stir(&mut self, lane: &str, to: Option<Timestamp>) {
+        if self.held.contains_key(lane) {
+            self.stirred.insert(lane.to_owned());
+        } else if to.is_none() || self.resting.get(lane).copied() != to {
+            self.resting.remove(lane);
+        }
     }
 
     /// What is due in every lane that may be handed out, in its order.
@@ -75,12 +112,7 @@ proptest! {
                     let due = at(now.as_millisecond() + due_in);
                     let hint = Hint { id: id(number), account, lane, class: Class(class), due, pace: Pace::FREE };
                     shard.add(now, std::slice::from_ref(&hint));
-                    if let Some(before) = plain.hints.insert(hint.id, hint)
-                        && due < before.due
-                        && plain.resting.get(&before.lane) == Some(&before.due)
-                    {
-                        plain.resting.remove(&before.lane);
-                    }
+                    plain.put(hint);
                 }
                 Use::Step { claims, hints } => {
                     let want = Want { claims, hints, lease: SECOND * 5, done: Vec::new() };
@@ -109,25 +141,30 @@ proptest! {
                     let untouched = claim.hints.len() as u32 - u32::from(finished);
                     let done = Done { finished: Vec::from_iter(first), untouched, rest, ..sent(&claim) };
                     shard.step(now, &Want { claims: 0, hints: 1, lease: SECOND * 5, done: vec![done] });
+                    let after = plain.after_claim(&claim.lane).filter(|_| plain.told.remove(&claim.lane));
                     plain.held.remove(&claim.lane);
-                    if let Some(first) = first {
+                    if let Some(first) = first
+                        && !plain.hints.get(&first).is_some_and(|hint| after.is_some_and(|after| hint.due >= after))
+                    {
                         plain.hints.remove(&first);
                     }
-                    if let Some(rest) = rest {
+                    let stirred = plain.stirred.remove(&claim.lane);
+                    if let Some(rest) = rest.filter(|_| !stirred) {
                         plain.resting.insert(claim.lane, rest);
                     }
                 }
                 Use::Later { millis } => now = at(now.as_millisecond() + millis),
                 Use::Move { number, due_in } => {
                     let due = due_in.map(|millis| at(now.as_millisecond() + millis));
-                    if let Some(hint) = plain.hints.get(&id(number)) {
-                        let place = Place { account: hint.account, lane: hint.lane.clone(), id: hint.id };
-                        shard.move_(now, &[place], due);
-                    }
-                    match (due, plain.hints.get_mut(&id(number))) {
-                        (Some(due), Some(hint)) => hint.due = due,
-                        (None, _) => _ = plain.hints.remove(&id(number)),
-                        _ => {}
+                    let Some(hint) = plain.hints.get(&id(number)).cloned() else { continue };
+                    let place = Place { account: hint.account, lane: hint.lane.clone(), id: hint.id };
+                    shard.move_(now, &[place], due);
+                    match due {
+                        Some(due) => plain.put(Hint { due, ..hint }),
+                        None => {
+                            plain.hints.remove(&hint.id);
+                            plain.stir(&hint.lane, None);
+                        }
                     }
                 }
             }

@@ -2,8 +2,13 @@
 -- ARGV from 2: lane, id, class, due, interval and burst of the account's pace, for each. Answers whether it is news.
 local lanes, rank = touched()
 local named, name = touched()
-for i = 2, #ARGV, 6 do name(account_of(ARGV[i])) end
+local told, tell_of = touched()
+for i = 2, #ARGV, 6 do
+  name(account_of(ARGV[i]))
+  tell_of(ARGV[i])
+end
 read_paces(named)
+read_leases(told)
 for i = 2, #ARGV, 6 do
   local lane, id, class = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   local due, interval, burst = tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5])
@@ -14,16 +19,10 @@ for i = 2, #ARGV, 6 do
     changed_paces[account] = true
     touch(account)
   end
-  local key, score = prefix .. 'l:' .. lane, class * CLASS + due
-  local before = call('ZSCORE', key, id)
-  if not before or tonumber(before) ~= score then
-    if not before then
-      hints = hints + 1
-    else
-      local was = tonumber(before) - class_of(before) * CLASS
-      if due < was and tonumber(call('HGET', RESTS, lane) or 0) == was then call('HDEL', RESTS, lane) end
-    end
-    call('ZADD', key, score, id)
+  local before = call('ZSCORE', prefix .. 'l:' .. lane, id)
+  if not before or tonumber(before) ~= class * CLASS + due then
+    if not before then hints = hints + 1 end
+    put(lane, id, before, class, due)
     rank(lane)
   end
 end

@@ -3,7 +3,7 @@ local lost, lanes = {}, {}
 local ends = math.min(now + tonumber(ARGV[2]), LAST)
 for i = 3, #ARGV, 2 do lanes[#lanes + 1] = ARGV[i] end
 for i, lease in ipairs(ask('HMGET', LEASES, lanes)) do
-  if lease == ARGV[2 * i + 2] then
+  if is_lease(lease, ARGV[2 * i + 2]) then
     timers['l' .. lanes[i]] = ends
   else
     lost[#lost + 1] = lanes[i]

@@ -1,17 +1,22 @@
 -- Moves hints, or takes them out. ARGV from 2: when to (empty: out), then lane and id of each. Answers whether it is news.
 local to = tonumber(ARGV[2])
 local lanes, rank = touched()
+local named, name = touched()
+for i = 3, #ARGV, 2 do name(ARGV[i]) end
+read_leases(named)
 for i = 3, #ARGV, 2 do
-  local key, id = prefix .. 'l:' .. ARGV[i], ARGV[i + 1]
-  local score = call('ZSCORE', key, id)
+  local lane, id = ARGV[i], ARGV[i + 1]
+  local score = call('ZSCORE', prefix .. 'l:' .. lane, id)
   if score then
-    if to then
-      call('ZADD', key, class_of(score) * CLASS + to, id)
-    else
-      call('ZREM', key, id)
+    local class = class_of(score)
+    if not to then
+      call('ZREM', prefix .. 'l:' .. lane, id)
       hints = hints - 1
+      stir(lane)
+    elseif tonumber(score) ~= class * CLASS + to then
+      put(lane, id, score, class, to)
     end
-    rank(ARGV[i])
+    rank(lane)
   end
 end
 rank_lanes(lanes)

@@ -6,8 +6,10 @@
 --   a:ACCOUNT  ZSET  ready lanes of an account: class * 2^51 + turn -> lane
 --   r          ZSET  accounts in line: class * 2^51 + turn -> account
 --   t          ZSET  the next moment at which time alone changes something -> "a" account or "l" lane
---   o          HASH  leased lane -> nonce; the lane's timer is the end of its lease
---   z          HASH  resting lane -> until
+--   o          HASH  leased lane -> nonce, with a + once a hint of the lane was added or changed since; the lane's timer is
+--                    the end of its lease
+--   z          HASH  resting lane -> until; leased lane -> 0 once a hint of it moved or went: it does not rest at the
+--                    lease's end
 --   c          HASH  account -> interval and burst of its pace, arrival of the next call by the generic cell rate
 --                    algorithm, gated until (0: neither); an account that has none of them is not in it
 -- LANE is the account's id (26 characters), a colon and the lane's own name. Times are ticks: microseconds since 2020.
@@ -148,6 +150,46 @@ local function head(lane, most)
   return nil, nil, wake
 end
 
+local leases = {}
+local function read_leases(of)
+  local missing = {}
+  for _, lane in ipairs(of) do
+    if leases[lane] == nil then missing[#missing + 1] = lane end
+  end
+  for i, lease in ipairs(ask('HMGET', LEASES, missing)) do leases[missing[i]] = lease end
+end
+
+local function is_lease(lease, nonce)
+  return lease == nonce or lease == nonce .. '+'
+end
+
+-- Ends a lane's rest, since one of its hints got another time (nil: went); not where that time is what it rests until. Its
+-- lease must have been read.
+local function stir(lane, to)
+  local rest = call('HGET', RESTS, lane)
+  if rest and tonumber(rest) == to then return end
+  if leases[lane] then
+    call('HSET', RESTS, lane, 0)
+  elseif rest then
+    call('HDEL', RESTS, lane)
+  end
+end
+
+-- Gives a hint that had the score `before` (false: none) another one. The lane's lease must have been read.
+local function put(lane, id, before, class, due)
+  if before and tonumber(before) % CLASS ~= due then stir(lane, due) end
+  local lease = leases[lane]
+  if lease then
+    local held = string.match(lease, '%d+')
+    if lease == held then
+      leases[lane] = held .. '+'
+      call('HSET', LEASES, lane, leases[lane])
+    end
+    if before then due = math.max(due, math.min(tonumber(held) + 1, LAST)) end
+  end
+  call('ZADD', prefix .. 'l:' .. lane, whole(class * CLASS + due), id)
+end
+
 -- Gives lanes that nobody holds their place among their account's ready ones and their timer; one that keeps its class
 -- keeps its turn. Those just given back (held) have no place.
 local function rank_free(lanes, held)
@@ -175,8 +217,9 @@ end
 -- The same of lanes of which some may be held: those wait for the end of their lease.
 local function rank_lanes(lanes)
   local free = {}
-  for i, lease in ipairs(ask('HMGET', LEASES, lanes)) do
-    if not lease then free[#free + 1] = lanes[i] end
+  read_leases(lanes)
+  for _, lane in ipairs(lanes) do
+    if not leases[lane] then free[#free + 1] = lane end
   end
   rank_free(free)
 end

@@ -28,10 +28,19 @@ if unanswered > 0 then
   end
   if by and by >= unanswered then
     for i, lease in ipairs(ask('HMGET', LEASES, lanes)) do
-      if lease == nonces[i] then given_back[#given_back + 1] = lanes[i] end
+      if is_lease(lease, nonces[i]) then given_back[#given_back + 1] = lanes[i] end
     end
     tell('HDEL', LEASES, given_back)
   end
+end
+
+-- What goes of a lane that was told of something since it was leased: what was due by then. What came later is news.
+local function finish_but_news(key, leased, from, to)
+  local old = {}
+  for i, score in ipairs(call('ZMSCORE', key, unpack(ARGV, from, to))) do
+    if score and tonumber(score) % CLASS <= leased then old[#old + 1] = ARGV[from + i - 1] end
+  end
+  return #old > 0 and call('ZREM', key, unpack(old)) or 0
 end
 
 local told = {}
@@ -45,12 +54,16 @@ at = 9
 for i, lease in ipairs(ask('HMGET', LEASES, told)) do
   local lane, rest, untouched, finished = told[i], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
   -- Another nonce: it was reaped meanwhile, and is perhaps another worker's by now. The same lane twice: done already.
-  if lease == ARGV[at + 1] and not ended[lane] then
+  if is_lease(lease, ARGV[at + 1]) and not ended[lane] then
     ended[lane] = true
     given_back[#given_back + 1] = lane
     for id = at + 5, at + 4 + finished, ARGUMENTS_AT_ONCE do
       local last = math.min(id + ARGUMENTS_AT_ONCE - 1, at + 4 + finished)
-      hints = hints - call('ZREM', prefix .. 'l:' .. lane, unpack(ARGV, id, last))
+      if lease == ARGV[at + 1] then
+        hints = hints - call('ZREM', prefix .. 'l:' .. lane, unpack(ARGV, id, last))
+      else
+        hints = hints - finish_but_news(prefix .. 'l:' .. lane, tonumber(ARGV[at + 1]), id, last)
+      end
     end
     if untouched > 0 then
       local account = account_of(lane)
@@ -59,7 +72,8 @@ for i, lease in ipairs(ask('HMGET', LEASES, told)) do
       pace.arrival = math.max(0, pace.arrival - math.min(pace.interval * untouched, LAST))
       changed_paces[account] = true
     end
-    if rest and rest > tonumber(call('HGET', RESTS, lane) or 0) then
+    local kept = rest and call('HGET', RESTS, lane)
+    if rest and kept ~= '0' and rest > tonumber(kept or 0) then
       rests[#rests + 1] = lane
       rests[#rests + 1] = rest
     end
