@@ -14,12 +14,12 @@ use tracing::{error, info, warn};
 use crate::app::App;
 use crate::deliver::{Sender, probe_due};
 use crate::live::Wake;
-use crate::model::DeliveryId;
-use crate::queue::{Hint, Place, QueueError};
+use crate::model::{AccountId, DeliveryId, DeliveryState};
+use crate::queue::{Gate, Hint, Place, QueueError};
 use crate::store::StoreError;
 use crate::store::sweep::Swept;
 
-/// Only what is due within this is in the dispatcher.
+/// Only what is due within this is in the dispatcher, and what a lane may rest for.
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Also where there is more to reap than fits into one transaction.
@@ -27,6 +27,7 @@ const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(10);
 const LOAD_EVERY: Duration = Duration::from_secs(60);
 /// At the latest: what a dead worker left is reaped in the moment that it may be.
 const REAP_EVERY: Duration = Duration::from_secs(1);
+const LOOK_AT_UNCLEAR_EVERY: Duration = Duration::from_secs(1);
 /// A change becomes visible when its transaction ends, a little after its own time.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(2);
 /// Now and then a longer look back, for a transaction that waited long for its turn.
@@ -56,6 +57,8 @@ pub async fn run(app: Arc<App>) {
     let mut mark = app.store.clock() - LONG_OVERLAP;
     let (mut load, mut reap, mut long_look) =
         (Every::new(LOAD_EVERY), Every::new(REAP_EVERY), Every::new(LONG_LOOK_EVERY));
+    let mut look_at_unclear = Every::new(LOOK_AT_UNCLEAR_EVERY);
+    let mut unclear = Unclear::default();
     let mut told = Told::default();
     let mut tended = Tended::default();
     let mut probing = JoinSet::new();
@@ -75,8 +78,13 @@ pub async fn run(app: Arc<App>) {
                     probing.spawn(async move { probe_due(&sender, now).await });
                 }
             }
-            if (tended.reaps || !app.dispatcher.is_shared()) && load.has_come() {
-                self::load(&app, now).await?;
+            if tended.reaps || !app.dispatcher.is_shared() {
+                if load.has_come() {
+                    self::load(&app, now).await?;
+                }
+                if look_at_unclear.has_come() {
+                    unclear.look(&app).await?;
+                }
             }
             Ok::<(), OutboxError>(())
         };
@@ -132,7 +140,7 @@ async fn tell(app: &App, since: Timestamp, now: Timestamp, told: &mut Told) -> R
         after = Some((last.changed_at, last.id));
         let news = page.iter().filter(|swept| told.is_news(swept));
         let (add, drop): (Vec<_>, Vec<_>) =
-            news.partition(|swept| swept.is_workable() && swept.next_at <= now + WINDOW);
+            news.partition(|swept| swept.is_workable() && (swept.next_at <= now + WINDOW || is_begun(swept)));
         if !add.is_empty() {
             app.dispatcher.add(&hints(app, &add)).await?;
         }
@@ -150,9 +158,34 @@ async fn tell(app: &App, since: Timestamp, now: Timestamp, told: &mut Told) -> R
     }
 }
 
-/// Gives the dispatcher everything that is due within its window: at the start, every minute, and whenever it has
-/// forgotten what it knew.
+/// Whether its lane may rest for it, however long.
+fn is_begun(swept: &Swept) -> bool {
+    matches!(swept.state, DeliveryState::Retry | DeliveryState::Verifying)
+}
+
+/// The lanes of what was unclear at the last look. What a person, or a worker that comes late, says to be out is not
+/// swept; its lane would rest until the network was to be asked again.
+#[derive(Default)]
+struct Unclear(HashMap<DeliveryId, (AccountId, String)>);
+
+impl Unclear {
+    /// Opens the lanes of what is unclear no more.
+    async fn look(&mut self, app: &App) -> Result<(), OutboxError> {
+        let unclear = app.store.unclear_deliveries().await?;
+        let unclear: HashMap<_, _> = unclear.into_iter().map(|it| (it.id, (it.account_id, it.lane))).collect();
+        for (_, (account, lane)) in self.0.iter().filter(|(id, _)| !unclear.contains_key(id)) {
+            app.dispatcher.gate(&Gate::Lane { account: *account, lane: lane.clone() }, None).await?;
+        }
+        self.0 = unclear;
+        Ok(())
+    }
+}
+
+/// Gives the dispatcher everything that is due within its window, and what lanes may rest for: at the start, every minute,
+/// and whenever it has forgotten what it knew.
 pub async fn load(app: &App, now: Timestamp) -> Result<usize, OutboxError> {
+    let unclear = app.store.unclear_deliveries().await?;
+    app.dispatcher.add(&hints(app, &unclear.iter().collect::<Vec<_>>())).await?;
     let mut after = None;
     let mut count = 0;
     loop {
@@ -211,7 +244,9 @@ fn hints(app: &App, swept: &[&Swept]) -> Vec<Hint> {
             account: swept.account_id,
             lane: swept.lane.clone(),
             class: swept.class,
-            due: swept.next_at,
+            // Another time whenever it changes, so that it is news even to whoever holds its lane, as what follows a
+            // delivery that has just gone out.
+            due: swept.next_at.max(swept.changed_at),
             pace: app.policies.pace(swept.network),
         })
         .collect()

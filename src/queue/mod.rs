@@ -160,7 +160,7 @@ pub trait Dispatcher: Send + Sync {
     async fn move_(&self, places: &[Place], to: Option<Timestamp>) -> Result<(), QueueError>;
 
     /// Closes a lane or an account until then; `None` opens it. Who is at work in it is not disturbed. A closed lane rests,
-    /// and ends that as any rest.
+    /// and ends that as any rest; opening a lane that somebody holds counts as a change in it.
     async fn gate(&self, gate: &Gate, until: Option<Timestamp>) -> Result<(), QueueError>;
 
     /// Takes up to `take` calls from an app-wide budget that `Budget` describes, and says how many it got. A campaign

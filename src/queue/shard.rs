@@ -271,7 +271,11 @@ impl Shard {
         match gate {
             Gate::Lane { account, lane } => {
                 let name = (*account, lane.clone());
-                self.lanes.entry(name.clone()).or_default().rests_until = until;
+                let lane = self.lanes.entry(name.clone()).or_default();
+                match until {
+                    Some(_) => lane.rests_until = until,
+                    None => lane.stir(None),
+                }
                 self.rank_lane(now, &name);
             }
             Gate::Account(id) => {

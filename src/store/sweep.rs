@@ -120,6 +120,18 @@ impl Store {
         Ok(found)
     }
 
+    /// Everything whose end is unclear: its lane waits until that is settled, however far away the next look is.
+    pub async fn unclear_deliveries(&self) -> Result<Vec<Swept>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT d.id, d.account_id, a.network, d.lane, d.class, d.seq, d.state, d.next_at, d.changed_at
+             FROM deliveries d JOIN accounts a ON a.id = d.account_id
+             WHERE d.state IN ('preparing', 'sending', 'verifying') AND d.state = 'verifying'",
+        )
+        .fetch_all(self.pool())
+        .await?;
+        rows.iter().map(swept).collect()
+    }
+
     /// How many deliveries are due and not yet out.
     pub async fn due_count(&self, now: Timestamp) -> Result<i64, StoreError> {
         let row =

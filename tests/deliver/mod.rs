@@ -6,6 +6,7 @@ mod campaigns;
 mod compose;
 mod decisions;
 mod groups;
+mod lanes;
 mod outage;
 mod people;
 mod quiet;

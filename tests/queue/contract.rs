@@ -196,8 +196,9 @@ async fn a_lane_that_rests_keeps_what_it_has(queue: &Fixture) {
     assert_eq!(ids(&queue.claim(2).await), [id(1)], "the first one is still the first");
 }
 
-/// What a person does to a hint.
-const CHANGES: [fn(&Fixture, &Hint) -> Change; 5] = [
+/// What may end what a lane rests for.
+const CHANGES: [fn(&Fixture, &Hint) -> Change; 6] = [
+    |_, _| Change::Open,
     |_, _| Change::Go,
     |queue, _| Change::Move(queue.now()),
     |queue, _| Change::Move(queue.now() + SECOND * 90),
@@ -206,6 +207,8 @@ const CHANGES: [fn(&Fixture, &Hint) -> Change; 5] = [
 ];
 
 enum Change {
+    /// Its lane.
+    Open,
     Go,
     Move(Timestamp),
     Add(Hint),
@@ -214,6 +217,10 @@ enum Change {
 impl Fixture {
     async fn change(&self, hint: &Hint, change: Change) {
         let changed = match change {
+            Change::Open => {
+                let Hint { account, lane, .. } = hint.clone();
+                self.dispatcher.gate(&Gate::Lane { account, lane }, None).await
+            }
             Change::Go => self.dispatcher.move_(&[place(hint)], None).await,
             Change::Move(to) => self.dispatcher.move_(&[place(hint)], Some(to)).await,
             Change::Add(hint) => self.dispatcher.add(&[hint]).await,

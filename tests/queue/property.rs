@@ -144,7 +144,7 @@ proptest! {
                     let after = plain.after_claim(&claim.lane).filter(|_| plain.told.remove(&claim.lane));
                     plain.held.remove(&claim.lane);
                     if let Some(first) = first
-                        && !plain.hints.get(&first).is_some_and(|hint| after.is_some_and(|after| hint.due >= after))
+                        && plain.hints.get(&first).is_none_or(|hint| after.is_none_or(|after| hint.due < after))
                     {
                         plain.hints.remove(&first);
                     }

@@ -10,7 +10,8 @@ if lane == '' then
   timers['a' .. account] = false
   touch(account)
 else
-  if closes then call('HSET', RESTS, lane, closes) else call('HDEL', RESTS, lane) end
+  read_leases({ lane })
+  if closes then call('HSET', RESTS, lane, closes) else stir(lane) end
   rank_lanes({ lane })
 end
 rank_accounts()
