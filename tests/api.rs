@@ -521,6 +521,14 @@ async fn a_recurring_post_is_started_changed_paused_and_ended(
     assert!(api.get(&format!("{at}?format=csv")).await.text.contains("weekly"));
 
     let one = format!("{at}/{}", made["id"].as_str().expect("an id"));
+    let called = json!([{ "account_id": account, "text": "Bizi 0532 111 22 33 numarasından arayın" }]);
+    let called = with(body.clone(), "posts", called);
+    api.post(at, called.clone()).await.refused(422, "personal-data");
+    api.send(api.request(Method::PUT, &one).json(&called)).await.refused(422, "personal-data");
+    let confirmed = with(called, "confirm_personal_data", json!(true));
+    let second = api.post(at, confirmed).await.json();
+    let second = format!("{at}/{}", second["id"].as_str().expect("an id"));
+    assert_eq!(api.post(&format!("{second}/end"), json!({})).await.json()["state"], "ended");
     let monthly = json!({
         "frequency": "monthly", "day": 31, "time": "10:00:00", "timezone": "Europe/Istanbul", "from": "2030-02-01",
     });
@@ -539,7 +547,7 @@ async fn a_recurring_post_is_started_changed_paused_and_ended(
         .await
         .refused(422, "invalid");
     api.post(at, with(body, "posts", json!([]))).await.refused(422, "invalid");
-    assert_eq!(api.get("/api/v1/audit").await.text.matches("recurrence.").count(), 5);
+    assert_eq!(api.get("/api/v1/audit").await.text.matches("recurrence.").count(), 7);
 }
 
 #[rstest]

@@ -167,6 +167,14 @@ fn a_post_repeats_belongs_to_a_campaign_and_keeps_quiet_hours() {
     let monthly = json(&change(&["--repeat", "monthly"]))["rule"].clone();
     assert_eq!((&monthly["day"], &monthly["weekdays"]), (&Value::from(1), &serde_json::json!([])));
     assert_eq!(change(&["--at", "yarın"]).code, Some(2));
+    let called =
+        ["--account", "destek", "--text", "Arayın: 0532 111 22 33 (TC 10000000146)", "--at", "2099-02-01 09:30"];
+    let called = [&["post"], &called[..], &["--repeat", "daily", "--times", "2"]].concat();
+    for command in [&called[..], &["recurring", "change", id, "--text", "0532 111 22 33"]] {
+        let asked = place.run(command);
+        assert!(asked.code == Some(1) && asked.err.contains("--confirm-personal-data"), "{command:?}: {}", asked.err);
+        json(&place.run(&[command, &["--confirm-personal-data"]].concat()));
+    }
     let listed = place.run(&["recurring"]);
     assert!(listed.out.contains("active") && listed.out.contains("2099-01-01 04:00 +0300"), "{}", listed.out);
     assert_eq!(json(&place.run(&["recurring", "pause", id]))["state"], "paused");

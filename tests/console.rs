@@ -60,6 +60,22 @@ fn borrowed(fields: &[(String, String)]) -> Vec<(&str, &str)> {
     fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
+/// Every night at half past two in `timezone`, from tomorrow on.
+fn nightly(running: &Running, timezone: &str, text: &str) -> NewRecurrence {
+    let today = running.app.store.clock().to_zoned(TimeZone::UTC).date();
+    let rule = Rule {
+        frequency: Frequency::Daily,
+        weekdays: Vec::new(),
+        day: None,
+        time: Time::constant(2, 30, 0, 0),
+        timezone: timezone.into(),
+        from: today.tomorrow().expect("a day"),
+        until: None,
+        times: None,
+    };
+    NewRecurrence { rule, missed: Missed::Skip, texts: vec![(running.account, text.to_owned())] }
+}
+
 #[tokio::test]
 async fn a_form_sent_twice_is_one_reply_and_it_reaches_the_network_once() {
     let running = Running::with(Options::quiet(), "[delivery]\nundo_seconds = 1\n").await;
@@ -433,12 +449,22 @@ async fn a_post_is_planned_in_the_accounts_zone_moved_and_cancelled() {
     let anyway = visitor.post("/schedule", &csrf, &borrowed(&plan("another", "2030-01-15T17:00", "yes"))).await;
     assert_eq!(anyway.status, 303, "{}", anyway.body);
 
-    for (at, said) in [("2001-01-01T00:00", "in the past"), ("whenever", "could not be read")] {
+    for (at, said) in [
+        ("2001-01-01T00:00", "in the past"),
+        ("whenever", "could not be read"),
+        ("9999-12-31T23:59", "before 30 December 9999"),
+    ] {
         let refused = visitor.post("/schedule", &csrf, &borrowed(&plan("third", at, "yes"))).await;
         assert_eq!(refused.status, 422);
         assert!(refused.body.contains(said) && refused.body.contains(text), "{}", refused.body);
     }
+    let named = [plan("third", "2030-01-16T09:30", "yes"), vec![("campaign".to_owned(), "k".repeat(101))]].concat();
+    let refused = visitor.post("/schedule", &csrf, &borrowed(&named)).await;
+    assert!(refused.status == 422 && refused.body.contains("must have 1 to 100 characters"), "{}", refused.body);
+    assert!(refused.body.contains(&format!("{text}</textarea>")), "what was typed stays: {}", refused.body);
     let id = known[0].id;
+    let far = visitor.post(&format!("/deliveries/{id}/move"), &csrf, &[("at", "9999-12-31T23:59")]).await;
+    assert!(far.location.expect("it leads back").contains("notice=too-far"));
     let twin = deliveries(&running).await.into_iter().find(|delivery| delivery.id != id);
     let twin = format!("/deliveries/{}/move", twin.expect("the one that was confirmed").id);
     let away = visitor.post(&twin, &csrf, &[("at", "2030-03-01T10:00")]).await;
@@ -457,6 +483,9 @@ async fn a_post_is_planned_in_the_accounts_zone_moved_and_cancelled() {
     assert!(cancelled.location.expect("it leads back").contains("notice=cancelled"));
     let page = visitor.get(&format!("/deliveries/{id}")).await;
     assert!(page.body.contains("Cancelled") && page.body.contains(text), "{}", page.body);
+    let last = visitor.post("/schedule", &csrf, &borrowed(&plan("last", "9999-12-29T23:59", "yes"))).await;
+    let month = visitor.get(&last.location.expect("it can be planned")).await;
+    assert!(month.status == 200 && month.body.contains("December 9999"), "{}", month.body);
 }
 
 #[tokio::test]
@@ -765,22 +794,7 @@ async fn a_recurring_post_that_was_edited_shows_what_is_out_and_what_comes_in_it
     let running = Running::start().await;
     let (app, mut visitor) = (&running.app, running.visitor());
     let now = app.store.clock();
-    let tomorrow = now.to_zoned(TimeZone::UTC).date().tomorrow().expect("a day");
-    let rule = Rule {
-        frequency: Frequency::Daily,
-        weekdays: Vec::new(),
-        day: None,
-        time: Time::constant(2, 30, 0, 0),
-        timezone: "America/New_York".into(),
-        from: tomorrow,
-        until: None,
-        times: None,
-    };
-    let new = |text: &str| NewRecurrence {
-        rule: rule.clone(),
-        missed: Missed::Skip,
-        texts: vec![(running.account, text.to_owned())],
-    };
+    let new = |text: &str| nightly(&running, "America/New_York", text);
     let confirm = Confirmed::default();
     let made = recurring::start(app, new("Gece haberi"), None, confirm, "local").await.expect("started");
     let filter = DeliveryFilter { order: DeliveryOrder::EarliestFirst, ..DeliveryFilter::default() };
@@ -837,5 +851,75 @@ async fn what_was_deleted_again_is_not_shown_as_live() {
         let page = visitor.get(path).await.body;
         assert!(page.contains("Deleted</span>") && !page.contains("See it live"), "{path}: {page}");
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_recurring_post_cannot_be_edited_into_a_single_one() {
+    let running = Running::start().await;
+    let (app, mut visitor) = (&running.app, running.visitor());
+    let new = nightly(&running, "Europe/Istanbul", "Gece haberi");
+    let made = recurring::start(app, new, None, Confirmed::default(), "local").await.expect("started");
+    let at = format!("/schedule/recurring/{}", made.id);
+    let page = visitor.get(&at).await;
+    assert!(!page.body.contains("Does not repeat"), "it is not offered: {}", page.body);
+    assert!(visitor.get("/schedule/new").await.body.contains("Does not repeat"));
+    let text = format!("text-{}", running.account);
+    let csrf = page.field("csrf");
+    for repeat in [vec![("repeat", "")], Vec::new()] {
+        let form = [vec![("at", "2030-12-24T18:00"), (text.as_str(), "Tek gönderi")], repeat].concat();
+        let refused = visitor.post(&at, &csrf, &form).await;
+        assert_eq!(refused.status, 422, "{}", refused.body);
+        assert!(refused.body.contains("end this one and plan a single post"), "{}", refused.body);
+        assert!(refused.body.contains("Tek gönderi</textarea>"), "{}", refused.body);
+        assert!(refused.body.contains("value=\"2030-12-24T18:00\""), "{}", refused.body);
+    }
+    assert_eq!(app.store.recurrence(made.id).await.expect("it is there").rule, made.rule);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn personal_data_in_a_recurring_post_is_asked_about_once() {
+    let running = Running::start().await;
+    let mut visitor = running.visitor();
+    let page = visitor.get("/schedule/new").await;
+    let (csrf, key, account) = (page.field("csrf"), page.field("key"), running.account.to_string());
+    let plan = |confirm: &'static str| {
+        [
+            ("account", account.clone()),
+            ("text", "Bizi 0532 111 22 33 numarasından arayın".to_owned()),
+            ("at", "2030-01-14T09:30".to_owned()),
+            ("key", key.clone()),
+            ("repeat", "daily".to_owned()),
+            ("confirm_personal_data", confirm.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+    };
+    let asked = visitor.post("/schedule", &csrf, &borrowed(&plan(""))).await;
+    assert!(asked.status == 409 && asked.body.contains("seems to hold personal data"), "{}", asked.body);
+    assert_eq!(asked.field("confirm_personal_data"), "yes");
+    let started = visitor.post("/schedule", &csrf, &borrowed(&plan("yes"))).await;
+    let at = started.location.expect("it leads on");
+    let at = at.split('?').next().expect("a path").to_owned();
+
+    let own_text = format!("text-{account}");
+    let soon = running.app.store.clock().to_zoned(TimeZone::UTC).date().tomorrow().expect("a day");
+    let soon = format!("{soon}T09:30");
+    let change = |confirm: &'static str| {
+        [
+            ("at", soon.clone()),
+            ("repeat", "daily".to_owned()),
+            (own_text.as_str(), "IBAN: TR33 0006 1005 1978 6457 8413 26".to_owned()),
+            ("confirm_personal_data", confirm.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+    };
+    let asked = visitor.post(&at, &csrf, &borrowed(&change(""))).await;
+    assert!(asked.status == 409 && asked.body.contains("seems to hold personal data"), "{}", asked.body);
+    assert_eq!(asked.field("confirm_personal_data"), "yes");
+    assert_eq!(visitor.post(&at, &csrf, &borrowed(&change("yes"))).await.status, 303);
+    let planned = deliveries(&running).await;
+    assert!(planned.len() > 30, "its posts are made without asking again: {}", planned.len());
+    assert!(planned.iter().all(|post| post.state == DeliveryState::Queued && post.text.contains("TR33")));
     running.stop().await;
 }

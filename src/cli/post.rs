@@ -59,7 +59,7 @@ pub struct Args {
     #[arg(long)]
     confirm_duplicate: bool,
     /// Go on after a warning: the text holds a phone number, an IBAN, a card or an ID number
-    #[arg(long, conflicts_with = "repeat")]
+    #[arg(long)]
     confirm_personal_data: bool,
 }
 

@@ -63,6 +63,9 @@ enum Action {
         /// Go on after a warning: nearly the same text is planned for one of its days
         #[arg(long)]
         confirm_duplicate: bool,
+        /// Go on after a warning: the text holds a phone number, an IBAN, a card or an ID number
+        #[arg(long)]
+        confirm_personal_data: bool,
     },
     /// Take back what is to come and make nothing more, until `resume`
     ///
@@ -144,7 +147,7 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
         Some(Action::Pause { recurring }) => recurring::pause(&app, recurring, WHO).await,
         Some(Action::Resume { recurring }) => recurring::resume(&app, recurring, WHO).await,
         Some(Action::End { recurring }) => recurring::end(&app, recurring, WHO).await,
-        Some(Action::Change { recurring, text, rule, confirm_duplicate }) => {
+        Some(Action::Change { recurring, text, rule, confirm_duplicate, confirm_personal_data }) => {
             let known = app.store.recurrence(recurring).await.map_err(usage)?;
             let missed = rule.missed.unwrap_or(known.missed);
             let rule = rule.on(known.rule)?;
@@ -153,7 +156,7 @@ pub async fn run(args: Args, config: Config) -> Result<ExitCode, anyhow::Error> 
                 .into_iter()
                 .map(|account| (account.account_id, text.clone().unwrap_or(account.text)))
                 .collect();
-            let confirm = Confirmed { duplicate: confirm_duplicate, ..Confirmed::default() };
+            let confirm = Confirmed { duplicate: confirm_duplicate, personal_data: confirm_personal_data };
             let changed = recurring::change(&app, recurring, NewRecurrence { rule, missed, texts }, confirm, WHO);
             let zone = &app.config.console.timezone;
             let changed = changed.await.map_err(|error| explain(error, "--confirm-duplicate", zone))?;

@@ -312,7 +312,7 @@ async fn quiet_until(app: &App, account: &Account, at: Timestamp) -> Result<Opti
     Ok(hours.end_after(at, &zone))
 }
 
-/// Refuses a text that could not be published on the account, or that is nearly the same as another post on the day of
+/// Refuses a text that could not be published on the account, that holds personal data, or that is nearly the same as another post on the day of
 /// one of the times it would be due; answers the text as it would be stored. `own` occurrences are no other post.
 pub async fn foresee(
     app: &App,
@@ -329,6 +329,7 @@ pub async fn foresee(
     let text = clean(text);
     let length = publisher(&*connector, &account)?.measure(&draft(&text, now, None, Visibility::Public));
     check(policy, &Facts { text: &text, length, answers: None, at: due.first().copied().unwrap_or(now) })?;
+    keep_private(&text, Visibility::Public, confirm)?;
     if !confirm.duplicate {
         let fingerprint = fingerprint(&text);
         for at in due {

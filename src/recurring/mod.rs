@@ -126,8 +126,8 @@ pub async fn end(app: &App, id: RecurrenceId, who: &str) -> Result<RecurrenceVie
     seen(app, id).await
 }
 
-/// Refuses what has no dates to come, what an account could not publish, and what is nearly the same as another post of
-/// its day; `own` are the occurrences that do not count as another.
+/// Refuses what has no dates to come, what an account could not publish, and, until it is confirmed, personal data and what
+/// is nearly the same as another post of its day; `own` are the occurrences that do not count as another.
 async fn checked(
     app: &App,
     mut new: NewRecurrence,

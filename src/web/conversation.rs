@@ -17,7 +17,7 @@ use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::inbox::{handle, maybe, name_of, read};
 use super::layout::{Console, Notice, Page, Place, page};
-use super::locale::from_local_field;
+use super::locale::{from_local_field, is_too_far};
 use super::parts::{network_badge, state_word};
 use super::person;
 use super::texts::Text;
@@ -328,7 +328,11 @@ async fn set_state(console: Console, Path(id): Path<String>, Form(form): Form<St
                 form.until.parse::<Timestamp>().ok().or_else(|| from_local_field(&form.until, &console.timezone));
             match until.filter(|until| *until > console.now) {
                 Some(until) => Some(until),
-                None => return Ok(Redirect::to(&Notice::BAD_SNOOZE.on(&back)).into_response()),
+                None => {
+                    let too_far = is_too_far(&form.until, &console.timezone);
+                    let notice = if too_far { Notice::TOO_FAR } else { Notice::BAD_SNOOZE };
+                    return Ok(Redirect::to(&notice.on(&back)).into_response());
+                }
             }
         }
         _ => None,

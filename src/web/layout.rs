@@ -106,12 +106,13 @@ impl Notice {
     pub const REPLAYED: Notice = Notice("replayed", Text::Replayed, true);
     pub const BAD_SNOOZE: Notice = Notice("bad-snooze", Text::SnoozeBadTime, false);
     pub const BAD_TIME: Notice = Notice("bad-time", Text::PostBadTime, false);
+    pub const TOO_FAR: Notice = Notice("too-far", Text::PostTooFar, false);
     pub const CLOCK_CHANGES: Notice = Notice("clock-changes", Text::PostClockChanges, false);
     pub const PAST_TIME: Notice = Notice("past-time", Text::PostPastTime, false);
     pub const EMPTY_NOTE: Notice = Notice("empty-note", Text::NoteEmpty, false);
     pub const OTHER_BESIDE: Notice = Notice("other-beside", Text::OtherBeside, false);
 
-    const ALL: [Notice; 37] = [
+    const ALL: [Notice; 38] = [
         Self::UNDONE,
         Self::TOO_LATE,
         Self::SCHEDULED,
@@ -145,6 +146,7 @@ impl Notice {
         Self::REPLAYED,
         Self::BAD_SNOOZE,
         Self::BAD_TIME,
+        Self::TOO_FAR,
         Self::CLOCK_CHANGES,
         Self::PAST_TIME,
         Self::EMPTY_NOTE,

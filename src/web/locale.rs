@@ -323,6 +323,11 @@ pub fn from_local_field(value: &str, zone: &TimeZone) -> Option<Timestamp> {
     civil(value)?.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
 }
 
+/// Whether a `datetime-local` field's value is a time, but one past the last that can be told.
+pub fn is_too_far(value: &str, zone: &TimeZone) -> bool {
+    civil(value).is_some() && from_local_field(value, zone).is_none()
+}
+
 /// Whether a `datetime-local` field's value names no single moment in `zone`: the clock skips it, or it comes twice.
 pub fn meets_clock_change(value: &str, zone: &TimeZone) -> bool {
     civil(value).is_some_and(|local| zone.to_ambiguous_zoned(local).is_ambiguous())
@@ -471,6 +476,9 @@ mod tests {
         }
         assert_eq!(at("yarın", &istanbul), None);
         assert_eq!(at("9999-99-99T00:00", &istanbul), None);
+        for (text, is_so) in [("9999-12-31T23:59", true), ("9999-12-29T23:59", false), ("yarın", false)] {
+            assert_eq!(is_too_far(text, &istanbul), is_so, "{text}");
+        }
     }
 
     #[test]

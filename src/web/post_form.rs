@@ -19,7 +19,7 @@ use super::error::Problem;
 use super::icons::{Icon, icon};
 use super::inbox::read;
 use super::layout::{Console, Notice, Page, Place, page};
-use super::locale::{Locale, from_local_field, meets_clock_change};
+use super::locale::{Locale, from_local_field, is_too_far, meets_clock_change};
 use super::parts::{avatar, empty, near_duplicate, network_badge};
 use super::repeat_fields::{RepeatDraft, repeat_fields};
 use super::texts::Text;
@@ -50,8 +50,7 @@ struct Draft {
     campaign: String,
     repeat: RepeatDraft,
     key: String,
-    confirm_duplicate: bool,
-    confirm_personal_data: bool,
+    confirm: Confirmed,
 }
 
 impl Draft {
@@ -64,8 +63,7 @@ impl Draft {
                 "at" => draft.at = value.into_owned(),
                 "campaign" => draft.campaign = value.trim().to_owned(),
                 "key" => draft.key = value.into_owned(),
-                "confirm_duplicate" => draft.confirm_duplicate = value == "yes",
-                "confirm_personal_data" => draft.confirm_personal_data = value == "yes",
+                name if read_confirmed(&mut draft.confirm, name, &value) => {}
                 name => match name.strip_prefix("text-") {
                     Some(account) if !value.trim().is_empty() => {
                         draft.own_texts.insert(read("text", account)?, value.replace("\r\n", "\n"));
@@ -81,10 +79,6 @@ impl Draft {
     /// What goes out on the account.
     fn text_of(&self, account: AccountId) -> &str {
         self.own_texts.get(&account).unwrap_or(&self.text)
-    }
-
-    fn confirmed(&self) -> Confirmed {
-        Confirmed { duplicate: self.confirm_duplicate, personal_data: self.confirm_personal_data }
     }
 }
 
@@ -102,11 +96,20 @@ impl Able {
     }
 }
 
-/// Why a post was not planned.
-enum Trouble {
+/// Why a post was not planned or changed; a question is answered by sending the form again.
+pub enum Trouble {
     Said(String),
     NearDuplicate { earlier: Option<Box<DeliveryView>> },
     PersonalData,
+}
+
+impl Trouble {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Trouble::Said(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Trouble::NearDuplicate { .. } | Trouble::PersonalData => StatusCode::CONFLICT,
+        }
+    }
 }
 
 async fn write(console: Console, State(app): State<Arc<App>>) -> Result<Markup, Problem> {
@@ -129,11 +132,7 @@ async fn schedule(console: Console, State(app): State<Arc<App>>, RawForm(bytes):
     let mut draft = Draft::read(&bytes)?;
     let able = Able::load(&app).await?;
     let refused = |draft: &Draft, trouble: Trouble| {
-        let status = match trouble {
-            Trouble::Said(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            _ => StatusCode::CONFLICT,
-        };
-        (status, form(&console, &able, draft, Some(trouble))).into_response()
+        (trouble.status(), form(&console, &able, draft, Some(trouble))).into_response()
     };
     let chosen: Vec<&Account> = able.accounts.iter().filter(|account| draft.accounts.contains(&account.id)).collect();
     let due = match foreseen(&app, &console, &draft, &chosen).await {
@@ -151,7 +150,10 @@ async fn schedule(console: Console, State(app): State<Arc<App>>, RawForm(bytes):
         }
         Err(Refused::Said(said)) => Ok(refused(&draft, Trouble::Said(said))),
         Err(Refused::Compose(error)) => {
-            let trouble = trouble_of(&app, error, &mut draft, &console).await?;
+            if let ComposeError::KeyReused(_) = error {
+                draft.key = new_ulid(console.now).to_string();
+            }
+            let trouble = trouble_of(&console, error, &mut draft.confirm).await?;
             Ok(refused(&draft, trouble))
         }
         Err(Refused::Problem(problem)) => Err(problem),
@@ -172,7 +174,7 @@ async fn foreseen(app: &App, console: &Console, draft: &Draft, chosen: &[&Accoun
         }
         let zone = zone_of(console, account);
         let Some(at) = from_local_field(&draft.at, &zone) else {
-            return Err(console.t(Text::PostBadTime).to_owned());
+            return Err(bad_time(console, &draft.at, &zone));
         };
         // What repeats has a rule for such days.
         if !draft.repeat.is_on() && meets_clock_change(&draft.at, &zone) {
@@ -224,10 +226,11 @@ async fn plan(
         posts: posts.collect(),
         author: console.viewer.actor.clone(),
         key: Some(draft.key.clone()),
-        confirm: draft.confirmed(),
+        confirm: draft.confirm,
     };
     let (campaign, deliveries) = campaigns::post(app, request).await.map_err(|error| match error {
         BatchError::Post { error, .. } => Refused::Compose(error),
+        BatchError::Invalid { reason, .. } => Refused::Said(console.said(&reason)),
         error => Refused::Problem(error.into()),
     })?;
     let notice = match deliveries.iter().any(|delivery| delivery.wanted_at.is_some()) {
@@ -265,7 +268,7 @@ async fn repeat(
         let new = NewRecurrence { rule, missed: draft.repeat.missed, texts };
         let key = format!("{}-{timezone}", draft.key);
         let who = console.viewer.actor.as_str();
-        made = Some(recurring::start(app, new, Some(&key), draft.confirmed(), who).await?.id);
+        made = Some(recurring::start(app, new, Some(&key), draft.confirm, who).await?.id);
     }
     Ok(Notice::RECURRENCE_STARTED.on(&match made.filter(|_| count == 1) {
         Some(id) => format!("/schedule/recurring/{id}"),
@@ -273,22 +276,20 @@ async fn repeat(
     }))
 }
 
-async fn trouble_of(app: &App, error: ComposeError, draft: &mut Draft, console: &Console) -> Result<Trouble, Problem> {
+/// What a person can mend in the form, or confirm by sending it again; anything else is a problem of its own.
+pub async fn trouble_of(console: &Console, error: ComposeError, confirm: &mut Confirmed) -> Result<Trouble, Problem> {
     Ok(match error {
         ComposeError::NearDuplicate { earlier, .. } => {
-            draft.confirm_duplicate = true;
-            Trouble::NearDuplicate { earlier: look_up(app, earlier).await.map(Box::new) }
+            confirm.duplicate = true;
+            Trouble::NearDuplicate { earlier: look_up(&console.app, earlier).await.map(Box::new) }
         }
         ComposeError::PersonalData(_) => {
-            draft.confirm_personal_data = true;
+            confirm.personal_data = true;
             Trouble::PersonalData
         }
-        ComposeError::KeyReused(_) => {
-            draft.key = new_ulid(console.now).to_string();
-            Trouble::Said(console.t(Text::ReplyKeyReused).to_owned())
-        }
+        ComposeError::KeyReused(_) => Trouble::Said(console.t(Text::ReplyKeyReused).to_owned()),
         ComposeError::Empty => Trouble::Said(console.t(Text::PostEmpty).to_owned()),
-        ComposeError::Refused { reason, .. } => Trouble::Said(console.said(&reason)),
+        ComposeError::Invalid(reason) | ComposeError::Refused { reason, .. } => Trouble::Said(console.said(&reason)),
         ComposeError::TooLong(length) => Trouble::Said(console.said(&ComposeError::TooLong(length).to_string())),
         error => return Err(error.into()),
     })
@@ -309,8 +310,7 @@ fn form(console: &Console, able: &Able, draft: &Draft, trouble: Option<Trouble>)
             form.compose method="post" action="/schedule" {
                 (console.viewer.csrf)
                 input type="hidden" name="key" value=(draft.key);
-                input type="hidden" name="confirm_duplicate" value=(yes(draft.confirm_duplicate));
-                input type="hidden" name="confirm_personal_data" value=(yes(draft.confirm_personal_data));
+                (confirmed_fields(draft.confirm))
                 div.card.pad.stack {
                     @if let Some(trouble) = &trouble { (told(console, trouble)) }
                     fieldset.stack.tight {
@@ -335,7 +335,7 @@ fn form(console: &Console, able: &Able, draft: &Draft, trouble: Option<Trouble>)
                         }
                     }
                     @if accounts.len() > 1 { (own_texts(console, accounts, draft)) }
-                    (repeat_fields(console, &draft.repeat))
+                    (repeat_fields(console, &draft.repeat, false))
                     label.field {
                         span { (console.t(Text::CampaignName)) }
                         input type="text" name="campaign" value=(draft.campaign) maxlength="100" autocomplete="off" dir="auto";
@@ -375,11 +375,33 @@ fn own_texts(console: &Console, accounts: &[Account], draft: &Draft) -> Markup {
     }
 }
 
-fn yes(confirmed: bool) -> &'static str {
-    if confirmed { "yes" } else { "" }
+/// What was warned of, to be confirmed by sending the form again.
+pub fn confirmed_fields(confirm: Confirmed) -> Markup {
+    let yes = |confirmed: bool| if confirmed { "yes" } else { "" };
+    html! {
+        input type="hidden" name="confirm_duplicate" value=(yes(confirm.duplicate));
+        input type="hidden" name="confirm_personal_data" value=(yes(confirm.personal_data));
+    }
 }
 
-fn told(console: &Console, trouble: &Trouble) -> Markup {
+/// Takes one field of [`confirmed_fields`]; whether it is one of them.
+pub fn read_confirmed(confirm: &mut Confirmed, name: &str, value: &str) -> bool {
+    let field = match name {
+        "confirm_duplicate" => &mut confirm.duplicate,
+        "confirm_personal_data" => &mut confirm.personal_data,
+        _ => return false,
+    };
+    *field = value == "yes";
+    true
+}
+
+/// Why a time that was typed names no moment.
+pub fn bad_time(console: &Console, value: &str, zone: &TimeZone) -> String {
+    let text = if is_too_far(value, zone) { Text::PostTooFar } else { Text::PostBadTime };
+    console.t(text).to_owned()
+}
+
+pub fn told(console: &Console, trouble: &Trouble) -> Markup {
     let anyway = html! { div.row { button.button.small { (console.t(Text::ScheduleAnyway)) } } };
     html! {
         @match trouble {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Query, RawForm, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
@@ -19,6 +18,7 @@ use super::inbox::read;
 use super::layout::{Console, Notice, Page, Place, page};
 use super::locale::{Locale, from_local_field};
 use super::parts::{Ask, delivery_mark, empty, network_badge, said};
+use super::post_form::{Trouble, bad_time, confirmed_fields, read_confirmed, told, trouble_of};
 use super::repeat_fields::{RepeatDraft, in_words, repeat_fields};
 use super::texts::Text;
 use crate::app::App;
@@ -145,7 +145,7 @@ async fn one(
 ) -> Result<Markup, Problem> {
     let recurrence = app.store.recurrence(read("recurring post", &id)?).await?;
     let draft = ChangeDraft::of(&console, &recurrence);
-    show(&console, &app, &recurrence, &draft, told, None).await
+    show(&console, &app, &recurrence, &draft, told.kept, None).await
 }
 
 async fn show(
@@ -153,8 +153,8 @@ async fn show(
     app: &App,
     recurrence: &RecurrenceView,
     draft: &ChangeDraft,
-    told: Told,
-    trouble: Option<&str>,
+    kept: u32,
+    trouble: Option<&Trouble>,
 ) -> Result<Markup, Problem> {
     let shown = DeliveryFilter {
         recurrence_id: Some(recurrence.id),
@@ -173,8 +173,8 @@ async fn show(
             h1 { (in_words(console, &recurrence.rule)) }
             @if console.may_write() && recurrence.state != RecurrenceState::Ended { (controls(console, recurrence)) }
         }
-        @if told.kept > 0 {
-            p.notice.success role="status" { (icon(Icon::Check)) span { (console.count(Text::OccurrencesKept, told.kept.into())) } }
+        @if kept > 0 {
+            p.notice.success role="status" { (icon(Icon::Check)) span { (console.count(Text::OccurrencesKept, kept.into())) } }
         }
         div.two {
             div.stack {
@@ -274,7 +274,7 @@ struct ChangeDraft {
     /// By account.
     texts: Vec<(String, String)>,
     repeat: RepeatDraft,
-    confirm_duplicate: bool,
+    confirm: Confirmed,
 }
 
 impl ChangeDraft {
@@ -288,7 +288,7 @@ impl ChangeDraft {
             at: there.local_field(first),
             texts: texts.collect(),
             repeat: RepeatDraft::of(rule, recurrence.missed),
-            confirm_duplicate: false,
+            confirm: Confirmed::default(),
         }
     }
 
@@ -297,12 +297,12 @@ impl ChangeDraft {
             at: String::new(),
             texts: Vec::new(),
             repeat: RepeatDraft::default(),
-            confirm_duplicate: false,
+            confirm: Confirmed::default(),
         };
         for (name, value) in url::form_urlencoded::parse(bytes) {
             match name.as_ref() {
                 "at" => draft.at = value.into_owned(),
-                "confirm_duplicate" => draft.confirm_duplicate = value == "yes",
+                name if read_confirmed(&mut draft.confirm, name, &value) => {}
                 name => match name.strip_prefix("text-") {
                     Some(account) => draft.texts.push((account.to_owned(), value.replace("\r\n", "\n"))),
                     None => draft.repeat.read(name, &value)?,
@@ -313,16 +313,19 @@ impl ChangeDraft {
     }
 }
 
-fn change_form(console: &Console, recurrence: &RecurrenceView, draft: &ChangeDraft, trouble: Option<&str>) -> Markup {
+fn change_form(
+    console: &Console,
+    recurrence: &RecurrenceView,
+    draft: &ChangeDraft,
+    trouble: Option<&Trouble>,
+) -> Markup {
     html! {
         details.card.pad open[trouble.is_some()] {
             summary { strong { (console.t(Text::ChangeRule)) } }
             form.stack method="post" action=(format!("/schedule/recurring/{}", recurrence.id)) {
                 (console.viewer.csrf)
-                input type="hidden" name="confirm_duplicate" value=(if draft.confirm_duplicate { "yes" } else { "" });
-                @if let Some(trouble) = trouble {
-                    p.notice.error role="alert" { (icon(Icon::Alert)) span dir="auto" { (trouble) } }
-                }
+                (confirmed_fields(draft.confirm))
+                @if let Some(trouble) = trouble { (told(console, trouble)) }
                 p.hint { (console.t(Text::ChangeRuleMore)) }
                 @for account in &recurrence.accounts {
                     @let id = account.account_id.to_string();
@@ -337,7 +340,7 @@ fn change_form(console: &Console, recurrence: &RecurrenceView, draft: &ChangeDra
                     input type="datetime-local" name="at" required value=(draft.at);
                     span.hint { (Locale::zone_name(&recurrence.rule.zone(), console.now)) }
                 }
-                (repeat_fields(console, &draft.repeat))
+                (repeat_fields(console, &draft.repeat, true))
                 div.row.end { button.button.primary { (console.t(Text::Save)) } }
             }
         }
@@ -353,23 +356,22 @@ async fn change(
     let id: RecurrenceId = read("recurring post", &id)?;
     let recurrence = app.store.recurrence(id).await?;
     let mut draft = ChangeDraft::read(&bytes)?;
-    let said = match changed(&console, &app, &recurrence, &draft).await? {
-        Ok(changed) => {
-            let back = Notice::RECURRENCE_CHANGED.on(&format!("/schedule/recurring/{id}?kept={}", changed.kept));
-            return Ok(Redirect::to(&back).into_response());
+    let trouble = match draft.repeat.is_on() {
+        true => match changed(&console, &app, &recurrence, &draft).await? {
+            Ok(changed) => {
+                let back = Notice::RECURRENCE_CHANGED.on(&format!("/schedule/recurring/{id}?kept={}", changed.kept));
+                return Ok(Redirect::to(&back).into_response());
+            }
+            Err(error) => trouble_of(&console, error, &mut draft.confirm).await?,
+        },
+        false => {
+            // Shown as it is, not as the first choice of the list.
+            draft.repeat = RepeatDraft::of(&recurrence.rule, draft.repeat.missed);
+            Trouble::Said(console.t(Text::RuleStays).to_owned())
         }
-        Err(ComposeError::Invalid(reason)) => console.said(&reason),
-        Err(ComposeError::Empty) => console.t(Text::PostEmpty).to_owned(),
-        Err(ComposeError::NearDuplicate { .. }) => {
-            draft.confirm_duplicate = true;
-            format!("{} {}", console.t(Text::NearDuplicateTitle), console.t(Text::NearDuplicateAsk))
-        }
-        Err(ComposeError::Refused { reason, .. }) => console.said(&reason),
-        Err(error @ ComposeError::TooLong(_)) => console.said(&error.to_string()),
-        Err(error) => return Err(error.into()),
     };
-    let page = show(&console, &app, &recurrence, &draft, Told::default(), Some(&said)).await?;
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    let page = show(&console, &app, &recurrence, &draft, 0, Some(&trouble)).await?;
+    Ok((trouble.status(), page).into_response())
 }
 
 async fn changed(
@@ -380,22 +382,18 @@ async fn changed(
 ) -> Result<Result<ChangedRecurrence, ComposeError>, Problem> {
     let zone = recurrence.rule.zone();
     let Some(at) = from_local_field(&draft.at, &zone) else {
-        return Ok(Err(ComposeError::Invalid(console.t(Text::PostBadTime).to_owned())));
+        return Ok(Err(ComposeError::Invalid(bad_time(console, &draft.at, &zone))));
     };
-    let rule = match draft.repeat.is_on() {
-        true => match draft.repeat.rule(console, &at.to_zoned(zone)) {
-            Ok(rule) => rule,
-            Err(said) => return Ok(Err(ComposeError::Invalid(said))),
-        },
-        false => recurrence.rule.clone(),
+    let rule = match draft.repeat.rule(console, &at.to_zoned(zone)) {
+        Ok(rule) => rule,
+        Err(said) => return Ok(Err(ComposeError::Invalid(said))),
     };
     let mut texts = Vec::with_capacity(draft.texts.len());
     for (account, text) in &draft.texts {
         texts.push((read("account", account)?, text.clone()));
     }
     let new = NewRecurrence { rule, missed: draft.repeat.missed, texts };
-    let confirm = Confirmed { duplicate: draft.confirm_duplicate, ..Confirmed::default() };
-    Ok(recurring::change(app, recurrence.id, new, confirm, &console.viewer.actor).await)
+    Ok(recurring::change(app, recurrence.id, new, draft.confirm, &console.viewer.actor).await)
 }
 
 async fn pause(console: Console, Path(id): Path<String>) -> Result<Redirect, Problem> {

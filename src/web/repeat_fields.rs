@@ -107,9 +107,11 @@ impl RepeatDraft {
     }
 }
 
-/// The fields of a form.
-pub fn repeat_fields(console: &Console, draft: &RepeatDraft) -> Markup {
-    let frequencies: Vec<_> = std::iter::once((String::new(), console.t(Text::RepeatNever).to_owned()))
+/// The fields of a form. One that `stays` recurring is not offered not to repeat.
+pub fn repeat_fields(console: &Console, draft: &RepeatDraft, stays: bool) -> Markup {
+    let never = (!stays).then(|| (String::new(), console.t(Text::RepeatNever).to_owned()));
+    let frequencies: Vec<_> = never
+        .into_iter()
         .chain(Frequency::ALL.iter().map(|word| (word.to_string(), console.t(frequency_word(*word)).to_owned())))
         .collect();
     let chosen = draft.frequency.map(|frequency| frequency.to_string()).unwrap_or_default();

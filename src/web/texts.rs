@@ -388,6 +388,7 @@ texts! {
     PostZone: "Saatler hesabın saat dilimindedir: {0}", "Times are in the account’s time zone: {0}";
     PostClockChanges: "O gün saatler değişiyor: bu saat ya hiç yok ya da iki kez geliyor. Başka bir saat seçin.", "The clock changes on that day: this time does not exist, or comes twice. Choose another one.";
     PostBadTime: "Yayın zamanı okunamadı. Tarihi ve saati birlikte girin, örneğin 2026-12-01 09:30.", "The publishing time could not be read. Give date and time, for example 2026-12-01 09:30.";
+    PostTooFar: "Bu tarih çok ileride. 30 Aralık 9999’dan önceki bir zaman seçin.", "This date lies too far ahead. Choose a time before 30 December 9999.";
     PostPastTime: "Yayın zamanı geçmişte. Daha ileri bir zaman seçin.", "The publishing time is in the past. Choose a later one.";
     PostTooLong: "{0} için metin çok uzun: {1} / {2}. Kısaltıp yeniden deneyin.", "The text is too long for {0}: {1} of {2}. Shorten it and try again.";
     Preview: "Önizleme", "Preview";
@@ -456,6 +457,7 @@ texts! {
     RuleSkipped: "Zamanında hazırlanamayan {0} tarih atlandı", "{0} date passed before its post could be made|{0} dates passed before their posts could be made";
     RuleProblem: "{0} hesabında sıradaki gönderi hazırlanamıyor: {1}", "The next post cannot be made on {0}: {1}";
     RecurrenceStarted: "Yinelenen gönderi oluşturuldu.", "The recurring post is made.";
+    RuleStays: "Yinelenen bir gönderi tek gönderiye çevrilemez. Bunu sonlandırıp tek bir gönderi planlayın.", "A recurring post cannot become a single one: end this one and plan a single post.";
     RecurrenceChanged: "Yinelenen gönderi değiştirildi.", "The recurring post is changed.";
     Foreseen: "Öngörülüyor", "Foreseen";
     ForeseenMore: "Kurala göre; gönderi, tarihine 35 gün kala planlanır.", "By its rule; the post is planned 35 days before its date.";

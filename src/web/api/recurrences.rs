@@ -101,11 +101,13 @@ struct NewRecurring {
     missed: Option<Missed>,
     #[serde(default)]
     confirm_duplicate: bool,
+    #[serde(default)]
+    confirm_personal_data: bool,
 }
 
 impl NewRecurring {
     fn read(self) -> (NewRecurrence, Confirmed) {
-        let confirm = Confirmed { duplicate: self.confirm_duplicate, personal_data: true };
+        let confirm = Confirmed { duplicate: self.confirm_duplicate, personal_data: self.confirm_personal_data };
         let texts = self.posts.into_iter().map(|post| (post.account_id, post.text)).collect();
         (NewRecurrence { rule: self.rule, missed: self.missed.unwrap_or(Missed::Skip), texts }, confirm)
     }

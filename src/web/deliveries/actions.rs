@@ -19,7 +19,7 @@ use crate::web::error::Problem;
 use crate::web::icons::{Icon, icon};
 use crate::web::inbox::read;
 use crate::web::layout::{Console, Notice, Page, Place, page};
-use crate::web::locale::{from_local_field, meets_clock_change};
+use crate::web::locale::{from_local_field, is_too_far, meets_clock_change};
 use crate::web::parts::near_duplicate;
 use crate::web::texts::Text;
 
@@ -66,7 +66,8 @@ pub async fn move_it(
     let zone = TimeZone::get(&account.timezone).unwrap_or_else(|_| console.timezone.clone());
     let back = Return { back: form.back };
     let Some(at) = from_local_field(&form.at, &zone) else {
-        return Ok(back.with(Notice::BAD_TIME, id).into_response());
+        let notice = if is_too_far(&form.at, &zone) { Notice::TOO_FAR } else { Notice::BAD_TIME };
+        return Ok(back.with(notice, id).into_response());
     };
     if meets_clock_change(&form.at, &zone) {
         return Ok(back.with(Notice::CLOCK_CHANGES, id).into_response());
