@@ -923,3 +923,36 @@ async fn personal_data_in_a_recurring_post_is_asked_about_once() {
     assert!(planned.iter().all(|post| post.state == DeliveryState::Queued && post.text.contains("TR33")));
     running.stop().await;
 }
+
+#[tokio::test]
+async fn what_was_not_done_is_not_said_to_be_done() {
+    let running = Running::start().await;
+    let mut visitor = running.visitor();
+    let csrf = visitor.get("/").await.field("csrf");
+    let unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    for what in ["pause", "resume"] {
+        let missing = visitor.post(&format!("/accounts/{unknown}/{what}"), &csrf, &[]).await;
+        assert_eq!(missing.status, 404, "{what}: {}", missing.body);
+    }
+    let missing = visitor.post("/deliveries/release", &csrf, &[("account", unknown)]).await;
+    assert!(missing.status == 404 && missing.body.contains("there is no account"), "{}", missing.body);
+    let of_unknown = format!("account:{unknown}");
+    assert_eq!(visitor.post("/sending/stop", &csrf, &[("scope", of_unknown.as_str())]).await.status, 404);
+    let elsewhere = visitor.post("/sending/stop", &csrf, &[("scope", "app:mastodon https://yok.example/")]).await;
+    assert_eq!(elsewhere.status, 422, "{}", elsewhere.body);
+    let known = running.app.store.account(running.account).await.expect("it is there").app().to_string();
+    assert!(elsewhere.body.contains(&known), "it names those that there are: {}", elsewhere.body);
+    assert!(running.app.store.stops().await.expect("stops can be read").is_empty());
+
+    assert_eq!(visitor.post("/sending/stop", &csrf, &[("scope", known.as_str())]).await.status, 303);
+    for (scope, notice, said) in [
+        ("posts", "not-stopped", "It was not stopped"),
+        (known.as_str(), "resumed", "Sending is resumed."),
+        (known.as_str(), "not-stopped", "It was not stopped"),
+    ] {
+        let resumed = visitor.post("/sending/resume", &csrf, &[("scope", scope)]).await;
+        let to = resumed.location.expect("it leads back");
+        assert!(to.contains(&format!("notice={notice}")), "{scope}: {to}");
+        assert!(visitor.get(&to).await.body.contains(said), "{scope}");
+    }
+}

@@ -304,6 +304,7 @@ struct PauseForm {
 
 async fn pause(console: Console, Path(id): Path<String>, Form(form): Form<PauseForm>) -> Result<Redirect, Problem> {
     let id: AccountId = read("account", &id)?;
+    console.app.store.account(id).await?;
     console.app.store.pause_account(id, form.reason.trim(), &console.viewer.actor).await?;
     console.app.live.wake(Wake::Streams);
     Ok(Redirect::to(&format!("/accounts#a-{id}")))

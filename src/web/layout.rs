@@ -89,6 +89,7 @@ impl Notice {
     pub const RELEASED: Notice = Notice("released", Text::Released, true);
     pub const STILL_WAITS: Notice = Notice("still-waits", Text::StillWaits, false);
     pub const RESUMED: Notice = Notice("resumed", Text::Resumed, true);
+    pub const NOT_STOPPED: Notice = Notice("not-stopped", Text::NotStopped, false);
     pub const SENDING_NOW: Notice = Notice("sending-now", Text::SendingNow, true);
     pub const DELETE_QUEUED: Notice = Notice("delete-queued", Text::DeleteQueued, true);
     pub const LINKED: Notice = Notice("linked", Text::Linked, true);
@@ -112,7 +113,7 @@ impl Notice {
     pub const EMPTY_NOTE: Notice = Notice("empty-note", Text::NoteEmpty, false);
     pub const OTHER_BESIDE: Notice = Notice("other-beside", Text::OtherBeside, false);
 
-    const ALL: [Notice; 38] = [
+    const ALL: [Notice; 39] = [
         Self::UNDONE,
         Self::TOO_LATE,
         Self::SCHEDULED,
@@ -129,6 +130,7 @@ impl Notice {
         Self::RELEASED,
         Self::STILL_WAITS,
         Self::RESUMED,
+        Self::NOT_STOPPED,
         Self::SENDING_NOW,
         Self::DELETE_QUEUED,
         Self::LINKED,

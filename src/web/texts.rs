@@ -588,6 +588,7 @@ texts! {
     RetryNow: "Şimdi dene", "Try now";
     LookNow: "Ağa şimdi sor", "Ask the network now";
     StillWaits: "Kaydedildi; ama şimdilik bekliyor. Nedeni aşağıda.", "Noted; but it still waits for now. The reason is below.";
+    NotStopped: "Durdurulmuş değildi; bir şey değişmedi.", "It was not stopped; nothing has changed.";
     Resumed: "Gönderim yeniden başlatıldı.", "Sending is resumed.";
     Choose: "Bu gönderiyi seç", "Choose this one";
     ChooseAll: "Sayfadakilerin tümü", "All on this page";

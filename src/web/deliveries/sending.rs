@@ -200,15 +200,33 @@ impl StopForm {
     }
 }
 
+/// Refuses an app that no account belongs to: its stop would stop nothing.
+async fn check_app(console: &Console, scope: &Scope) -> Result<(), Problem> {
+    let Scope::App { .. } = scope else { return Ok(()) };
+    let accounts = console.app.store.accounts().await?;
+    let known = apps(accounts.iter().filter(|account| can_publish(account.network) && !account.is_removed()));
+    if known.contains_key(scope) {
+        return Ok(());
+    }
+    let known: Vec<_> = known.keys().map(Scope::to_string).collect();
+    let reason = format!("no account belongs to {:?}; there are {}", scope.to_string(), known.join(", "));
+    Err(Problem::invalid("scope", reason))
+}
+
 pub async fn stop(console: Console, Form(form): Form<StopForm>) -> Result<Redirect, Problem> {
-    console.app.store.stop(&form.scope()?, form.reason.trim(), &console.viewer.actor).await?;
+    let scope = form.scope()?;
+    check_app(&console, &scope).await?;
+    console.app.store.stop(&scope, form.reason.trim(), &console.viewer.actor).await?;
     console.app.live.wake(Wake::Outbox);
     Ok(Redirect::to("/deliveries#stops"))
 }
 
 pub async fn resume(console: Console, Form(form): Form<StopForm>) -> Result<Redirect, Problem> {
-    let spacing = console.app.config.delivery.release_spacing;
-    console.app.store.resume(&form.scope()?, spacing, &console.viewer.actor).await?;
+    let (scope, spacing) = (form.scope()?, console.app.config.delivery.release_spacing);
+    if !console.app.store.stops().await?.iter().any(|stop| stop.scope == scope) {
+        return Ok(Redirect::to(&Notice::NOT_STOPPED.on("/deliveries")));
+    }
+    console.app.store.resume(&scope, spacing, &console.viewer.actor).await?;
     console.app.live.wake(Wake::Outbox);
     Ok(Redirect::to(&Notice::RESUMED.on("/deliveries")))
 }
@@ -225,6 +243,9 @@ pub async fn release(console: Console, Form(form): Form<ReleaseForm>) -> Result<
         "" => None,
         id => Some(read("account", id)?),
     };
+    if let Some(id) = account {
+        console.app.store.account(id).await?;
+    }
     let spacing = console.app.config.delivery.release_spacing;
     console.app.store.release_held(Hold::Late, account, spacing, &console.viewer.actor).await?;
     console.app.live.wake(Wake::Outbox);
