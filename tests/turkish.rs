@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use muhatap::compose::{self, PostRequest};
 use muhatap::model::DeliveryState;
+use muhatap::standing::Scope;
 
 use crate::support::running::{Answer, Running, Visitor};
 
@@ -35,9 +36,22 @@ async fn what_cannot_be_shown_or_taken_is_told_in_turkish() {
     says(&expired, 403, "sayfayı yenileyin ve yaptığınızı yineleyin");
     let csrf = visitor.get("/users").await.field("csrf");
     says(&visitor.post("/workers", &csrf, &[]).await, 405, "bu adres böyle bir isteği almaz");
-    let half = visitor.post("/users", &csrf, &[("name", "ayşe")]).await;
-    assert!((400..500).contains(&half.status), "{}", half.body);
-    assert!(half.body.contains("form ya da adres bu konsolun yazdığı biçimde değil"), "{}", half.body);
+    says(
+        &visitor.post("/users", &csrf, &[("name", "ayşe")]).await,
+        422,
+        "yazdığı biçimde değil: “password” alanı eksik",
+    );
+    for (path, words) in [
+        ("/schedule/recurring/yok", "yinelenen gönderi: “yok” bir kimlik değil"),
+        ("/schedule/campaigns/yok", "kampanya: “yok” bir kimlik değil"),
+        ("/deliveries/yok", "gönderi: “yok” bir kimlik değil"),
+        ("/webhooks/yok", "webhook: “yok” bir kimlik değil"),
+        ("/conversations/yok", "konuşma: “yok” bir kimlik değil"),
+    ] {
+        says(&visitor.get(path).await, 422, words);
+    }
+    let large = visitor.post("/users", &csrf, &[("name", &"a".repeat(1_100_000))]).await;
+    says(&large, 413, "geri dönün, metni kısaltın ve yeniden gönderin");
 }
 
 #[tokio::test]
@@ -75,6 +89,21 @@ async fn a_refused_form_says_why_in_turkish() {
     let here =
         [("name", "crm"), ("url", "http://127.0.0.1:9/olaylar"), ("brand", "Yelpazar"), ("events", "mention.received")];
     says(&visitor.post("/webhooks", &csrf, &here).await, 422, "herkese açık bir adres değil");
+    for (url, words) in [
+        ("https://a.example/#yer", "adreste (url) # ile başlayan bir bölüm olmamalı"),
+        ("olaylar", "adres (url) okunamadı, https://example.org gibi yazın"),
+        ("https://ali:gizli@a.example/", "adreste (url) kullanıcı ya da parola olmamalı"),
+        ("ftp://a.example/", "adres (url) https:// ile başlamalı"),
+    ] {
+        let wrong = [("name", "crm"), ("url", url), ("brand", "Yelpazar"), ("events", "mention.received")];
+        says(&visitor.post("/webhooks", &csrf, &wrong).await, 422, words);
+    }
+    let good = [("name", "crm"), ("url", "https://a.example/"), ("brand", "Yelpazar"), ("events", "mention.received")];
+    says(&visitor.post("/webhooks", &csrf, &good).await, 200, "crm");
+    let webhook = running.app.store.endpoints().await.expect("webhooks can be read").remove(0).id;
+    let foreign = [("delivery", "01ARZ3NDEKTSV4RRFFQ69G5FAV")];
+    let missing = visitor.post(&format!("/webhooks/{webhook}/replay"), &csrf, &foreign).await;
+    says(&missing, 404, "bu webhook'a böyle bir olay gönderilmedi");
 }
 
 #[tokio::test]
@@ -96,4 +125,21 @@ async fn a_held_delivery_its_alert_and_its_end_are_told_in_turkish() {
     says(&sent, 409, "yalnızca yayımlanmış olanlar silinebilir");
     assert_eq!(visitor.post(&format!("{one}/decide"), &csrf, &[("what", "cancel")]).await.status, 303);
     says(&visitor.get(&one).await, 200, "iptal edildi");
+}
+
+#[tokio::test]
+async fn what_stands_still_says_why_in_turkish() {
+    let running = Running::start().await;
+    let (store, mut visitor) = (&running.app.store, turkish_visitor(&running));
+    store.stop(&Scope::All, "stopped on the command line", "cli").await.expect("it can be stopped");
+    let first = compose::post(&running.app, PostRequest::new(running.account, "Birinci", "test")).await.expect("kept");
+    let mut second = PostRequest::new(running.account, "İkinci", "test");
+    second.after = Some(first.id);
+    compose::post(&running.app, second).await.expect("kept");
+    let page = visitor.get("/deliveries").await;
+    says(&page, 200, "komut satırından durduruldu");
+    store.cancel(first.id, "test").await.expect("it can be cancelled");
+    store.raise_alerts(store.clock()).await.expect("alerts can be raised");
+    let words = "ondan önce çıkması gereken gönderi ağda değil: tek başına gönderin ya da iptal edin";
+    says(&visitor.get("/deliveries").await, 200, words);
 }

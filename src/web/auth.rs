@@ -283,6 +283,7 @@ async fn check_csrf(request: Request, csrf: &Csrf) -> Result<Request, Problem> {
             "the form is too large",
             format!("a form may have at most {LONGEST_FORM} bytes"),
         )
+        .next("go back, shorten the text and send it again")
     })?;
     let given = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == CSRF_FIELD).map(|(_, value)| value);
     if !given.is_some_and(|given| csrf.is(&given)) {

@@ -129,6 +129,14 @@ async fn problems_as_pages(State(app): State<Arc<App>>, request: Request, next: 
     (problem.status_code(), layout::problem_page(&locale, problem)).into_response()
 }
 
+/// A field that is missing is what happens most; the rest are the framework's words as they are.
+fn in_our_words(said: &str) -> String {
+    match said.split_once("missing field `").and_then(|(_, rest)| rest.split_once('`')) {
+        Some((field, _)) => format!("the field {field:?} is missing"),
+        None => said.to_owned(),
+    }
+}
+
 /// What the router or an extractor refused before a handler saw it, in words for people.
 async fn not_taken(response: Response) -> Problem {
     let status = response.status();
@@ -138,7 +146,7 @@ async fn not_taken(response: Response) -> Problem {
     let said = to_bytes(response.into_body(), LONGEST_REFUSAL).await.unwrap_or_default();
     let said = match said.is_empty() {
         true => status.to_string(),
-        false => String::from_utf8_lossy(&said).into_owned(),
+        false => in_our_words(&String::from_utf8_lossy(&said)),
     };
     let detail = format!("the form or the address is not one that this console writes: {said}");
     Problem::new(status, "malformed", "the request cannot be read", detail)

@@ -336,18 +336,62 @@ mod tests {
         assert_eq!(gone, Vec::<String>::new());
     }
 
-    /// The Rust files of a folder but this one, each literal on one line.
-    fn read(folder: &Path, source: &mut String) {
-        for entry in std::fs::read_dir(folder).expect("a folder of the source") {
+    /// What the program refuses and gives as a reason, as far as it is written where it is made; what only programs are told
+    /// (the API) or only the terminal shows (the command line) is left out.
+    #[test]
+    fn every_refusal_and_reason_of_the_source_is_in_the_catalogue() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut source = String::new();
+        for part in ["accounts.rs", "campaigns.rs", "compose", "deliver", "quiet", "recurring", "store", "webhooks.rs"]
+        {
+            read(&root.join(part), &mut source);
+        }
+        for entry in std::fs::read_dir(root.join("web")).expect("a folder of the source") {
             let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                read(&path, source);
-            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with(file!()) {
-                let text = std::fs::read_to_string(&path).expect("a source file");
-                let mut lines = text.split("\\\n");
-                source.push_str(lines.next().unwrap_or_default());
-                lines.for_each(|line| source.push_str(line.trim_start()));
+            // In error.rs the next steps name fields of the API; the forms of the console ask in their own words.
+            if !path.ends_with("web/api") && !path.ends_with("web/error.rs") {
+                read(&path, &mut source);
             }
+        }
+        let known: BTreeSet<String> = catalogue().iter().map(|(english, _)| without_names(english)).collect();
+        let mut missing = refusals(&source);
+        // Backups are read on the command line.
+        missing.retain(|text| !known.contains(&without_names(text)) && text != "is longer than {MAX_LINE} bytes");
+        assert_eq!(missing, Vec::<String>::new());
+    }
+
+    /// The texts that stand right behind what makes a refusal or a reason of them.
+    fn refusals(source: &str) -> Vec<String> {
+        let mut texts = Vec::new();
+        for maker in
+            ["Conflict(", "NotFound(", "Invalid(", "Busy(", "Full(", "conflict(", "forbidden(", ".next(", "reason: "]
+        {
+            for (at, _) in source.match_indices(maker) {
+                let rest = source[at + maker.len()..].trim_start();
+                let rest = rest.strip_prefix("format!(").unwrap_or(rest).trim_start();
+                let Some(literal) = rest.strip_prefix('"') else { continue };
+                let text = literal.replace("\\\"", "\u{0}");
+                texts.extend(text.split_once('"').map(|(text, _)| text.replace('\u{0}', "\\\"")));
+            }
+        }
+        for column in ["reason = '", "detail = '"] {
+            let found = source.match_indices(column).map(|(at, _)| &source[at + column.len()..]);
+            texts.extend(found.filter_map(|rest| Some(rest.split_once('\'')?.0.to_owned())));
+        }
+        texts
+    }
+
+    /// The Rust files of a folder but this one, or one file, each literal on one line.
+    fn read(path: &Path, source: &mut String) {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).expect("a folder of the source") {
+                read(&entry.expect("an entry").path(), source);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with(file!()) {
+            let text = std::fs::read_to_string(path).expect("a source file");
+            let mut lines = text.split("\\\n");
+            source.push_str(lines.next().unwrap_or_default());
+            lines.for_each(|line| source.push_str(line.trim_start()));
         }
     }
 

@@ -109,7 +109,7 @@ pub fn stop_notice(console: &Console, stopped: &Stopped, accounts: &[Account]) -
                 p { strong { (console.fill(Text::StoppedScope, &[&scope_name(console, &stop.scope, accounts)])) } }
                 p.small {
                     (console.fill(Text::StoppedBy, &[&writer_name(console, &stop.stopped_by), &since]))
-                    @if !stop.reason.is_empty() { " · " span dir="auto" { (stop.reason) } }
+                    @if !stop.reason.is_empty() { " · " span dir="auto" { (console.said(&stop.reason)) } }
                     " · "
                     @match under_way {
                         0 => (console.t(Text::Drained)),
