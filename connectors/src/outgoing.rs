@@ -21,7 +21,11 @@ pub struct Outgoing {
     /// webhook's signature.
     pub called_at: Timestamp,
     pub text: String,
+    /// Somebody else's message that this one answers.
     pub reply_to: Option<ReplyTo>,
+    /// Our own message, from the same account, that this one continues: the part before it of a thread. Never beside
+    /// `reply_to`.
+    pub continues: Option<Receipt>,
     pub visibility: Visibility,
     /// BCP 47, where known.
     pub language: Option<String>,
@@ -58,6 +62,10 @@ impl Visibility {
         }
     }
 }
+
+/// What a person is told when the part before it was deleted.
+pub(crate) const PART_BEFORE_IS_GONE: &str =
+    "the part before it is not on the network any more; post this one on its own, without --after";
 
 /// A length in the network's own counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -150,6 +150,7 @@ fn outgoing(text: &str) -> Outgoing {
         called_at: "2026-11-28T09:00:00.5Z".parse().expect("a time"),
         text: text.to_owned(),
         reply_to: None,
+        continues: None,
         visibility: Visibility::Public,
         language: Some("tr".to_owned()),
     }
@@ -532,6 +533,59 @@ async fn an_answer_needs_both_posts_of_its_thread_and_they_are_looked_up_where_u
         .mount(&server)
         .await;
     connector.publisher().expect("Bluesky publishes").publish(&message, &ready).await.expect("published");
+}
+
+/// Our own record of that name, as the part before of a thread.
+fn part(rkey: &str) -> Receipt {
+    Receipt { remote_id: format!("at://did:plc:destek/app.bsky.feed.post/{rkey}"), local_id: None, url: None }
+}
+
+#[rstest]
+#[case::of_two(None, "second")]
+#[case::of_three(Some("first"), "first")]
+#[tokio::test]
+async fn the_next_part_of_a_thread_names_the_one_before_and_the_first(#[case] above: Option<&str>, #[case] root: &str) {
+    let (server, connector) = server().await;
+    let reference = |rkey: &str| json!({ "uri": part(rkey).remote_id, "cid": format!("bafy{rkey}") });
+    let mut before = reference("second");
+    before["value"] = json!({ "text": "önceki" });
+    if let Some(above) = above {
+        before["value"]["reply"] = json!({ "root": reference(above), "parent": reference(above) });
+    }
+    let our_record = |rkey: &str| {
+        Mock::given(path("/xrpc/com.atproto.repo.getRecord"))
+            .and(query_param("repo", "did:plc:destek"))
+            .and(query_param("rkey", rkey))
+    };
+    let answered = ResponseTemplate::new(200).set_body_json(before);
+    our_record("second").respond_with(answered).expect(1).mount(&server).await;
+    let message = Outgoing { continues: Some(part("second")), ..outgoing("Devamı") };
+    let ready = prepared(&*connector, &message).await;
+    let reply = json!({ "root": reference(root), "parent": reference("second") });
+    let record = json!({ "text": "Devamı", "reply": reply });
+    Mock::given(path("/xrpc/com.atproto.repo.createRecord"))
+        .and(body_partial_json(json!({ "record": record })))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({ "uri": uri(&ready) })))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let publisher = connector.publisher().expect("Bluesky publishes");
+    // A restart prepares from what was saved, and does not ask again.
+    let saved = publisher.prepare(&message, Some(ready.clone())).await.expect("prepared");
+    publisher.publish(&message, &saved).await.expect("published");
+    let there = ResponseTemplate::new(200).set_body_json(json!({ "uri": uri(&ready), "value": record }));
+    our_record(ready.0["rkey"].as_str().expect("a record key")).respond_with(there).mount(&server).await;
+    let found = publisher.find(&message, &saved, message.created_at, &[]).await.expect("a read");
+    assert_eq!(found.map(|receipt| receipt.remote_id), Some(uri(&ready)));
+}
+
+#[tokio::test]
+async fn a_part_whose_part_before_is_gone_says_what_to_do() {
+    let (server, connector) = server().await;
+    answer(&server, "com.atproto.repo.getRecord", failing(400, "RecordNotFound"), 1).await;
+    let message = Outgoing { continues: Some(part("second")), ..outgoing("Devamı") };
+    let error = connector.publisher().expect("Bluesky publishes").prepare(&message, None).await.expect_err("an error");
+    assert!(matches!(&error, ConnectorError::Rejected(said) if said.contains("without --after")), "{error:?}");
 }
 
 #[rstest]

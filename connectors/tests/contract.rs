@@ -247,6 +247,7 @@ fn outgoing(subject: &dyn Subject, url: &Url) -> Outgoing {
             handle: "@ayse@ornek.example".to_owned(),
             data: subject.reply_data(url),
         }),
+        continues: None,
         visibility: Visibility::Public,
         language: Some("tr".to_owned()),
     }

@@ -423,6 +423,7 @@ fn outgoing(fake: &Fake, text: &str, reply_to: Option<(&str, &str, Visibility)>)
             handle: format!("@{acct}"),
             data: json!({ "server": fake.server.url.authority(), "id": id, "acct": acct, "visibility": visibility }),
         }),
+        continues: None,
         visibility: Visibility::Public,
         language: Some("tr-TR".to_owned()),
     }
@@ -559,6 +560,84 @@ async fn our_own_posts_are_read_back_by_author_text_and_target() {
     assert_eq!(find(&other_target, "2026-11-20T11:00:00Z").await, None);
     let other_text = outgoing(&fake, "Takip: yok", Some(("1001", "ayse@ornek.example", Visibility::Public)));
     assert_eq!(find(&other_text, "2026-11-20T11:00:00Z").await, None);
+}
+
+/// Our status of that number, as the part before of a thread.
+fn part(number: i64) -> Receipt {
+    Receipt {
+        remote_id: format!("https://burada.example/users/destek/statuses/{}", 1000 + number),
+        local_id: Some((1000 + number).to_string()),
+        url: None,
+    }
+}
+
+#[tokio::test]
+async fn the_next_part_of_a_thread_answers_the_one_before_and_names_nobody() {
+    let fake = Fake::start().await;
+    fake.add(own(1, "1/2"));
+    let connector = fake.connector();
+    let publisher = connector.publisher().expect("a publisher");
+    connector.who_am_i().await.expect("who we are");
+    let message = Outgoing { continues: Some(part(1)), ..outgoing(&fake, "2/2", None) };
+    assert_eq!(publisher.lane(&message), "posts");
+    assert_eq!(publisher.measure(&message).used, 3);
+    let asked = fake.server.asked().len();
+    let ready = publisher.ready(&message, None).expect("nothing is asked of the network");
+    assert_eq!(fake.server.asked().len(), asked);
+    publisher.publish(&message, &ready).await.expect("a receipt");
+    let expected = json!({ "status": "2/2", "visibility": "public", "in_reply_to_id": "1001", "language": "tr" });
+    assert_eq!(sent(&fake).json(), expected);
+    // The part before it keeps its place, whatever is known of it later.
+    let again = publisher.prepare(&Outgoing { continues: None, ..message.clone() }, Some(ready.clone())).await;
+    assert_eq!(again.expect("prepared"), ready);
+    // By its address, where its id is not known.
+    let addressed = |number| Receipt { local_id: None, ..part(number) };
+    let message = Outgoing { continues: Some(addressed(1)), ..message };
+    assert_eq!(publisher.ready(&message, None), None);
+    send(&fake, &message).await.0.expect("a receipt");
+    assert_eq!(sent(&fake).json()["in_reply_to_id"], json!("1001"));
+    let gone = Outgoing { continues: Some(addressed(2)), ..message };
+    let error = publisher.prepare(&gone, None).await.expect_err("an error");
+    assert!(matches!(&error, ConnectorError::Rejected(said) if said.contains("without --after")), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_part_whose_part_before_is_gone_says_what_to_do() {
+    let server = Server::start(|asked| match asked.method.as_str() {
+        "POST" => {
+            Answer::json(404, json!({ "error": "The post you are trying to reply to does not appear to exist." }))
+        }
+        _ => Answer::json(200, me()),
+    })
+    .await;
+    let fake = Fake { server, world: Arc::default() };
+    let message = Outgoing { continues: Some(part(1)), ..outgoing(&fake, "2/2", None) };
+    let error = send(&fake, &message).await.0.expect_err("an error");
+    let ConnectorError::Rejected(said) = &error else { panic!("{error:?}") };
+    assert!(said.contains("not on the network any more") && said.contains("without --after"), "{said}");
+    assert!(said.contains("does not appear to exist"), "{said}");
+}
+
+#[tokio::test]
+async fn a_part_of_a_thread_is_read_back_by_the_part_before_it() {
+    let fake = Fake::start().await;
+    let mut second = own(60, "devamı");
+    second["in_reply_to_id"] = json!("1001");
+    fake.add(second);
+    let connector = fake.connector();
+    let publisher = connector.publisher().expect("a publisher");
+    let find = async |before: Option<Receipt>| {
+        let message = Outgoing { continues: before, ..outgoing(&fake, "devamı", None) };
+        let prepared = publisher.prepare(&message, None).await.expect("prepared");
+        let found = publisher.find(&message, &prepared, message.created_at, &[]).await.expect("a read");
+        found.and_then(|receipt| receipt.local_id)
+    };
+    assert_eq!(find(Some(part(1))).await.as_deref(), Some("1060"));
+    assert_eq!(find(Some(part(2))).await, None, "it continues another");
+    assert_eq!(find(None).await, None, "it stands alone");
+    // The part before was deleted since: the server forgot what was answered.
+    fake.change(|world| world.statuses[0]["in_reply_to_id"] = Value::Null);
+    assert_eq!(find(Some(part(1))).await.as_deref(), Some("1060"));
 }
 
 #[tokio::test]

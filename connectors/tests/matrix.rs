@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muhatap_connectors::{
-    AccountSettings, Change, Connector, ConnectorError, Cursor, Kind, MemorySession, Network, Outgoing, Session,
-    Stream, StreamKind, Visibility, connect,
+    AccountSettings, Change, Connector, ConnectorError, Cursor, Kind, MemorySession, Network, Outgoing, Receipt,
+    Session, Stream, StreamKind, Visibility, connect,
 };
 use rstest::rstest;
 use secrecy::{ExposeSecret, SecretString};
@@ -227,6 +227,7 @@ fn outgoing(text: &str) -> Outgoing {
         called_at: at,
         text: text.to_owned(),
         reply_to: None,
+        continues: None,
         visibility: Visibility::Public,
         language: None,
     }
@@ -237,6 +238,70 @@ async fn a_post_without_a_room_says_where_to_name_one() {
     let (_server, connector) = syncing(timeline(json!([]))).await;
     let refused = connector.publisher().expect("Matrix publishes").prepare(&outgoing("Duyuru"), None).await;
     assert!(matches!(&refused, Err(ConnectorError::Rejected(reason)) if reason.contains("listen_for")), "{refused:?}");
+}
+
+/// An account whose posts go to [`ROOM`], where `$first` is what `first` says, if it is there.
+async fn posting(first: Option<Value>) -> (Server, Box<dyn Connector>) {
+    let server = Server::start(move |asked| {
+        let path = asked.path.replace("%21", "!").replace("%3A", ":").replace("%24", "$");
+        match (path.ends_with("/event/$first"), &first) {
+            (true, Some(first)) => Answer::json(200, first.clone()),
+            _ if path.contains("/join/") => Answer::json(200, json!({ "room_id": ROOM })),
+            _ if path.ends_with("/messages") => {
+                let content = json!({ "msgtype": "m.text", "body": "2/2", "muhatap.delivery": outgoing("").key,
+                    "m.relates_to": { "m.in_reply_to": { "event_id": "$first" } } });
+                Answer::json(200, json!({ "chunk": [event("$second", US, content)] }))
+            }
+            _ => Matrix.answer(asked, &[]),
+        }
+    })
+    .await;
+    let settings = settings(&server.url, Arc::<MemorySession>::default());
+    let connector = connect(&AccountSettings { listen_for: vec![ROOM.to_owned()], ..settings }).expect("a connector");
+    (server, connector)
+}
+
+fn part(room: &str) -> Option<Receipt> {
+    Some(Receipt { remote_id: format!("{room}/$first"), local_id: None, url: None })
+}
+
+fn sent(server: &Server) -> Value {
+    let asked = server.asked().into_iter().rev().find(|asked| Matrix.is_sending(asked));
+    asked.expect("a message is sent").json()
+}
+
+#[tokio::test]
+async fn the_next_part_of_a_thread_answers_the_one_before_and_pings_nobody() {
+    let (server, connector) = posting(Some(event("$first", US, json!({ "msgtype": "m.text", "body": "1/2" })))).await;
+    let publisher = connector.publisher().expect("Matrix publishes");
+    let message = Outgoing { continues: part(ROOM), ..outgoing("2/2") };
+    assert_eq!(publisher.lane(&message), "posts");
+    let ready = publisher.prepare(&message, None).await.expect("prepared");
+    let saved = publisher.prepare(&message, Some(ready.clone())).await.expect("prepared");
+    assert_eq!((&saved, server.count("/event/")), (&ready, 1), "what was saved is not asked again");
+    publisher.publish(&message, &saved).await.expect("a receipt");
+    let expected = json!({ "msgtype": "m.text", "body": "2/2", "m.mentions": {}, "muhatap.delivery": message.key,
+        "m.relates_to": { "m.in_reply_to": { "event_id": "$first" } } });
+    assert_eq!(sent(&server), expected);
+    let found = publisher.find(&message, &saved, message.created_at, &[]).await.expect("a read");
+    assert_eq!(found.map(|receipt| receipt.remote_id), Some(format!("{ROOM}/$second")));
+    // Posts go to another room by now: an answer cannot leave its own.
+    let elsewhere = Outgoing { continues: part("!eski:matrix.example"), ..message };
+    let ready = publisher.prepare(&elsewhere, None).await.expect("prepared");
+    publisher.publish(&elsewhere, &ready).await.expect("a receipt");
+    assert_eq!(sent(&server)["m.relates_to"], Value::Null);
+}
+
+#[rstest]
+#[case::never_there(None)]
+#[case::redacted(Some(json!({ "type": "m.room.message", "event_id": "$first", "sender": US, "origin_server_ts": 1, "content": {},
+    "unsigned": { "redacted_because": { "type": "m.room.redaction" } } })))]
+#[tokio::test]
+async fn a_part_whose_part_before_is_gone_says_what_to_do(#[case] first: Option<Value>) {
+    let (_server, connector) = posting(first).await;
+    let message = Outgoing { continues: part(ROOM), ..outgoing("2/2") };
+    let error = connector.publisher().expect("Matrix publishes").prepare(&message, None).await.expect_err("an error");
+    assert!(matches!(&error, ConnectorError::Rejected(said) if said.contains("without --after")), "{error:?}");
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ fn outgoing(text: &str, data: Option<Value>) -> Outgoing {
         called_at: at,
         text: text.to_owned(),
         reply_to: data.map(|data| ReplyTo { remote_id: "4711:7/1".to_owned(), handle: "@ayse".to_owned(), data }),
+        continues: None,
         visibility: Visibility::Direct,
         language: None,
     }
@@ -178,6 +179,37 @@ async fn an_answer_goes_to_its_chat_and_topic_and_a_post_to_the_channel() {
     );
     assert_eq!(publisher.lane(&answer), "chat:-1001234");
     assert_eq!(publisher.lane(&outgoing("Duyuru", None)), "posts");
+}
+
+#[rstest]
+#[case::by_name("@Duyuru", "-1001234/90", Some("https://t.me/duyuru/90"), true)]
+#[case::by_number("-1001234", "-1001234/90", Some("https://t.me/c/1234/90"), true)]
+#[case::by_a_link("@duyuru", "@duyuru/90", Some("https://t.me/duyuru/90"), true)]
+#[case::to_another_channel("@duyuru", "-1001234/90", Some("https://t.me/eski/90"), false)]
+#[case::to_another_number("-1009999", "-1001234/90", None, false)]
+#[tokio::test]
+async fn the_next_part_of_a_thread_answers_the_one_before_in_its_channel(
+    #[case] channel: &str,
+    #[case] place: &str,
+    #[case] url: Option<&str>,
+    #[case] answers: bool,
+) {
+    let sent = json!({ "message_id": 91, "date": 1_795_158_300, "text": "x", "chat": { "id": -1001234, "type": "channel", "title": "Marka", "username": "duyuru" } });
+    let server = server("sendMessage", ok(sent)).await;
+    let settings = account(Network::Telegram, &server.url, TOKEN);
+    let settings = AccountSettings { user: Some(channel.to_owned()), ..settings };
+    let connector = connect(&settings).expect("a connector");
+    let publisher = connector.publisher().expect("a publisher");
+    let before = Receipt { remote_id: place.to_owned(), local_id: Some(place.to_owned()), url: url.map(str::to_owned) };
+    let message = Outgoing { continues: Some(before), ..outgoing("2/2", None) };
+    assert_eq!(publisher.lane(&message), "posts");
+    let ready = publisher.ready(&message, None).expect("nothing is asked of the network");
+    publisher.publish(&message, &ready).await.expect("a receipt");
+    let body = server.asked().pop().expect("a call").json();
+    // Where the part before it is gone, it goes out standing alone.
+    let reference = json!({ "message_id": 90, "allow_sending_without_reply": true });
+    assert_eq!(body["reply_parameters"], if answers { reference } else { Value::Null });
+    assert_eq!((&body["text"], body.get("message_thread_id")), (&json!("2/2"), None));
 }
 
 #[rstest]

@@ -31,6 +31,7 @@ fn event() -> Outgoing {
         called_at: at,
         text: r#"{"type":"webhook.test"}"#.to_owned(),
         reply_to: None,
+        continues: None,
         visibility: Visibility::Public,
         language: None,
     }

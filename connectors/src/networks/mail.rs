@@ -279,6 +279,7 @@ mod tests {
             called_at: Timestamp::UNIX_EPOCH,
             text: mail.to_json(),
             reply_to: None,
+            continues: None,
             visibility: Visibility::default(),
             language: None,
         };

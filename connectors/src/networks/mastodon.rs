@@ -27,7 +27,7 @@ use url::Url;
 use super::AccountSettings;
 use crate::http::{Call, Client, Pace, Response, StatusCode};
 use crate::incoming::{Batch, Cursor, MAX_NAME, Stream, StreamKind, clean, read_time};
-use crate::outgoing::{Certainty, Length, Outgoing, Prepared, Receipt, ReplyTo, Visibility};
+use crate::outgoing::{Certainty, Length, Outgoing, PART_BEFORE_IS_GONE, Prepared, Receipt, ReplyTo, Visibility};
 use crate::{Connector, ConnectorError, Profile, Publisher};
 use status::{Account, Status};
 use walk::Source;
@@ -79,6 +79,15 @@ struct Plan {
     text: String,
     in_reply_to_id: Option<String>,
     visibility: Visibility,
+}
+
+/// The status under which a message goes.
+enum Parent {
+    None,
+    /// By its id on our server.
+    Known(String),
+    /// By its address, where its id on our server is not known.
+    Address(String),
 }
 
 /// [`crate::Incoming::reply_data`] of a status.
@@ -199,30 +208,44 @@ impl Mastodon {
         })
     }
 
-    /// The id on our own server of the status to be answered.
-    async fn id_to_answer(&self, reply_to: &ReplyTo) -> Result<String, ConnectorError> {
-        if let Some(id) = self.known_id(reply_to) {
-            return Ok(id);
+    /// The id on our own server of the status under which `message` goes, asked for where it is not known.
+    async fn parent_of(&self, message: &Outgoing) -> Result<Option<String>, ConnectorError> {
+        let unknown = || {
+            ConnectorError::Rejected(match message.continues {
+                Some(_) => PART_BEFORE_IS_GONE.to_owned(),
+                None => format!("{} does not know the status to be answered; it may be deleted", self.host()),
+            })
+        };
+        match self.parent(message) {
+            Parent::None => Ok(None),
+            Parent::Known(id) => Ok(Some(id)),
+            Parent::Address(address) => self.search_for(&address).await?.ok_or_else(unknown).map(Some),
         }
-        // Seen by an account on another server: ids differ from server to server, the address does not.
-        let call =
-            Call::get("api/v2/search").query("q", &reply_to.remote_id).query("type", "statuses").query("resolve", true);
-        let found: serde_json::Value = self.read(call.query("limit", 5).bucket("search")).await?.json()?;
-        let status = found.get("statuses").and_then(|statuses| statuses.as_array()).and_then(|statuses| {
-            statuses.iter().find(|status| status.get("uri").and_then(|uri| uri.as_str()) == Some(&reply_to.remote_id))
-        });
-        let id = status.and_then(|status| status.get("id")).and_then(|id| id.as_str());
-        id.map(str::to_owned).ok_or_else(|| {
-            ConnectorError::Rejected(format!(
-                "{} does not know the status to be answered; it may be deleted",
-                self.host()
-            ))
-        })
     }
 
-    /// This server's id of what is answered, where it was seen here.
-    fn known_id(&self, reply_to: &ReplyTo) -> Option<String> {
-        answered(reply_to).filter(|answered| answered.server == self.server()).map(|answered| answered.id)
+    /// This server's id of the status at `address`: ids differ from server to server, the address does not.
+    async fn search_for(&self, address: &str) -> Result<Option<String>, ConnectorError> {
+        let call = Call::get("api/v2/search").query("q", address).query("type", "statuses").query("resolve", true);
+        let found: serde_json::Value = self.read(call.query("limit", 5).bucket("search")).await?.json()?;
+        let status = found.get("statuses").and_then(|statuses| statuses.as_array()).and_then(|statuses| {
+            statuses.iter().find(|status| status.get("uri").and_then(|uri| uri.as_str()) == Some(address))
+        });
+        Ok(status.and_then(|status| status.get("id")).and_then(|id| id.as_str()).map(str::to_owned))
+    }
+
+    /// What `message` answers or continues, as far as it tells by itself.
+    fn parent(&self, message: &Outgoing) -> Parent {
+        match (&message.reply_to, &message.continues) {
+            // Seen by an account on another server, it has another id here.
+            (Some(reply_to), _) => answered(reply_to)
+                .filter(|answered| answered.server == self.server())
+                .map_or_else(|| Parent::Address(reply_to.remote_id.clone()), |answered| Parent::Known(answered.id)),
+            // From this very account, so the id is this server's.
+            (None, Some(before)) => {
+                before.local_id.clone().map_or_else(|| Parent::Address(before.remote_id.clone()), Parent::Known)
+            }
+            (None, None) => Parent::None,
+        }
     }
 
     fn planned(&self, message: &Outgoing, in_reply_to_id: Option<String>) -> Prepared {
@@ -356,11 +379,11 @@ impl Publisher for Mastodon {
             return Some(saved.clone());
         }
         self.me.get()?;
-        let in_reply_to_id = match &message.reply_to {
-            Some(reply_to) => Some(self.known_id(reply_to)?),
-            None => None,
-        };
-        Some(self.planned(message, in_reply_to_id))
+        match self.parent(message) {
+            Parent::None => Some(self.planned(message, None)),
+            Parent::Known(id) => Some(self.planned(message, Some(id))),
+            Parent::Address(_) => None,
+        }
     }
 
     async fn prepare(&self, message: &Outgoing, saved: Option<Prepared>) -> Result<Prepared, ConnectorError> {
@@ -368,10 +391,7 @@ impl Publisher for Mastodon {
             return Ok(ready);
         }
         self.me().await?;
-        let in_reply_to_id = match &message.reply_to {
-            Some(reply_to) => Some(self.id_to_answer(reply_to).await?),
-            None => None,
-        };
+        let in_reply_to_id = self.parent_of(message).await?;
         Ok(self.planned(message, in_reply_to_id))
     }
 
@@ -387,7 +407,13 @@ impl Publisher for Mastodon {
             body["language"] = json!(language);
         }
         let call = Call::post("api/v1/statuses").header(IDEMPOTENCY_KEY, &message.key).json(&body).bucket("send");
-        let response = self.client.call_that_counts(self.authorized(call), &REFUSALS).await?;
+        let response = self.client.attempt(self.authorized(call)).await?;
+        // The answer where `in_reply_to_id` names nothing (`set_thread` in `StatusesController`, mastodon/mastodon, November
+        // 2026).
+        if response.status == StatusCode::NOT_FOUND && message.continues.is_some() {
+            return Err(ConnectorError::Rejected(format!("{PART_BEFORE_IS_GONE} ({})", response.said())));
+        }
+        let response = response.published_or(&REFUSALS)?;
         let status: Status = response.proof()?;
         if status.id.is_empty() || status.uri.is_empty() {
             return Err(ConnectorError::Unconfirmed("the network answered without an id".into()));
@@ -425,7 +451,11 @@ impl Publisher for Mastodon {
                 let at = read_time(&status.created_at).map_err(|reason| ConnectorError::Malformed(reason.into()))?;
                 oldest = Some(oldest.map_or(at, |oldest: Timestamp| oldest.min(at)));
                 last = Some(status.id.clone());
-                let same = status.in_reply_to_id == plan.in_reply_to_id && normalised(&status.text()) == wanted;
+                // A part stands alone once the one before it is deleted: the server forgets what was answered
+                // (`on_delete: :nullify` in mastodon/mastodon's schema, November 2026).
+                let stands_there = status.in_reply_to_id == plan.in_reply_to_id
+                    || (status.in_reply_to_id.is_none() && message.continues.is_some());
+                let same = stands_there && normalised(&status.text()) == wanted;
                 let ours = status.account.id == me.id && status.reblog.is_none() && !taken.contains(&status.uri);
                 if same && ours && at >= since {
                     return Ok(Some(status.receipt()));

@@ -174,6 +174,16 @@ impl Telegram {
     }
 }
 
+/// The number of our post `before` in the channel `chat`; none where it is in another one, since a number means another
+/// message there. A channel with a name goes by its number in what the network says, and by its name in the link.
+fn number_in(chat: &Value, before: &Receipt) -> Option<i64> {
+    let chat = chat.as_str().map_or_else(|| chat.to_string(), str::to_owned);
+    let named = before.url.as_deref().and_then(|url| message::linked(&Url::parse(url).ok()?));
+    let places = [before.local_id.as_ref(), Some(&before.remote_id), named.as_ref().map(|named| &named.remote_id)];
+    let mut places = places.into_iter().flatten().filter_map(|place| place.rsplit_once('/'));
+    places.find(|(place, _)| place.eq_ignore_ascii_case(&chat))?.1.parse().ok()
+}
+
 fn answered(reply_to: &ReplyTo) -> Option<Answered> {
     serde_json::from_value(reply_to.data.clone()).ok()
 }
@@ -329,6 +339,11 @@ impl Publisher for Telegram {
     async fn publish(&self, message: &Outgoing, _prepared: &Prepared) -> Result<Receipt, ConnectorError> {
         let (chat, answered) = self.chat_for(message)?;
         let mut body = json!({ "chat_id": chat, "text": message.text });
+        if let Some(number) = message.continues.as_ref().and_then(|before| number_in(&chat, before)) {
+            // It goes out standing alone where the part before it is gone (core.telegram.org/bots/api#replyparameters, Bot
+            // API 10.2, read November 2026).
+            body["reply_parameters"] = json!({ "message_id": number, "allow_sending_without_reply": true });
+        }
         if let Some(answered) = answered {
             body["reply_parameters"] = json!({ "message_id": answered.message });
             if let Some(topic) = answered.topic {

@@ -46,6 +46,7 @@ fn outgoing(text: &str, reply_to: Option<&Incoming>) -> Outgoing {
             handle: message.author.handle.clone(),
             data: message.reply_data.clone(),
         }),
+        continues: None,
         visibility: Visibility::Public,
         language: Some("tr".to_owned()),
     }

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::{Bluesky, POSTS, facets, is_not_found, posts, record, session, tid};
 use crate::http::{Call, Response};
+use crate::outgoing::PART_BEFORE_IS_GONE;
 use crate::{Certainty, ConnectorError, Length, Outgoing, Prepared, Publisher, Receipt};
 
 /// Both limits of the lexicon `app.bsky.feed.post` (November 2026) hold.
@@ -99,6 +100,9 @@ impl Bluesky {
 
     /// The two posts an answer names: the one answered and the first of its thread.
     async fn reply(&self, message: &Outgoing) -> Result<Option<Value>, ConnectorError> {
+        if let Some(before) = &message.continues {
+            return self.below(before).await.map(Some);
+        }
         let Some(target) = &message.reply_to else { return Ok(None) };
         let known = &target.data;
         if known["uri"].is_string() && known["cid"].is_string() {
@@ -113,6 +117,28 @@ impl Bluesky {
         })?;
         let parent = json!({ "uri": post.uri(), "cid": post.cid() });
         Ok(Some(json!({ "root": post.root().unwrap_or_else(|| parent.clone()), "parent": parent })))
+    }
+
+    /// The same for a post of our own: what our repository holds says its version (`cid`) and the first of its thread
+    /// (lexicons `com.atproto.repo.getRecord` and `app.bsky.feed.post#replyRef`, November 2026).
+    async fn below(&self, before: &Receipt) -> Result<Value, ConnectorError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            uri: String,
+            cid: String,
+            value: Value,
+        }
+        let (did, rkey) = posts::parts(&before.remote_id)
+            .ok_or_else(|| ConnectorError::Rejected(format!("{} is not a post on Bluesky", before.remote_id)))?;
+        let response = self.fetch(record(did, rkey)).await?;
+        if is_not_found(&response) {
+            return Err(ConnectorError::Rejected(PART_BEFORE_IS_GONE.to_owned()));
+        }
+        let answer: Answer = response.accepted()?.json()?;
+        let parent = json!({ "uri": answer.uri, "cid": answer.cid });
+        let root = &answer.value["reply"]["root"];
+        let root = if root["cid"].is_string() { root } else { &parent };
+        Ok(json!({ "root": root, "parent": parent }))
     }
 
     async fn identifier(&self, handle: &str) -> Result<Option<String>, ConnectorError> {

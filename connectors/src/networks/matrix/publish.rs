@@ -12,6 +12,7 @@ use url::Url;
 use super::events::{Event, linked, parts};
 use super::{API, Matrix, session};
 use crate::http::Call;
+use crate::outgoing::PART_BEFORE_IS_GONE;
 use crate::{Certainty, ConnectorError, Length, Outgoing, Prepared, Publisher, Receipt};
 
 /// Synapse keeps transaction ids for at least 30 minutes in memory and for a day in its database
@@ -35,6 +36,9 @@ struct Ready {
     room: String,
     /// The device that the transaction id belongs to.
     device: String,
+    /// The event that it continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    continues: Option<String>,
 }
 
 impl Ready {
@@ -43,8 +47,13 @@ impl Ready {
     }
 }
 
-fn content(message: &Outgoing) -> Value {
+fn content(message: &Outgoing, ready: &Ready) -> Value {
     let mut content = json!({ "msgtype": "m.text", "body": message.text, "m.mentions": {}, KEY_FIELD: message.key });
+    if let Some(event) = &ready.continues {
+        // Answers carry no quotation since version 1.13, and nobody is pinged by our own words (client-server API, rich
+        // replies, read November 2026).
+        content["m.relates_to"] = json!({ "m.in_reply_to": { "event_id": event } });
+    }
     let Some(target) = &message.reply_to else { return content };
     let event = target.data["event"].as_str().or_else(|| Some(parts(&target.remote_id)?.1));
     if let Some(event) = event {
@@ -93,6 +102,24 @@ impl Matrix {
         match self.fetch(call).await? {
             response if response.status.as_u16() == 404 => Ok(false),
             response => response.accepted().map(|_| true),
+        }
+    }
+
+    /// The event that `message` continues; none where it is in another room than posts go to by now, since an answer cannot
+    /// leave its room. Asked for, because the server takes answers to what is not there.
+    async fn part_before(&self, message: &Outgoing, room: &str) -> Result<Option<String>, ConnectorError> {
+        let before = message.continues.as_ref().and_then(|before| parts(&before.remote_id));
+        let Some((_, event)) = before.filter(|(its_room, _)| *its_room == room) else { return Ok(None) };
+        let call = Call::get(API).segment("rooms").segment(room).segment("event").segment(event);
+        let response = self.fetch(call).await?;
+        let gone = || ConnectorError::Rejected(PART_BEFORE_IS_GONE.to_owned());
+        if response.status.as_u16() == 404 && session::errcode(&response) == "M_NOT_FOUND" {
+            return Err(gone());
+        }
+        let found: Event = response.accepted()?.json()?;
+        match found.unsigned["redacted_because"].is_null() {
+            true => Ok(Some(found.event_id)),
+            false => Err(gone()),
         }
     }
 
@@ -168,8 +195,9 @@ impl Publisher for Matrix {
                 "the room {room} is encrypted and Muhatap has no keys; answer there with another app"
             )));
         }
+        let continues = self.part_before(message, &room).await?;
         let device = self.sessions.current(&self.client).await?.device_id;
-        let ready = Ready { room, device };
+        let ready = Ready { room, device, continues };
         serde_json::to_value(ready).map(Prepared).map_err(|error| ConnectorError::Malformed(error.into()))
     }
 
@@ -187,7 +215,7 @@ impl Publisher for Matrix {
             return Ok(receipt);
         }
         let call = Call::put(API).segment("rooms").segment(&ready.room).segment("send").segment("m.room.message");
-        let call = call.segment(&message.key).json(&content(message)).bearer(&tokens.access()).bucket("send");
+        let call = call.segment(&message.key).json(&content(message, &ready)).bearer(&tokens.access()).bucket("send");
         let response = self.client.attempt(call).await?;
         if session::is_refused(&response) {
             self.sessions.renew(&self.client, &tokens).await?;
