@@ -47,7 +47,7 @@ pub struct Args {
     /// The campaign it belongs to; made where there is none
     #[arg(long, value_name = "NAME", conflicts_with = "repeat")]
     campaign: Option<String>,
-    /// Only once this delivery is sent: the next part of a thread
+    /// Only once this delivery is sent, as an answer to it: the next part of a thread
     #[arg(long, value_name = "DELIVERY", conflicts_with = "repeat")]
     after: Option<DeliveryId>,
     /// Not worth sending any more after this time

@@ -55,7 +55,7 @@ pub struct PostRequest {
     pub key: Option<String>,
     /// At once unless said otherwise.
     pub due_at: Option<Timestamp>,
-    /// Only once this delivery is sent (the next part of a thread).
+    /// Only once this delivery is sent, and as an answer to it where the network has answers (the next part of a thread).
     pub after: Option<DeliveryId>,
     /// Past this time it is not worth sending any more.
     pub expires_at: Option<Timestamp>,
@@ -443,6 +443,7 @@ fn draft(text: &str, now: Timestamp, reply_to: Option<ReplyTo>, visibility: Visi
         called_at: now,
         text: text.to_owned(),
         reply_to,
+        continues: None,
         visibility,
         language: None,
     }

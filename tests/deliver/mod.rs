@@ -14,5 +14,6 @@ mod recurring;
 mod redis;
 mod running;
 mod stops;
+mod threads;
 mod unclear;
 mod workers;

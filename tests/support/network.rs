@@ -42,6 +42,8 @@ pub struct Shown {
     pub key: String,
     pub text: String,
     pub to: Option<String>,
+    /// Our own message that it continues.
+    pub continues: Option<String>,
     pub deleted: bool,
 }
 
@@ -187,6 +189,7 @@ impl FakeNetwork {
             key: message.key.clone(),
             text: message.text.clone(),
             to: message.reply_to.as_ref().map(|to| to.remote_id.clone()),
+            continues: message.continues.as_ref().map(|before| before.remote_id.clone()),
             deleted: false,
         };
         match late {
@@ -326,10 +329,11 @@ impl Publisher for FakeNetwork {
             return Ok(None);
         }
         let to = message.reply_to.as_ref().map(|to| &to.remote_id);
-        let found = state
-            .shown
-            .iter()
-            .find(|shown| shown.text == message.text && shown.to.as_ref() == to && !taken.contains(&shown.remote_id));
+        let continues = message.continues.as_ref().map(|before| &before.remote_id);
+        let found = state.shown.iter().find(|shown| {
+            let stands_there = shown.to.as_ref() == to && shown.continues.as_ref() == continues;
+            shown.text == message.text && stands_there && !taken.contains(&shown.remote_id)
+        });
         Ok(found.map(|shown| receipt(&shown.remote_id)))
     }
 

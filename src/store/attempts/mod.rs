@@ -54,6 +54,9 @@ pub struct Work {
     pub answers: Option<Answered>,
     /// What a deletion deletes.
     pub target: Option<Receipt>,
+    /// What the part before it of a thread became on the network, where that is known. It is sent by the time that this
+    /// one is taken, so it is the same in every attempt.
+    pub continues: Option<Receipt>,
     pub created_at: Timestamp,
     pub due_at: Timestamp,
     pub expires_at: Option<Timestamp>,
@@ -110,6 +113,7 @@ impl Work {
             called_at: self.last_called_at.unwrap_or(self.due_at),
             text: self.text.clone(),
             reply_to: self.reply_to.clone(),
+            continues: self.continues.clone(),
             visibility: self.visibility,
             language: None,
         }

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use muhatap_connectors::ReplyTo;
+use muhatap_connectors::{Receipt, ReplyTo};
 use sqlx::any::AnyRow;
 
 use super::Work;
 use crate::model::{Class, DeliveryId, Visibility};
 use crate::policy::Answered;
+use crate::store::deliveries::UNNAMED;
 use crate::store::quiet::hours;
 use crate::store::rows::Cells;
 use crate::store::{StoreError, Tx};
@@ -20,7 +21,10 @@ const WORKS: &str = "
         COALESCE(r.text, p.text, y.body, '') AS body, COALESCE(r.visibility, p.visibility, 'public') AS visibility,
         m.remote_id AS answers, m.published_at AS answers_at, m.deleted_at AS answers_deleted_at, m.kind AS answers_kind,
         au.handle AS answers_handle, ma.reply_data,
-        t.receipt AS target_receipt, q.from_minute, q.until_minute, a.timezone
+        t.receipt AS target_receipt,
+        CASE WHEN d.post_id IS NOT NULL AND d.action = 'publish' AND b.post_id IS NOT NULL AND b.action = 'publish'
+            AND b.account_id = d.account_id AND b.state = 'sent' THEN b.receipt END AS before_receipt,
+        q.from_minute, q.until_minute, a.timezone
     FROM {rows}
     JOIN deliveries d ON d.id = g.value ->> 0
     JOIN accounts a ON a.id = d.account_id
@@ -31,6 +35,7 @@ const WORKS: &str = "
     LEFT JOIN authors au ON au.id = m.author_id
     LEFT JOIN mention_accounts ma ON ma.mention_id = m.id AND ma.account_id = d.account_id
     LEFT JOIN deliveries t ON t.id = d.target_id
+    LEFT JOIN deliveries b ON b.id = d.after_id
     LEFT JOIN quiet_hours q ON q.account_id = d.account_id AND d.post_id IS NOT NULL AND d.action = 'publish'
         AND d.decided_by IS NULL";
 
@@ -80,6 +85,10 @@ fn read_work(row: &AnyRow) -> Result<Work, StoreError> {
         reply_to,
         answers,
         target: row.maybe_text("target_receipt")?.and_then(|receipt| serde_json::from_str(&receipt).ok()),
+        continues: row
+            .maybe_text("before_receipt")?
+            .and_then(|receipt| serde_json::from_str::<Receipt>(&receipt).ok())
+            .filter(|receipt| !receipt.remote_id.starts_with(UNNAMED)),
         created_at: row.time("created_at")?,
         due_at: row.time("due_at")?,
         expires_at: row.maybe_time("expires_at")?,

@@ -227,7 +227,8 @@ struct NewPost {
     text: String,
     /// At once unless said.
     due_at: Option<Timestamp>,
-    /// Only once this delivery is sent.
+    /// Only once this delivery of the same account is sent. A post that follows a post continues it as the next part of a
+    /// thread: on Mastodon, Bluesky, Matrix and in a Telegram channel as an answer to it.
     after_id: Option<DeliveryId>,
     /// Not to be sent any more after.
     expires_at: Option<Timestamp>,
