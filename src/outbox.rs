@@ -237,6 +237,8 @@ async fn tend(app: &App, sender: &Sender, now: Timestamp) -> Result<Tended, Outb
 }
 
 fn hints(app: &App, swept: &[&Swept]) -> Vec<Hint> {
+    // A change may have been written while the clock was ahead.
+    let now = app.store.clock();
     swept
         .iter()
         .map(|swept| Hint {
@@ -246,7 +248,7 @@ fn hints(app: &App, swept: &[&Swept]) -> Vec<Hint> {
             class: swept.class,
             // Another time whenever it changes, so that it is news even to whoever holds its lane, as what follows a
             // delivery that has just gone out.
-            due: swept.next_at.max(swept.changed_at),
+            due: swept.next_at.max(swept.changed_at.min(now)),
             pace: app.policies.pace(swept.network),
         })
         .collect()

@@ -811,7 +811,10 @@ async fn a_recurring_post_that_was_edited_shows_what_is_out_and_what_comes_in_it
     assert!(page.contains(&format!("/deliveries/{}", first.id)), "what is out is on it: {page}");
     assert!(page.contains("data-part=\"planned\"") && !page.contains("replaced by"), "{page}");
     let next = visitor.get(&format!("{at}?kept=2")).await.body;
-    assert!(next.contains("2 posts that a person had moved, or that wait for the end of quiet hours, keep their times"), "{next}");
+    assert!(
+        next.contains("2 posts that a person had moved, or that wait for the end of quiet hours, keep their times"),
+        "{next}"
+    );
 
     let list = app.store.deliveries(&DeliveryFilter { states: vec![DeliveryState::Queued], ..filter }).await;
     let second = list.expect("deliveries can be read").remove(0);

@@ -65,7 +65,7 @@ impl Visibility {
 
 /// What a person is told when the part before it was deleted.
 pub(crate) const PART_BEFORE_IS_GONE: &str =
-    "the part before it is not on the network any more; post this one on its own, without --after";
+    "the part before it is not on the network any more; post this one on its own";
 
 /// A length in the network's own counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

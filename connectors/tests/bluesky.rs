@@ -585,7 +585,7 @@ async fn a_part_whose_part_before_is_gone_says_what_to_do() {
     answer(&server, "com.atproto.repo.getRecord", failing(400, "RecordNotFound"), 1).await;
     let message = Outgoing { continues: Some(part("second")), ..outgoing("Devamı") };
     let error = connector.publisher().expect("Bluesky publishes").prepare(&message, None).await.expect_err("an error");
-    assert!(matches!(&error, ConnectorError::Rejected(said) if said.contains("without --after")), "{error:?}");
+    assert!(matches!(&error, ConnectorError::Rejected(said) if said.contains("post this one on its own")), "{error:?}");
 }
 
 #[rstest]

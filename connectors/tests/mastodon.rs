@@ -598,7 +598,7 @@ async fn the_next_part_of_a_thread_answers_the_one_before_and_names_nobody() {
     assert_eq!(sent(&fake).json()["in_reply_to_id"], json!("1001"));
     let gone = Outgoing { continues: Some(addressed(2)), ..message };
     let error = publisher.prepare(&gone, None).await.expect_err("an error");
-    assert!(matches!(&error, ConnectorError::Rejected(said) if said.contains("without --after")), "{error:?}");
+    assert!(matches!(&error, ConnectorError::Rejected(said) if said.contains("post this one on its own")), "{error:?}");
 }
 
 #[tokio::test]
@@ -614,7 +614,7 @@ async fn a_part_whose_part_before_is_gone_says_what_to_do() {
     let message = Outgoing { continues: Some(part(1)), ..outgoing(&fake, "2/2", None) };
     let error = send(&fake, &message).await.0.expect_err("an error");
     let ConnectorError::Rejected(said) = &error else { panic!("{error:?}") };
-    assert!(said.contains("not on the network any more") && said.contains("without --after"), "{said}");
+    assert!(said.contains("not on the network any more") && said.contains("post this one on its own"), "{said}");
     assert!(said.contains("does not appear to exist"), "{said}");
 }
 

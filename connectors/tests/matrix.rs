@@ -301,7 +301,7 @@ async fn a_part_whose_part_before_is_gone_says_what_to_do(#[case] first: Option<
     let (_server, connector) = posting(first).await;
     let message = Outgoing { continues: part(ROOM), ..outgoing("2/2") };
     let error = connector.publisher().expect("Matrix publishes").prepare(&message, None).await.expect_err("an error");
-    assert!(matches!(&error, ConnectorError::Rejected(said) if said.contains("without --after")), "{error:?}");
+    assert!(matches!(&error, ConnectorError::Rejected(said) if said.contains("post this one on its own")), "{error:?}");
 }
 
 #[tokio::test]

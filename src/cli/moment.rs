@@ -12,6 +12,11 @@ use super::UsageError;
 pub fn parse(text: &str, zone: &str) -> Result<Timestamp, UsageError> {
     let text = text.trim();
     let pieces = Pieces::parse(text).ok();
+    let known = match pieces.as_ref().map_or(Ok(None), Pieces::to_time_zone) {
+        Ok(Some(named)) => named,
+        Ok(None) => TimeZone::get(zone).map_err(|_| UsageError(format!("{zone:?} is not a time zone")))?,
+        Err(_) => return Err(UsageError(format!("{text} names no time zone that is known; write [Europe/Istanbul]"))),
+    };
     let says_both =
         pieces.as_ref().is_some_and(|pieces| pieces.offset().is_some() && pieces.time_zone_annotation().is_some());
     if says_both && let Ok(at) = text.parse::<Timestamp>() {
@@ -26,11 +31,6 @@ pub fn parse(text: &str, zone: &str) -> Result<Timestamp, UsageError> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
-    let known = match pieces.as_ref().map_or(Ok(None), Pieces::to_time_zone) {
-        Ok(Some(named)) => named,
-        Ok(None) => TimeZone::get(zone).map_err(|_| UsageError(format!("{zone:?} is not a time zone")))?,
-        Err(_) => return Err(UsageError(format!("{text} names no time zone that is known; write [Europe/Istanbul]"))),
-    };
     let zone = known.iana_name().unwrap_or(zone).to_owned();
     let out_of_range = || {
         UsageError(format!(
@@ -171,6 +171,8 @@ mod tests {
         let both = parse("2026-12-01T10:00+02:00[Europe/Istanbul]", "UTC").expect_err("it is +03:00 there").to_string();
         assert!(both.contains("contradicts itself") && both.contains("2026-12-01 08:00 UTC"), "{both}");
         assert!(parse("2026-12-01T10:00+03:00[Europe/Istanbul]", "UTC").is_ok());
+        let nowhere = parse("2026-12-01T10:00+03:00[Mars/Olympus]", "UTC").expect_err("no such zone").to_string();
+        assert!(nowhere.contains("names no time zone"), "{nowhere}");
         let written = date("30.11.2027").expect_err("not so").to_string();
         assert!(written.contains("write it as 2026-12-31"), "{written}");
         assert!(date("2027-02-29").expect_err("no such day").to_string().contains("there is no 2027-02-29"));

@@ -305,7 +305,11 @@ impl Sender {
     async fn record(&self, work: &Work, outcome: Outcome, moment: Moment) -> Result<Ended, StoreError> {
         let now = moment.now();
         let mut ended = Ended { outcome: Some(outcome.clone()), ..Ended::default() };
-        match self.app.store.finish(work, &outcome, now).await {
+        let pause = match work.last_called_at {
+            Some(_) => self.app.policies.of(work.network).map_or(Duration::ZERO, |policy| policy.lane_rest()),
+            None => Duration::ZERO,
+        };
+        match self.app.store.finish(work, &outcome, pause, now).await {
             Ok(true) => {}
             Ok(false) => {
                 debug!("the delivery is another worker's by now");
@@ -319,7 +323,6 @@ impl Sender {
                 return Ok(Ended { rest: Some(now + DATABASE_AWAY), ..ended });
             }
         }
-        let pause = self.app.policies.of(work.network).map_or(Duration::ZERO, |policy| policy.lane_rest());
         ended.rest = match &outcome {
             // Deletions have no order: those behind it need not wait.
             Outcome::Retry { .. } if work.action == Action::Delete => None,
@@ -327,7 +330,7 @@ impl Sender {
             | Outcome::Verifying { at, .. }
             | Outcome::Absent { at }
             | Outcome::Unread { at, .. } => Some(*at),
-            _ if work.last_called_at.is_some() && !pause.is_zero() => Some(now + pause),
+            _ if !pause.is_zero() => Some(now + pause),
             _ => None,
         };
         match &outcome {

@@ -524,7 +524,7 @@ pub(in crate::store) async fn set(
     let rows = sqlx::query(
         "UPDATE deliveries SET state = $4, epoch = epoch + 1, due_at = $5, next_at = $9, hold = NULL, reason = $6,
             wanted_at = CASE WHEN due_at = $5 THEN wanted_at ELSE NULL END,
-            expires_at = CASE WHEN post_id IN (SELECT id FROM posts WHERE recurrence_id IS NOT NULL)
+            expires_at = CASE WHEN EXISTS (SELECT 1 FROM posts p WHERE p.id = deliveries.post_id AND p.recurrence_id IS NOT NULL)
                 THEN expires_at + ($5 - due_at) ELSE expires_at END,
             decided_by = $7, worker = NULL, lease_until = NULL, absent_since = NULL, read_failures = 0, alerted_at = NULL,
             first_called_at = CASE WHEN state = 'failed' THEN NULL ELSE first_called_at END,

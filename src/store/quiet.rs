@@ -225,7 +225,7 @@ async fn put(tx: &mut Tx, found: &Found, change: Change, now: Timestamp) -> Resu
     };
     let rows = sqlx::query(
         "UPDATE deliveries SET wanted_at = $6, due_at = $3, next_at = $3,
-            expires_at = CASE WHEN post_id IN (SELECT id FROM posts WHERE recurrence_id IS NOT NULL)
+            expires_at = CASE WHEN EXISTS (SELECT 1 FROM posts p WHERE p.id = deliveries.post_id AND p.recurrence_id IS NOT NULL)
                 THEN expires_at + ($3 - due_at) ELSE expires_at END,
             epoch = epoch + 1, changed_at = $4, reason = $5
          WHERE id = $1 AND epoch = $2 AND state IN ('queued', 'retry')",

@@ -206,7 +206,7 @@ pub(in crate::store) async fn let_out(
         // Touched in any case, so that every process looks at it again.
         sqlx::query(
             "UPDATE deliveries SET due_at = COALESCE($3, due_at), next_at = COALESCE($3, next_at),
-                expires_at = CASE WHEN post_id IN (SELECT id FROM posts WHERE recurrence_id IS NOT NULL)
+                expires_at = CASE WHEN EXISTS (SELECT 1 FROM posts p WHERE p.id = deliveries.post_id AND p.recurrence_id IS NOT NULL)
                     THEN expires_at + (COALESCE($3, due_at) - due_at) ELSE expires_at END,
                 decided_by = COALESCE($5, decided_by), epoch = epoch + 1, changed_at = $4
              WHERE id = $1 AND epoch = $2 AND state IN ('queued', 'retry')",

@@ -78,7 +78,7 @@ async fn all_that_end_in_one_commit_are_sent_each_with_its_attempt(
     let works = join_all(accounts.iter().map(|account| called(&store, *account))).await;
     let now = store.clock();
     let outcomes: Vec<Outcome> = (0..works.len()).map(|number| sent(&number.to_string())).collect();
-    let finishes = works.iter().zip(&outcomes).map(|(work, outcome)| store.finish(work, outcome, now));
+    let finishes = works.iter().zip(&outcomes).map(|(work, outcome)| store.finish(work, outcome, Duration::ZERO, now));
     for finished in join_all(finishes).await {
         assert!(finished.expect("the database answers"));
     }
@@ -100,7 +100,7 @@ async fn what_one_of_a_commit_violates_keeps_back_none_of_the_others(
     let accounts = accounts(&store, 3).await;
     post(&store, accounts[0], "bir").await;
     let work = called(&store, accounts[0]).await;
-    assert!(store.finish(&work, &sent("ileti"), store.clock()).await.expect("the database answers"));
+    assert!(store.finish(&work, &sent("ileti"), Duration::ZERO, store.clock()).await.expect("the database answers"));
 
     for account in &accounts {
         post(&store, *account, "iki").await;
@@ -109,7 +109,7 @@ async fn what_one_of_a_commit_violates_keeps_back_none_of_the_others(
     let now = store.clock();
     // The first names a message that is another delivery's already; all three are asked for before any is written.
     let outcomes = [sent("ileti"), sent("öteki"), sent("beriki")];
-    let finishes = works.iter().zip(&outcomes).map(|(work, outcome)| store.finish(work, outcome, now));
+    let finishes = works.iter().zip(&outcomes).map(|(work, outcome)| store.finish(work, outcome, Duration::ZERO, now));
     for finished in join_all(finishes).await {
         assert!(finished.expect("the database answers"));
     }
@@ -134,7 +134,7 @@ async fn a_worker_that_gave_up_waiting_takes_nothing_and_what_it_had_to_say_is_w
     assert!(store.take(&lane(account), "gone", LEASE, None, now).now_or_never().is_none());
     let work = called(&store, account).await;
     assert_eq!(work.id, id);
-    assert!(store.finish(&work, &sent("ileti"), now).now_or_never().is_none());
+    assert!(store.finish(&work, &sent("ileti"), Duration::ZERO, now).now_or_never().is_none());
     // Whatever comes next on the lane is written after it.
     let turn = store.take(&lane(account), "worker", LEASE, None, now).await.expect("the database answers");
     assert!(matches!(turn, Turn::Nothing), "{turn:?}");

@@ -509,3 +509,27 @@ async fn what_the_database_refuses_of_the_journal_keeps_nothing_else_back(
     assert_eq!(bench.sender.replay(bench.now()).await.expect("the database answers"), 0);
     bench.stop().await;
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_lane_rests_between_two_messages_whatever_changes_in_it(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let bench = Bench::new(backend, Certainty::None).await;
+    let (first, second) = (bench.post("bir").await, bench.post("iki tane").await);
+    let (store, lease, now) = (&bench.app.store, Duration::from_secs(40), bench.now());
+    let turn = store.take(&bench.lane(), "w1", lease, None, now).await.expect("the database answers");
+    let Turn::Send(mut work) = turn else { panic!("it is due: {turn:?}") };
+    let prepared = bench.prepared(first);
+    assert!(store.begin_sending(&mut work, &prepared, "w1", lease, now).await.expect("the database answers"));
+    let sent =
+        Outcome::Sent { receipt: Receipt { remote_id: "post/1".into(), local_id: None, url: None }, found: false };
+    let pause = Duration::from_secs(1);
+    assert!(store.finish(&work, &sent, pause, now).await.expect("the database answers"));
+    store.retry(second, Duration::ZERO, "ayşe", now).await.expect("it can be asked for");
+    let turn = store.take(&bench.lane(), "w1", lease, None, now).await.expect("the database answers");
+    assert!(matches!(turn, Turn::Rest(until) if until.as_microsecond() == (now + pause).as_microsecond()), "{turn:?}");
+    let turn = store.take(&bench.lane(), "w1", lease, None, now + pause).await.expect("the database answers");
+    assert!(matches!(turn, Turn::Send(_)), "{turn:?}");
+    bench.stop().await;
+}

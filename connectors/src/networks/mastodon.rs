@@ -411,7 +411,7 @@ impl Publisher for Mastodon {
         // The answer where `in_reply_to_id` names nothing (`set_thread` in `StatusesController`, mastodon/mastodon, November
         // 2026).
         if response.status == StatusCode::NOT_FOUND && message.continues.is_some() {
-            return Err(ConnectorError::Rejected(format!("{PART_BEFORE_IS_GONE} ({})", response.said())));
+            return Err(ConnectorError::Rejected(PART_BEFORE_IS_GONE.to_owned()));
         }
         let response = response.published_or(&REFUSALS)?;
         let status: Status = response.proof()?;

@@ -1,6 +1,7 @@
 //! How work on a delivery ended: the arrow out of a worker's hands, and everything that goes with it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use muhatap_connectors::Receipt;
@@ -43,6 +44,9 @@ const GATE_LANES: &str = "
     UPDATE lanes SET gated_until = CAST(g.value ->> 1 AS BIGINT), gate_reason = g.value ->> 2 FROM {rows}
     WHERE lanes.lane = g.value ->> 0
         AND (lanes.gated_until IS NULL OR lanes.gated_until < CAST(g.value ->> 1 AS BIGINT))";
+
+/// Why a lane rests after a message.
+const BETWEEN_MESSAGES: &str = "the network wants a pause between two messages of one chat";
 
 const END_ATTEMPTS: &str = "
     UPDATE attempts SET finished_at = CAST(g.value ->> 1 AS BIGINT), outcome = g.value ->> 2, detail = g.value ->> 3,
@@ -104,6 +108,8 @@ pub const PROVED_ABSENT: &str = "the network was asked twice: it is not there, s
 pub(in crate::store) struct Finish {
     pub work: Work,
     pub outcome: Outcome,
+    /// The network wants it between two messages of a lane.
+    pub pause: Duration,
     pub now: Timestamp,
 }
 
@@ -135,7 +141,7 @@ impl Arrow {
     }
 
     /// The arrow of an outcome, with the word for its attempt.
-    fn of(Finish { work, outcome, now }: &Finish) -> (Arrow, &'static str) {
+    fn of(Finish { work, outcome, now, .. }: &Finish) -> (Arrow, &'static str) {
         let arrow = |state, at: Option<Timestamp>, reason: Option<&str>| Arrow {
             next_at: at,
             reason: reason.map(str::to_owned),
@@ -255,7 +261,7 @@ pub(in crate::store) async fn apply(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let finish = Finish { work: work.clone(), outcome: outcome.clone(), now };
+    let finish = Finish { work: work.clone(), outcome: outcome.clone(), pause: Duration::ZERO, now };
     Ok(apply_all(tx, &[finish]).await? == [true])
 }
 
@@ -281,6 +287,9 @@ pub(in crate::store) async fn apply_all(tx: &mut Tx, finishes: &[Finish]) -> Res
                 if end.moved.state == DeliveryState::Retry && end.work().action != Action::Delete =>
             {
                 Some((end.work().lane.as_str(), micros(*at), reason.as_str()))
+            }
+            _ if !end.finish.pause.is_zero() => {
+                Some((end.work().lane.as_str(), micros(end.finish.now + end.finish.pause), BETWEEN_MESSAGES))
             }
             _ => None,
         })

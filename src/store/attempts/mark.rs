@@ -125,13 +125,14 @@ impl Store {
         let mut tx = self.begin().await?;
         let rows = sqlx::query(
             "UPDATE deliveries SET first_called_at = $4, last_called_at = $5, attempts = attempts - 1
-             WHERE id = $1 AND state = $2 AND epoch = $3",
+             WHERE id = $1 AND state = $2 AND epoch = $3 AND last_called_at = $6",
         )
         .bind(work.id.to_string())
         .bind(work.state.as_str())
         .bind(work.epoch)
         .bind(maybe_micros(before.first_called_at))
         .bind(maybe_micros(before.last_called_at))
+        .bind(maybe_micros(work.last_called_at))
         .execute(&mut *tx)
         .await?;
         if rows.rows_affected() == 0 {

@@ -296,9 +296,15 @@ impl Store {
     }
 
     /// Writes down how work on a delivery ended, frees its lane unless it must be verified, and wakes what follows it.
-    /// False: it was not this worker's any more.
-    pub async fn finish(&self, work: &Work, outcome: &Outcome, now: Timestamp) -> Result<bool, StoreError> {
-        let finish = |outcome| Finish { work: work.clone(), outcome, now };
+    /// Its lane rests for `pause` after it. False: it was not this worker's any more.
+    pub async fn finish(
+        &self,
+        work: &Work,
+        outcome: &Outcome,
+        pause: Duration,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let finish = |outcome| Finish { work: work.clone(), outcome, pause, now };
         match self.group().finish(finish(outcome.clone())).await {
             // The message is already another delivery's: which of the two is out cannot be told from here.
             Err(error) if error.is_unique() && matches!(outcome, Outcome::Sent { .. }) => {

@@ -1,5 +1,7 @@
 //! What comes late: outcomes from the journal, the proof of a worker that was frozen, and whose message is whose.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use muhatap_connectors::Receipt;
 
@@ -61,7 +63,7 @@ impl Store {
         if work.state == DeliveryState::Sending && work.epoch != epoch {
             return Ok(false);
         }
-        self.finish(&work, &Outcome::Sent { receipt: receipt.clone(), found: false }, now).await
+        self.finish(&work, &Outcome::Sent { receipt: receipt.clone(), found: false }, Duration::ZERO, now).await
     }
 
     /// A person decided, or it expired, before the proof came that it is out: it is `sent` all the same, so that people see
