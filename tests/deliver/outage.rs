@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use muhatap::deliver::probe_due;
-use muhatap::model::DeliveryState;
+use muhatap::model::{DeliveryId, DeliveryState};
 use muhatap_connectors::Certainty;
 use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -108,6 +108,22 @@ async fn bench(certainty: Certainty) -> (Bench, Arc<Wire>) {
     (bench, wire)
 }
 
+/// A post whose mark met an outage, which is over: its commit was made, and its answer lost; or it was taken back.
+async fn after_an_outage(certainty: Certainty, prepared: bool, takes_back: bool) -> (Bench, DeliveryId) {
+    let (bench, wire) = bench(certainty).await;
+    if prepared {
+        bench.network.script_prepare([]);
+    }
+    let id = bench.post("bir").await;
+    wire.takes_back.store(takes_back, Ordering::Relaxed);
+    wire.shuts.store(true, Ordering::Relaxed);
+    bench.turn().await;
+    assert_eq!(bench.network.calls(), 0);
+    wire.shut.send_replace(false);
+    eventually("the database is back", async || bench.app.store.ping().await.is_ok()).await;
+    (bench, id)
+}
+
 #[rstest]
 #[tokio::test]
 async fn a_mark_whose_answer_is_lost_is_called_for_at_once(
@@ -133,16 +149,7 @@ async fn what_was_never_called_is_not_unknown_after_an_outage(
     #[values(Certainty::None, Certainty::ReadBack)] certainty: Certainty,
     #[values(true, false)] prepared: bool,
 ) {
-    let (bench, wire) = bench(certainty).await;
-    if prepared {
-        bench.network.script_prepare([]);
-    }
-    let id = bench.post("bir").await;
-    wire.shuts.store(true, Ordering::Relaxed);
-    bench.turn().await;
-    assert_eq!(bench.network.calls(), 0);
-    wire.shut.send_replace(false);
-    eventually("the database is back", async || bench.app.store.ping().await.is_ok()).await;
+    let (bench, id) = after_an_outage(certainty, prepared, false).await;
     assert_eq!(bench.state(id).await, DeliveryState::Sending);
     // Long enough for another process to have taken it for called.
     bench.later(LEASE_AND_SETTLE);
@@ -166,17 +173,7 @@ async fn a_mark_that_was_taken_back_says_nothing_of_the_call_after_it(
     #[values(Certainty::None, Certainty::ReadBack)] certainty: Certainty,
     #[values(true, false)] prepared: bool,
 ) {
-    let (bench, wire) = bench(certainty).await;
-    if prepared {
-        bench.network.script_prepare([]);
-    }
-    let id = bench.post("bir").await;
-    wire.takes_back.store(true, Ordering::Relaxed);
-    wire.shuts.store(true, Ordering::Relaxed);
-    bench.turn().await;
-    assert_eq!(bench.network.calls(), 0);
-    wire.shut.send_replace(false);
-    eventually("the database is back", async || bench.app.store.ping().await.is_ok()).await;
+    let (bench, id) = after_an_outage(certainty, prepared, true).await;
     // Called for under the same epoch, with an unclear end, before the journal says that nothing was called.
     bench.later(LEASE_AND_SETTLE);
     bench.reap().await;
