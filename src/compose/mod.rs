@@ -312,8 +312,9 @@ async fn quiet_until(app: &App, account: &Account, at: Timestamp) -> Result<Opti
     Ok(hours.end_after(at, &zone))
 }
 
-/// Refuses a text that could not be published on the account, that holds personal data, or that is nearly the same as another post on the day of
-/// one of the times it would be due; answers the text as it would be stored. `own` occurrences are no other post.
+/// Refuses a text that could not be published on the account, that holds personal data, or that is nearly the same as
+/// another post on the day of one of the times it would be due; answers the text as it would be stored. `own` occurrences
+/// are no other post.
 pub async fn foresee(
     app: &App,
     account: AccountId,

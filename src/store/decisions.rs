@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::attempts::{Outcome, Work, apply, event, followers, free_lane, work};
 use super::deliveries::{Decision, DeliveryView, UNNAMED};
+use super::recurrences::moved_expiry;
 use super::rows::Cells;
 use super::slots::Slots;
 use super::{Store, StoreError, Tx, audit, enqueue, micros};
@@ -522,16 +523,15 @@ pub(in crate::store) async fn set(
     // What failed was certainly not sent, so that its next call is a first one: for the network's memory of its key, and
     // for the time from which on it is looked for. What is sent without its predecessor waits for it no more.
     let rows = sqlx::query(
-        "UPDATE deliveries SET state = $4, epoch = epoch + 1, due_at = $5, next_at = $9, hold = NULL, reason = $6,
+        concat!("UPDATE deliveries SET state = $4, epoch = epoch + 1, due_at = $5, next_at = $9, hold = NULL, reason = $6,
             wanted_at = CASE WHEN due_at = $5 THEN wanted_at ELSE NULL END,
-            expires_at = CASE WHEN EXISTS (SELECT 1 FROM posts p WHERE p.id = deliveries.post_id AND p.recurrence_id IS NOT NULL)
-                THEN expires_at + ($5 - due_at) ELSE expires_at END,
+            expires_at = ", moved_expiry!("$5"), ",
             decided_by = $7, worker = NULL, lease_until = NULL, absent_since = NULL, read_failures = 0, alerted_at = NULL,
             first_called_at = CASE WHEN state = 'failed' THEN NULL ELSE first_called_at END,
             last_called_at = CASE WHEN state = 'failed' THEN NULL ELSE last_called_at END,
             after_id = CASE WHEN $4 = 'queued' AND hold = 'predecessor' THEN NULL ELSE after_id END,
             cancel_wanted = CASE WHEN $4 = 'queued' THEN NULL ELSE cancel_wanted END, changed_at = $8
-         WHERE id = $1 AND state = $2 AND epoch = $3",
+         WHERE id = $1 AND state = $2 AND epoch = $3"),
     )
     .bind(work.id.to_string())
     .bind(work.state.as_str())

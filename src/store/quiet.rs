@@ -10,6 +10,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
 use super::attempts::event;
+use super::recurrences::moved_expiry;
 use super::rows::Cells;
 use super::{Store, StoreError, Tx, audit, events, maybe_micros, micros};
 use crate::model::{AccountId, DeliveryId};
@@ -223,13 +224,14 @@ async fn put(tx: &mut Tx, found: &Found, change: Change, now: Timestamp) -> Resu
         Change::Freed { .. } => (Some(found.planned.wanted()), Some(FREED.to_owned())),
         Change::Past { end, .. } => (Some(found.planned.wanted()), Some(moved_reason(end))),
     };
-    let rows = sqlx::query(
+    let rows = sqlx::query(concat!(
         "UPDATE deliveries SET wanted_at = $6, due_at = $3, next_at = $3,
-            expires_at = CASE WHEN EXISTS (SELECT 1 FROM posts p WHERE p.id = deliveries.post_id AND p.recurrence_id IS NOT NULL)
-                THEN expires_at + ($3 - due_at) ELSE expires_at END,
+            expires_at = ",
+        moved_expiry!("$3"),
+        ",
             epoch = epoch + 1, changed_at = $4, reason = $5
-         WHERE id = $1 AND epoch = $2 AND state IN ('queued', 'retry')",
-    )
+         WHERE id = $1 AND epoch = $2 AND state IN ('queued', 'retry')"
+    ))
     .bind(found.id.to_string())
     .bind(found.epoch)
     .bind(micros(change.to()))

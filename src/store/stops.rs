@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::attempts::event;
 use super::quiet::keeping;
+use super::recurrences::moved_expiry;
 use super::rows::Cells;
 use super::slots::Slots;
 use super::{Store, StoreError, Tx, audit, events, micros};
@@ -204,13 +205,14 @@ pub(in crate::store) async fn let_out(
     let (release, due) = waited(tx, scope, &stops, spacing, now).await?;
     for Due { id, epoch, due_at, at } in &due {
         // Touched in any case, so that every process looks at it again.
-        sqlx::query(
+        sqlx::query(concat!(
             "UPDATE deliveries SET due_at = COALESCE($3, due_at), next_at = COALESCE($3, next_at),
-                expires_at = CASE WHEN EXISTS (SELECT 1 FROM posts p WHERE p.id = deliveries.post_id AND p.recurrence_id IS NOT NULL)
-                    THEN expires_at + (COALESCE($3, due_at) - due_at) ELSE expires_at END,
+                expires_at = ",
+            moved_expiry!("COALESCE($3, due_at)"),
+            ",
                 decided_by = COALESCE($5, decided_by), epoch = epoch + 1, changed_at = $4
-             WHERE id = $1 AND epoch = $2 AND state IN ('queued', 'retry')",
-        )
+             WHERE id = $1 AND epoch = $2 AND state IN ('queued', 'retry')"
+        ))
         .bind(id.to_string())
         .bind(epoch)
         .bind(at.map(micros))

@@ -17,6 +17,20 @@ use super::{Store, StoreError, Tx, audit, events, micros};
 use crate::model::{AccountId, Missed, Network, RecurrenceId, RecurrenceState};
 use crate::recurring::Rule;
 
+/// When a delivery that moves to a time expires: an occurrence may be as late then as before, and what a person let expire
+/// at a time expires then.
+macro_rules! moved_expiry {
+    ($to:literal) => {
+        concat!(
+            "CASE WHEN EXISTS (SELECT 1 FROM posts p WHERE p.id = deliveries.post_id AND p.recurrence_id IS NOT NULL)
+                THEN expires_at + (",
+            $to,
+            " - due_at) ELSE expires_at END"
+        )
+    };
+}
+pub(in crate::store) use moved_expiry;
+
 /// A recurring post as it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRecurrence {
